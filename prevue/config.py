@@ -1,0 +1,123 @@
+"""The client's settings: arguments first, then the environment (read here and nowhere else), then a laptop's."""
+
+import getpass
+import hashlib
+import os
+import sys
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+from prevue.values import whole
+from prevue_core.contract import check_label, check_project
+from prevue_core.errors import InvalidValue
+from prevue_core.settings import secret
+
+DEFAULT_URL = "http://localhost:8080"
+DEFAULT_PROJECT = "default"
+MODES = ("online", "offline", "disabled")
+
+
+@dataclass(frozen=True)
+class ClientSettings:
+    """Where to log, as whom, and how."""
+
+    url: str
+    project: str
+    uid: str
+    run_id: str | None  # None: a new run
+    rank: int  # of this process in a distributed run
+    mode: str
+    spool_root: Path
+    token: str | None = field(repr=False)
+
+    @property
+    def server_folder(self) -> Path:
+        """Where the records for this server wait."""
+        return self.spool_root / hashlib.sha256(self.url.encode()).hexdigest()[:16]
+
+
+def client_settings(
+    *,
+    url: str | None = None,
+    project: str | None = None,
+    uid: str | None = None,
+    run_id: str | None = None,
+    mode: str | None = None,
+    token: str | None = None,
+    rank: int | None = None,
+    environ: Mapping[str, str] = os.environ,
+) -> ClientSettings:
+    """Return the settings of a run. Raises InvalidValue where a value cannot be used."""
+    run_id = run_id or environ.get("PREVUE_RUN_ID") or None
+    return ClientSettings(
+        url=normal_url(url or environ.get("PREVUE_URL") or DEFAULT_URL),
+        project=check_project(project or environ.get("PREVUE_PROJECT") or DEFAULT_PROJECT),
+        uid=check_label("uid", uid or environ.get("PREVUE_UID") or _login_name()),
+        run_id=None if run_id is None else _uuid(run_id),
+        rank=_rank(environ.get("RANK") or 0 if rank is None else rank),
+        mode=_mode(mode or environ.get("PREVUE_MODE") or "online"),
+        spool_root=spool_root(environ),
+        token=token or secret("PREVUE_TOKEN", environ),
+    )
+
+
+def normal_url(url: object) -> str:
+    """Return a server's URL with a scheme and without a slash at its end; `localhost:8080` is enough."""
+    if not isinstance(url, str) or not url.strip():
+        raise InvalidValue(f"url {url!r} is not a server's address; use one such as {DEFAULT_URL!r}")
+    url = url.strip()
+    parts = urlsplit(url if "://" in url else f"http://{url}")
+    if parts.username or parts.password:
+        raise InvalidValue(
+            "the url holds a user or a password, which would be kept on disk; give a token in PREVUE_TOKEN"
+        )
+    try:
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # the port is no number
+        usable = False
+    if not usable:
+        raise InvalidValue(f"url {url!r} is not an http address; use one such as {DEFAULT_URL!r}")
+    return urlunsplit((parts.scheme, parts.netloc, parts.path.rstrip("/"), "", ""))
+
+
+def spool_root(environ: Mapping[str, str] = os.environ) -> Path:
+    """Return where records wait: PREVUE_SPOOL_DIR, or the user's state folder."""
+    if folder := environ.get("PREVUE_SPOOL_DIR"):
+        return Path(folder).expanduser().absolute()
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Application Support" / "prevue" / "spool"
+    if sys.platform == "win32":
+        return Path(environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local") / "prevue" / "spool"
+    return Path(environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "prevue" / "spool"
+
+
+def _login_name() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):  # a container's user may have no name
+        return "unknown"
+
+
+def _uuid(text: str) -> str:
+    try:
+        return str(uuid.UUID(text))
+    except (ValueError, AttributeError, TypeError):
+        example = "uuidgen, or python -c 'import uuid; print(uuid.uuid4())'"
+        raise InvalidValue(f"run_id {text!r} is not a UUID; make one with {example}") from None
+
+
+def _rank(rank: int | str) -> int:
+    """Return the rank; launchers such as torchrun set `RANK`."""
+    number = whole(rank)
+    if number is None or number < 0:
+        raise InvalidValue(f"rank {rank!r} is not a whole number from 0 on")
+    return number
+
+
+def _mode(mode: str) -> str:
+    if mode not in MODES:
+        raise InvalidValue(f"mode {mode!r} is not known; use one of {', '.join(MODES)}")
+    return mode

@@ -1,0 +1,454 @@
+"""Runs: `init` opens one, `Run.log` adds to it, `Run.finish` ends it.
+
+What `log()` has returned from is on disk and will be stored on the server exactly once. It never waits for the network
+and never raises: what cannot be logged is left out with one warning.
+"""
+
+import atexit
+import itertools
+import os
+import sys
+import threading
+import time
+import uuid
+import weakref
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any
+
+from prevue import notices as notices_module
+from prevue import spool as spool_module
+from prevue.config import ClientSettings, client_settings
+from prevue.notices import notices
+from prevue.sender import EXIT_FAILING_S, EXIT_S, Sender
+from prevue.spool import MemorySpool, Spool, encode
+from prevue.values import Values, whole
+from prevue_core.contract import FAILED, FINISHED, FORMAT, MAX_INT64, MIN_INT64, check_label, check_split
+from prevue_core.errors import InvalidValue, PluginError
+
+DURATIONS = 1_024  # of log() calls kept for the median
+RESUME_TIMEOUT_S = 2.0  # that `init` may wait to ask where a resumed run stands
+
+
+@dataclass(frozen=True)
+class RunStatus:
+    """How a run's records stand. `logged` = `spooled` = `stored` when everything has arrived."""
+
+    run_id: str
+    logged: int  # log() calls that had something to log
+    spooled: int  # records kept, the start record and others included
+    stored: int  # records that the server has
+    dropped: int  # records for which there was no room
+    rejected: int  # records that the server did not accept
+    left_out: int  # values that could not be logged
+    is_degraded: bool  # records are in memory only, as no folder could be written
+    log_median_us: float  # over the last 1024 calls
+    log_worst_us: float
+    last_error: str | None
+    next_try_s: float
+
+
+def init(
+    project: str | None = None,
+    name: str | None = None,
+    *,
+    uid: str | None = None,
+    url: str | None = None,
+    token: str | None = None,
+    config: Mapping[str, Any] | None = None,
+    tags: list[str] | None = None,
+    notes: str | None = None,
+    group: str | None = None,
+    run_id: str | None = None,
+    rank: int | None = None,
+    connector_name: str = "python",
+    mode: str | None = None,
+) -> "Run":
+    """Return a new run, open for `log`. What is not given comes from the environment (`PREVUE_URL` and the others).
+
+    `run_id`: a UUID; further processes that give the same one log into the same run, and a run that ended goes on.
+    `rank`: the number of this process in a distributed training; None: from `RANK`, else 0.
+    `mode`: `online`; `offline` (kept on disk for `prevue sync`); `disabled` (nothing is kept).
+    Raises InvalidValue, a ValueError, for a value that cannot be used. A server that is away raises nothing.
+    """
+    settings = client_settings(url=url, project=project, uid=uid, run_id=run_id, mode=mode, token=token, rank=rank)
+    run = Run(settings, _start_record(settings, connector_name, name, config, tags, notes, group))
+    if settings.mode != "disabled":
+        run._open(is_main=True)
+    global _latest
+    _latest = weakref.ref(run)
+    return run
+
+
+def log(
+    values: Mapping[str, Any],
+    step: int | None = None,
+    *,
+    epoch: int | None = None,
+    batch: int | None = None,
+    split: str | None = None,
+) -> None:
+    """Log into the run that `init` opened last; without one, warn once and do nothing."""
+    if (run := _current()) is not None:
+        run.log(values, step, epoch=epoch, batch=batch, split=split)
+
+
+def finish(state: str = FINISHED) -> None:
+    """Finish the run that `init` opened last."""
+    if (run := _current()) is not None:
+        run.finish(state)
+
+
+class Run:
+    """One training or testing. Made by `init`; a context manager, which finishes it and notes an exception.
+
+    May be used by several threads. After a fork, and where it was pickled to, it goes on as another writer of the same
+    run. Only the process that called `init` ends it.
+    """
+
+    def __init__(self, settings: ClientSettings, start: dict[str, Any]) -> None:
+        self.run_id: str = start["run_id"]
+        self._settings = settings
+        self._start = start
+        self._detach()
+
+    def _detach(self) -> None:
+        """Begin without a writer: at first, and in a forked child, whose parent goes on with the old one."""
+        self._opening = threading.Lock()
+        self._spool: Spool | MemorySpool | None = None
+        self._sender: Sender | _NoSender | None = None
+        self._is_main = False  # this process ends the run
+        self._is_closed = False
+        self._values = Values(notices.warn)
+        self._steps: Iterator[int] = itertools.count()
+        # Never goes back, whatever happens to the machine's clock.
+        self._clock = time.time() - time.monotonic()
+        self._durations = [0] * DURATIONS
+        self._worst = 0
+        self.logged = 0
+
+    @property
+    def url(self) -> str:
+        """The server's address."""
+        return self._settings.url
+
+    def log(
+        self,
+        values: Mapping[str, Any],
+        step: int | None = None,
+        *,
+        epoch: int | None = None,
+        batch: int | None = None,
+        split: str | None = None,
+    ) -> None:
+        """Log values at a step. Costs microseconds; never raises, never waits for the network.
+
+        `values`: names and numbers: int, float, bool, or an array or tensor with one number; dicts inside are
+        flattened with `/`. `val_loss`, `test/accuracy` and the like go to the split `val`, `test`.
+        `step`: a whole number; None: one more than the last.
+        `split`: names the split of all values; prefixes then stay in the names.
+        """
+        began = time.perf_counter_ns()
+        record: dict[str, Any] = {"type": "metrics", "time": self._clock + time.monotonic()}
+        if step is None:
+            record["step"] = next(self._steps)
+        elif type(step) is int and MIN_INT64 <= step < MAX_INT64:
+            record["step"] = step
+            self._steps = itertools.count(step + 1)
+        else:
+            record["step"] = self._other_step(step)
+        if epoch is not None:
+            self._add_int(record, "epoch", epoch)
+        if batch is not None:
+            self._add_int(record, "batch", batch)
+        if split is not None:
+            self._add_split(record, split)
+        encoded = self._values.encode(values)
+        if encoded:
+            record["values"] = encoded
+            self.logged += 1
+            self._append(record)
+        took = time.perf_counter_ns() - began
+        self._durations[self.logged % DURATIONS] = took
+        if took > self._worst:
+            self._worst = took
+
+    def describe(self, model: Any) -> None:
+        """Store what the run's model is. Do it before the first `log`, so that every row names the model.
+
+        `model`: a framework's model, described by the framework's plugin, or a dict with `name`, `framework` and
+        `layers` (see the hook `prevue_describe_model`). A model that nobody can describe costs one warning.
+        """
+        description = dict(model) if isinstance(model, Mapping) else _describe(model)
+        if description is None:
+            kind = f"{type(model).__module__}.{type(model).__qualname__}"
+            notices.warn(("describe", kind), f"no installed plugin describes a {kind}; give describe() a dict")
+            return
+        try:
+            name = check_label("model name", description.pop("name", None))
+            connector = self._start["connector_name"]
+            self._append(
+                {"type": "model", "model_name": name, "connector_name": connector, "architecture": description}
+            )
+        except InvalidValue as error:
+            notices.warn(("describe", str(error)), f"the model is not described: {error}")
+
+    def finish(self, state: str = FINISHED, *, message: str = "", timeout: float | None = EXIT_S) -> bool:
+        """End the run as `finished` or `failed` (with a `message` why) and wait until the server has everything.
+
+        At most `timeout` seconds, and half a second while the server is failing; None waits for ever. Return whether
+        the server has everything; what it has not is kept for `prevue sync` or the next program. Called again, it does
+        nothing.
+        """
+        if state not in (FINISHED, FAILED):
+            raise InvalidValue(f"state {state!r} does not end a run; use 'finished' or 'failed'")
+        if self._is_closed:
+            return True
+        if self._is_main:
+            end = {"type": "end", "time": self._clock + time.monotonic(), "state": state}
+            self._append({**end, "message": message} if message else end)
+        self._is_closed = True
+        _live.discard(self)
+        return self._close(timeout)
+
+    def status(self) -> RunStatus:
+        """Return how the records stand."""
+        delivery = self._sender.delivery if self._sender else None
+        state = delivery.state if delivery else None
+        used = sorted(self._durations[: max(1, min(self.logged, DURATIONS))])
+        return RunStatus(
+            run_id=self.run_id,
+            logged=self.logged,
+            spooled=self._spool.next_seq if self._spool else 0,
+            stored=state.acknowledged if state else 0,
+            dropped=self._spool.dropped if self._spool else 0,
+            rejected=state.rejected if state else 0,
+            left_out=self._values.left_out,
+            is_degraded=isinstance(self._spool, MemorySpool),
+            log_median_us=used[len(used) // 2] / 1_000,
+            log_worst_us=self._worst / 1_000,
+            last_error=state.last_error if state else None,
+            next_try_s=state.next_try_s if state else 0.0,
+        )
+
+    def __enter__(self) -> "Run":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is None:
+            self.finish()
+        else:
+            self.finish(FAILED, message=_told(error))
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What travels to another process: what was configured; no token, socket or thread."""
+        settings = {**vars(self._settings), "token": None}
+        return {"settings": settings, "start": {**self._start, "pid": None}}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        token = client_settings().token  # that of the new process
+        self.__init__(ClientSettings(**{**state["settings"], "token": token}), state["start"])  # type: ignore[misc]
+
+    # opening and closing
+
+    def _open(self, *, is_main: bool) -> "Spool | MemorySpool":
+        """Make this process's writer."""
+        with self._opening:
+            if self._spool is not None:
+                return self._spool
+            self._is_main = is_main
+            if self._settings.run_id is not None:
+                self._steps = itertools.count(_steps_known(self._settings, self.run_id))
+            start = {**self._start, "pid": os.getpid(), "time": self._clock + time.monotonic()}
+            try:
+                self._spool = Spool(self._settings.server_folder, self.run_id, start)
+            except OSError as error:
+                self._spool = MemorySpool(self.run_id, start)
+                notices.warn(
+                    "memory",
+                    f"records cannot be kept in {self._settings.spool_root} ({error.strerror or error}); they are kept "
+                    "in memory and lost if this process dies. Set PREVUE_SPOOL_DIR to a folder that can be written",
+                )
+            _live.add(self)
+            return self._spool
+
+    def _append(self, record: dict[str, Any]) -> None:
+        if self._is_closed or self._settings.mode == "disabled":
+            if self._is_closed:
+                notices.warn(("closed", self.run_id), f"run {self.run_id} is finished; what is logged now is left out")
+            return
+        spool = self._spool or self._open(is_main=False)
+        try:
+            body = encode(record)
+        except InvalidValue as error:
+            notices.warn("record", str(error))
+            return
+        if not spool.append(body):
+            notices.warn(
+                "dropped", f"there is no room in {self._settings.spool_root} for records; they are dropped and counted"
+            )
+        (self._sender or self._send_from(spool)).notify()
+
+    def _send_from(self, spool: "Spool | MemorySpool") -> "Sender | _NoSender":
+        with self._opening:
+            if self._sender is None and self._settings.mode != "online":
+                self._sender = _NoSender()
+            elif self._sender is None:
+                settings = self._settings
+                self._sender = Sender(spool, settings.url, settings.token, settings.server_folder)
+                self._sender.start()
+            return self._sender
+
+    def _close(self, timeout: float | None) -> bool:
+        if self._sender is None or self._spool is None:  # nothing was logged by this process
+            return True
+        is_delivered = self._sender.flush(timeout, None if timeout is None else min(timeout, EXIT_FAILING_S))
+        if is_delivered or isinstance(self._sender, _NoSender):
+            self._spool.close(is_delivered=is_delivered)
+        elif self._sender.delivery is not None:
+            self._sender.delivery.say_waiting()
+        return is_delivered
+
+    # what is not the usual call of log()
+
+    def _other_step(self, step: Any) -> int:
+        number = whole(step)
+        if number is None:
+            notices.warn("step", f"step {step!r:.60} is not a whole number of 64 bits; the next free step is used")
+            return next(self._steps)
+        self._steps = itertools.count(number + 1)
+        return number
+
+    def _add_int(self, record: dict[str, Any], what: str, value: Any) -> None:
+        number = whole(value)
+        if number is None:
+            notices.warn(what, f"{what} {value!r:.60} is not a whole number of 64 bits; it is left out")
+        else:
+            record[what] = number
+
+    def _add_split(self, record: dict[str, Any], split: Any) -> None:
+        try:
+            record["split"] = check_split(split)
+        except InvalidValue as error:
+            notices.warn("split", f"{error}. The values go to the split that their names tell")
+
+
+class _NoSender:
+    """Stands for a sender where records are only kept."""
+
+    delivery = None
+
+    def notify(self) -> None:
+        """Nobody is told."""
+
+    def flush(self, timeout_s: float | None, failing_timeout_s: float | None) -> bool:
+        """Nothing is sent."""
+        return False
+
+
+_live: "weakref.WeakSet[Run]" = weakref.WeakSet()
+_latest: "weakref.ref[Run] | None" = None
+
+
+def _current() -> Run | None:
+    run = _latest() if _latest is not None else None
+    if run is None:
+        notices.warn("no run", "there is no run to log to; call prevue.init() first")
+    return run
+
+
+def _start_record(
+    settings: ClientSettings,
+    connector_name: str,
+    name: str | None,
+    config: Mapping[str, Any] | None,
+    tags: list[str] | None,
+    notes: str | None,
+    group: str | None,
+) -> dict[str, Any]:
+    import platform  # takes a while to import, and only runs need it
+
+    start: dict[str, Any] = {
+        "type": "start",
+        "format": FORMAT,
+        "run_id": settings.run_id or _uuid7(),
+        "url": settings.url,
+        "project": settings.project,
+        "uid": settings.uid,
+        "connector_name": check_label("connector_name", connector_name),
+        "rank": settings.rank,
+        "host": platform.node() or "unknown",
+        "environment": {"python": platform.python_version(), "platform": platform.platform(), "script": sys.argv[0]},
+        "config": dict(config or {}),
+        "tags": [check_label("tag", tag) for tag in tags or []],
+    }
+    if name is not None:
+        start["run_name"] = check_label("name", name)
+    if group is not None:
+        start["group"] = check_label("group", group)
+    if notes is not None:
+        start["notes"] = notes
+    encode(start)  # raises now, to the caller, what could not be written
+    return start
+
+
+def _uuid7() -> str:
+    """Return a UUID that begins with the time (RFC 9562, 5.7). Python has its own from 3.14 on."""
+    value = (
+        (time.time_ns() // 1_000_000) << 80
+        | 7 << 76
+        | int.from_bytes(os.urandom(10)) & ~(0xF << 76 | 3 << 62)
+        | 2 << 62
+    )
+    return str(uuid.UUID(int=value))
+
+
+def _steps_known(settings: ClientSettings, run_id: str) -> int:
+    """Return the first step behind those that the spool or the server knows of a run that may be resumed."""
+    from prevue.resume import last_step  # only where a run_id was given
+
+    return last_step(settings, run_id, RESUME_TIMEOUT_S) + 1
+
+
+def _describe(model: Any) -> dict[str, Any] | None:
+    from prevue_core.manager import plugins  # pluggy is imported where a hook is called
+
+    try:
+        found = plugins(_warn_plugin).hook.prevue_describe_model(model=model)
+    except Exception as error:  # noqa: BLE001 - a plugin's hook may raise anything; it costs its description only
+        notices.warn("hook", f"a plugin failed to describe the model: {_told(error)}")
+        return None
+    return None if found is None else dict(found)
+
+
+def _warn_plugin(problem: PluginError) -> None:
+    notices.warn(("plugin", str(problem)), str(problem))
+
+
+def _told(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}"
+
+
+def _finish_all() -> None:
+    """End the runs that are open when the program ends, as failed if an exception ends it."""
+    # The interpreter sets this before exit handlers run; in an interactive one it may be any earlier exception.
+    error = None if hasattr(sys, "ps1") else getattr(sys, "last_value", None)
+    for run in list(_live):
+        run.finish(FAILED if error else FINISHED, message=_told(error) if error else "")
+
+
+def _after_fork() -> None:
+    """Make a forked child forget its parent's writers; it opens its own when it logs. Takes no lock."""
+    notices_module.after_fork()
+    spool_module.after_fork()
+    for run in list(_live):
+        run._detach()
+    _live.clear()
+
+
+atexit.register(_finish_all)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

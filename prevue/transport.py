@@ -1,0 +1,122 @@
+"""HTTP to the backend. The only module that imports requests; what an answer means is the caller's."""
+
+import gzip
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Any, Protocol
+
+import orjson
+import requests
+
+from prevue_core.errors import NotFound, Refused, Unreachable
+
+TIMEOUT_S = (5, 30)  # to connect, to read
+GZIP_ABOVE_BYTES = 4 << 10
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An HTTP answer; `document` is its JSON object, or empty where there is none."""
+
+    status: int
+    document: dict[str, Any] = field(default_factory=dict)
+    retry_after_s: float | None = None
+
+
+class Transport(Protocol):
+    """What a sender needs. `prevue.testing` has one without a network."""
+
+    url: str
+
+    def post_records(self, run_id: str, writer_id: str, first_seq: int, lines: bytes) -> Answer:
+        """Send records, one a line. Raises Unreachable without an answer."""
+
+
+class HttpTransport:
+    """A connection to one backend. Not shared between threads, as requests' sessions are not made for it."""
+
+    def __init__(self, url: str, token: str | None = None) -> None:
+        self.url = url
+        self._session = requests.Session()
+        self._session.auth = _Bearer(token)
+        self._session.headers["Accept"] = "application/json, application/problem+json"
+
+    def post_records(self, run_id: str, writer_id: str, first_seq: int, lines: bytes) -> Answer:
+        """Send records, one a line. Raises Unreachable without an answer."""
+        headers = {"Content-Type": "application/x-ndjson"}
+        if len(lines) > GZIP_ABOVE_BYTES:
+            lines = gzip.compress(lines, compresslevel=1)
+            headers["Content-Encoding"] = "gzip"
+        path = f"/api/v1/runs/{run_id}/writers/{writer_id}/records"
+        return self._ask("POST", path, params={"first_seq": first_seq}, data=lines, headers=headers)
+
+    def get(self, path: str, params: dict[str, Any] | None = None, timeout_s: float | None = None) -> dict[str, Any]:
+        """Return the JSON object at `path`. Raises NotFound, Refused or Unreachable."""
+        answer = self._ask("GET", path, params=params, timeout=timeout_s or TIMEOUT_S)
+        if answer.status == 200 and answer.document:
+            return answer.document
+        detail = answer.document.get("detail") or answer.document.get("errors") or f"status {answer.status}"
+        if answer.status == 404 and answer.document.get("request_id"):
+            raise NotFound(f"{self.url}: {detail}")
+        if 400 <= answer.status < 500:
+            raise Refused(f"{self.url}{path}: {detail}")
+        raise Unreachable(f"{self.url} did not answer as Prevue's backend does: {detail}")
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._session.close()
+
+    def __enter__(self) -> "HttpTransport":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _ask(self, method: str, path: str, **arguments: Any) -> Answer:
+        arguments.setdefault("timeout", TIMEOUT_S)
+        try:
+            # A redirect may lead to another host, which must not see the token; a sender takes it for a passing fault.
+            response = self._session.request(method, self.url + path, allow_redirects=False, **arguments)
+        except requests.RequestException as error:
+            raise Unreachable(f"cannot reach {self.url}: {_reason(error)}") from error
+        return Answer(response.status_code, _document(response), _retry_after(response))
+
+
+class _Bearer(requests.auth.AuthBase):
+    """Sends the token, or nothing; set in any case, because requests would look into .netrc otherwise."""
+
+    def __init__(self, token: str | None) -> None:
+        self._token = token
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        if self._token:
+            request.headers["Authorization"] = f"Bearer {self._token}"
+        return request
+
+
+def _document(response: requests.Response) -> dict[str, Any]:
+    try:
+        document = orjson.loads(response.content)
+    except orjson.JSONDecodeError:
+        return {}
+    return document if isinstance(document, dict) else {}
+
+
+def _retry_after(response: requests.Response) -> float | None:
+    try:
+        return max(0.0, float(response.headers["Retry-After"]))
+    except (KeyError, ValueError):  # none, or a date, which only proxies send
+        return None
+
+
+def _reason(error: BaseException) -> str:
+    """Return the innermost cause, which names the trouble: requests wraps it thrice."""
+    if isinstance(error, requests.ConnectTimeout):
+        return "no connection in time"
+    if isinstance(error, requests.ReadTimeout):
+        return "no answer in time"
+    while (cause := error.__cause__ or error.__context__) is not None:
+        error = cause
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__

@@ -1,0 +1,103 @@
+"""The API's own versions of flask-smorest's classes: blueprints below /api/v1, errors as problem+json."""
+
+import http
+import logging
+import uuid
+from typing import Any
+
+import flask
+import flask_smorest
+import peewee
+from playhouse.pool import MaxConnectionsExceeded
+from werkzeug.exceptions import HTTPException, InternalServerError, NotFound
+
+from prevue_core import contract, errors
+from prevue_core.api.fields import ProblemSchema
+
+PREFIX = "/api/v1"
+PROBLEM_JSON = "application/problem+json"
+
+log = logging.getLogger("prevue.api")
+
+
+class Blueprint(flask_smorest.Blueprint):
+    """A resource of the API."""
+
+    def __init__(self, name: str, module: str, description: str) -> None:
+        super().__init__(name, module, url_prefix=PREFIX, description=description)
+
+
+class Api(flask_smorest.Api):
+    """flask-smorest's Api, whose every error is problem+json, in answers and in the OpenAPI document."""
+
+    ERROR_SCHEMA = ProblemSchema
+
+    def _register_responses(self) -> None:
+        # flask-smorest documents errors with the content type of answers and has no setting for another.
+        self.DEFAULT_RESPONSE_CONTENT_TYPE = PROBLEM_JSON
+        super()._register_responses()
+        del self.DEFAULT_RESPONSE_CONTENT_TYPE
+
+    def _register_error_handlers(self) -> None:
+        self._app.register_error_handler(HTTPException, _http_error)
+        self._app.register_error_handler(errors.PrevueError, _prevue_error)
+        self._app.register_error_handler(peewee.PeeweeException, _database_error)
+        self._app.register_error_handler(MaxConnectionsExceeded, _database_error)
+
+
+def problem(
+    status: int,
+    detail: str | None = None,
+    *,
+    type: str = "about:blank",
+    headers: dict[str, str] | None = None,
+    **more: Any,
+) -> flask.Response:
+    """Return an error answer (RFC 9457)."""
+    document = {"type": type, "title": http.HTTPStatus(status).phrase, "status": status, "request_id": request_id()}
+    if detail:
+        document["detail"] = detail
+    response = flask.make_response({**document, **more}, status, headers or {})
+    response.content_type = PROBLEM_JSON
+    return response
+
+
+def found(row: dict[str, Any] | None, what: str) -> dict[str, Any]:
+    """Return `row`, or answer 404 where there is none."""
+    if row is None:
+        raise NotFound(f"{what} does not exist")
+    return row
+
+
+def request_id() -> str:
+    """Return what names this request in answers and logs."""
+    if "request_id" not in flask.g:
+        flask.g.request_id = uuid.uuid4().hex[:16]
+    return str(flask.g.request_id)
+
+
+def _http_error(error: HTTPException) -> flask.Response:
+    if isinstance(error, InternalServerError) and error.original_exception is not None:
+        log.error("request %s failed", request_id(), exc_info=error.original_exception)
+        return problem(500, "the server made a mistake; its log has more under this request_id")
+    data = getattr(error, "data", None) or {}
+    more = {"errors": data["messages"]} if data.get("messages") else {}
+    headers = {name: value for name, value in error.get_headers() if name not in ("Content-Type", "Content-Length")}
+    return problem(error.code or 500, data.get("message") or error.description, headers=headers, **more)
+
+
+def _prevue_error(error: errors.PrevueError) -> flask.Response:
+    if isinstance(error, errors.SequenceGap):
+        return problem(409, str(error), type=contract.PROBLEM_GAP, expected=error.expected)
+    if isinstance(error, errors.RecordRefused):
+        return problem(400, str(error), type=contract.PROBLEM_REFUSED)
+    if isinstance(error, errors.RunDeleted):
+        return problem(410, str(error), type=contract.PROBLEM_DELETED)
+    if isinstance(error, errors.InvalidValue):
+        return problem(422, str(error))
+    raise error
+
+
+def _database_error(error: Exception) -> flask.Response:
+    log.error("request %s: the database failed: %s", request_id(), error)
+    return problem(503, "the database does not answer now; try again", headers={"Retry-After": "2"})

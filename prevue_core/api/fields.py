@@ -1,0 +1,75 @@
+"""Fields and schemas that several resources share."""
+
+from typing import Any
+
+import flask
+import marshmallow as ma
+import orjson
+
+from prevue_core.contract import encode_number
+from prevue_core.db.queries import MAX_PAGE
+
+# JSON has no NaN and no infinities: they travel as text.
+NUMBER = {"oneOf": [{"type": "number"}, {"type": "string", "enum": ["NaN", "Infinity", "-Infinity"]}]}
+NUMBER_OR_NULL = {"oneOf": [*NUMBER["oneOf"], {"type": "null"}]}
+
+
+class NumberField(ma.fields.Field[float]):
+    """A float that may be NaN or infinite."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        metadata = {**(NUMBER_OR_NULL if kwargs.get("allow_none") else NUMBER), **kwargs.pop("metadata", {})}
+        super().__init__(metadata=metadata, **kwargs)
+
+    def _serialize(self, value: float | None, attr: str | None, obj: Any, **kwargs: Any) -> float | str | None:
+        return None if value is None else encode_number(value)
+
+
+class TimeField(ma.fields.Float):
+    """A moment, in UNIX seconds."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(metadata={"description": "UNIX seconds, UTC"}, **kwargs)
+
+
+class PageArguments(ma.Schema):
+    """What every list takes."""
+
+    limit = ma.fields.Integer(
+        load_default=100,
+        validate=ma.validate.Range(1, MAX_PAGE),
+        metadata={"description": "how many items at most"},
+    )
+    cursor = ma.fields.String(load_default=None, metadata={"description": "`next` of the page before"})
+
+
+def page_of(item: type[ma.Schema]) -> ma.Schema:
+    """Return the schema of a page of `item`s."""
+    return ma.Schema.from_dict(
+        {
+            "items": ma.fields.List(ma.fields.Nested(item), required=True),
+            "next": ma.fields.String(
+                required=True,
+                allow_none=True,
+                metadata={"description": "give it as `cursor` for the next page; null: this is the last"},
+            ),
+        },
+        name=item.__name__.removesuffix("Schema") + "PageSchema",
+    )()
+
+
+class ProblemSchema(ma.Schema):
+    """An error, as RFC 9457 shapes it."""
+
+    type = ma.fields.String(required=True, metadata={"description": "which problem; `about:blank`: the status says it"})
+    title = ma.fields.String(required=True)
+    status = ma.fields.Integer(required=True)
+    detail = ma.fields.String(metadata={"description": "what was wrong, what is accepted, what to do"})
+    request_id = ma.fields.String(metadata={"description": "stands in the server's log too"})
+    errors = ma.fields.Dict(metadata={"description": "what is wrong with which argument"})
+    expected = ma.fields.Integer(metadata={"description": "after a sequence gap: the number to go on with"})
+
+
+def json_response(document: Any) -> flask.Response:
+    """Return an answer that needs no marshmallow: for points, of which there are many."""
+    return flask.Response(orjson.dumps(document), mimetype="application/json")

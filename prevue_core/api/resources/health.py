@@ -1,0 +1,36 @@
+"""Health: whether the process is alive, and whether it can work. At the root, where probes look."""
+
+import flask
+import marshmallow as ma
+
+from prevue_core.api.blueprint import Blueprint, problem
+from prevue_core.db import schema
+
+blueprint = Blueprint("health", __name__, description="Whether the server is alive and can work")
+blueprint.url_prefix = None
+
+
+class HealthSchema(ma.Schema):
+    status = ma.fields.Constant("ok", required=True)
+
+
+@blueprint.route("/healthz")
+@blueprint.response(200, HealthSchema)
+def is_alive() -> dict[str, str]:
+    """Tell that the process is alive
+
+    Asks no database: an outage of the database is no reason to restart the backend.
+    """
+    return {"status": "ok"}
+
+
+@blueprint.route("/readyz")
+@blueprint.response(200, HealthSchema)
+def is_ready() -> dict[str, str] | flask.Response:
+    """Tell whether requests can be served
+
+    503 while the database is away, or its tables are not those of this version.
+    """
+    if not schema.is_ready():
+        return problem(503, "the database does not answer, or `prevue db upgrade` has not been run")
+    return {"status": "ok"}

@@ -1,0 +1,45 @@
+"""Projects: what users work on."""
+
+from typing import Any
+
+import marshmallow as ma
+
+from prevue_core.api.blueprint import Blueprint, found
+from prevue_core.api.fields import PageArguments, TimeField, page_of
+from prevue_core.db import queries
+
+blueprint = Blueprint("projects", __name__, description="What users work on")
+
+
+class ProjectSchema(ma.Schema):
+    project_id = ma.fields.Integer(required=True)
+    project_name = ma.fields.String(required=True)
+    user = ma.fields.String(required=True, metadata={"description": "name of the owner"})
+    model_id = ma.fields.Integer(
+        required=True, allow_none=True, metadata={"description": "the model in use: of the run described last"}
+    )
+    visibility = ma.fields.String(required=True)
+    created_at = TimeField(required=True)
+
+
+class ProjectsArguments(PageArguments):
+    user = ma.fields.String(load_default=None, metadata={"description": "name of the owner"})
+    name = ma.fields.String(load_default=None, metadata={"description": "the project's whole name"})
+
+
+@blueprint.route("/projects")
+@blueprint.arguments(ProjectsArguments, location="query", as_kwargs=True)
+@blueprint.response(200, page_of(ProjectSchema))
+def list_projects(**arguments: Any) -> queries.Page:
+    """List projects
+
+    The newest first.
+    """
+    return queries.projects(**arguments)
+
+
+@blueprint.route("/projects/<int:project_id>")
+@blueprint.response(200, ProjectSchema)
+def get_project(project_id: int) -> queries.Row:
+    """Get one project"""
+    return found(queries.project(project_id), f"project {project_id}")

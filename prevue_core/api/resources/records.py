@@ -1,0 +1,187 @@
+"""Records: the one way in, for metrics, models, events and the beginning and end of runs."""
+
+import uuid
+import zlib
+from typing import Any
+
+import apispec
+import flask
+import flask_smorest
+import marshmallow as ma
+import orjson
+
+from prevue_core import contract
+from prevue_core.api.blueprint import Blueprint
+from prevue_core.api.fields import NUMBER, json_response
+from prevue_core.db import ingest, schema
+from prevue_core.errors import RecordRefused
+
+blueprint = Blueprint("records", __name__, description="The one way in: metrics, models, events, begin and end of runs")
+
+JSON, NDJSON = "application/json", "application/x-ndjson"
+
+
+class RecordsArguments(ma.Schema):
+    first_seq = ma.fields.Integer(
+        required=True,
+        validate=ma.validate.Range(0, contract.MAX_INT64),
+        metadata={"description": "number of the first record; a writer's records are 0, 1, 2 ..."},
+    )
+
+
+class RejectedSchema(ma.Schema):
+    seq = ma.fields.Integer(required=True)
+    reason = ma.fields.String(required=True)
+
+
+class RecordsAnswerSchema(ma.Schema):
+    next_seq = ma.fields.Integer(required=True, metadata={"description": "number to go on with"})
+    store_id = ma.fields.UUID(required=True, metadata={"description": "identity of the database"})
+    rejected = ma.fields.List(
+        ma.fields.Nested(RejectedSchema),
+        required=True,
+        metadata={"description": "records that used their number and are not stored, the first 100"},
+    )
+    rejected_count = ma.fields.Integer(required=True)
+
+
+# Records are documented here and checked by `ingest`: a schema would cost 10 us a point.
+_SEQ = {"type": "integer", "minimum": 0, "description": "may be left out: first_seq, first_seq + 1 ..."}
+_TIME = {"type": "number", "description": "UNIX seconds; left out: now"}
+_STEP = {"type": "integer", "format": "int64"}
+_TEXT = {"type": "string"}
+_RECORDS: dict[str, tuple[dict[str, Any], list[str]]] = {
+    "start": (
+        {
+            "project": {**_TEXT, "description": "`test` is the user's own, `alice/test` another's"},
+            "uid": {**_TEXT, "description": "name of the user"},
+            "connector_name": _TEXT,
+            "run_name": _TEXT,
+            "config": {"type": "object"},
+            "environment": {"type": "object"},
+            "tags": {"type": "array", "items": _TEXT},
+            "notes": _TEXT,
+            "group": _TEXT,
+            "rank": {"type": "integer"},
+            "host": _TEXT,
+            "pid": {"type": "integer"},
+        },
+        ["project", "uid"],
+    ),
+    "metrics": (
+        {
+            "step": _STEP,
+            "epoch": _STEP,
+            "batch": _STEP,
+            "split": {**_TEXT, "description": "left out: a prefix such as `val_` names it, else `train`"},
+            "values": {"type": "object", "additionalProperties": NUMBER, "minProperties": 1},
+        },
+        ["step", "values"],
+    ),
+    "model": (
+        {"model_name": _TEXT, "connector_name": _TEXT, "architecture": {"type": "object"}},
+        ["model_name", "connector_name"],
+    ),
+    "config": ({"config": {"type": "object"}}, ["config"]),
+    "event": ({"kind": _TEXT, "text": _TEXT, "step": _STEP}, ["kind", "text"]),
+    "gap": (
+        {"until": {**_SEQ, "description": "the last missing number"}, "reason": _TEXT, "count": {"type": "integer"}},
+        [],
+    ),
+    "end": ({"state": {**_TEXT, "enum": [contract.FINISHED, contract.FAILED]}, "message": _TEXT}, []),
+}
+_NAMES = {kind: f"{kind.capitalize()}Record" for kind in _RECORDS}
+
+
+def document(spec: apispec.APISpec) -> None:
+    """Add the records' schemas to the OpenAPI document."""
+    for kind, (properties, required) in _RECORDS.items():
+        own = {"type": {"type": "string", "enum": [kind]}, "seq": _SEQ, "time": _TIME}
+        spec.components.schema(
+            _NAMES[kind], {"type": "object", "properties": {**own, **properties}, "required": ["type", *required]}
+        )
+    references = {kind: f"#/components/schemas/{name}" for kind, name in _NAMES.items()}
+    record = {
+        "oneOf": [{"$ref": reference} for reference in references.values()],
+        "discriminator": {"propertyName": "type", "mapping": references},
+    }
+    records = {"type": "array", "items": record, "maxItems": contract.MAX_RECORDS}
+    spec.components.schema("Records", {"type": "object", "properties": {"records": records}, "required": ["records"]})
+
+
+_BODY = {
+    "required": True,
+    "content": {
+        JSON: {"schema": {"$ref": "#/components/schemas/Records"}},
+        NDJSON: {"schema": {"type": "string", "description": "one record a line, each line ended by a newline"}},
+    },
+}
+
+
+@blueprint.route("/runs/<uuid:run_id>/writers/<uuid:writer_id>/records", methods=["POST"])
+@blueprint.arguments(RecordsArguments, location="query", as_kwargs=True)
+@blueprint.response(200, RecordsAnswerSchema)
+@blueprint.doc(requestBody=_BODY)
+def add_records(run_id: uuid.UUID, writer_id: uuid.UUID, first_seq: int) -> flask.Response:
+    """Store a writer's records, each exactly once
+
+    A writer is one process that logs into one run; client and writer make their own UUIDs. Its first record is a
+    `start`, and its records are numbered 0, 1, 2 ... without holes. A batch may be sent again at any time: what is
+    stored already is skipped. `next_seq` of the answer is the number to go on with; 409 with `expected` says that
+    records are missing before these. An empty batch is a sign of life. The body may be gzipped.
+    """
+    applied = ingest.apply_records(str(run_id), str(writer_id), first_seq, _records())
+    return json_response({**vars(applied), "store_id": schema.store_id()})
+
+
+def _records() -> list[dict[str, Any]]:
+    body = _body()
+    mimetype = flask.request.mimetype
+    if mimetype not in (JSON, NDJSON):
+        flask_smorest.abort(415, message=f"content type {mimetype!r} is not read here; send {JSON} or {NDJSON}")
+    records = _read_json(body) if mimetype == JSON else [_parse(line) for line in body.splitlines()]
+    if len(records) > contract.MAX_RECORDS:
+        flask_smorest.abort(413, message=f"{len(records)} records are too many; send at most {contract.MAX_RECORDS}")
+    for record in records:
+        if not isinstance(record, dict):
+            raise RecordRefused(f"record {record!r} is not an object; send objects with a 'type'")
+    return records
+
+
+def _body() -> bytes:
+    body = flask.request.get_data(cache=False)
+    encoding = flask.request.headers.get("Content-Encoding", "identity").lower()
+    if encoding == "identity":
+        return body
+    if encoding != "gzip":
+        flask_smorest.abort(415, message=f"content encoding {encoding!r} is not read here; send gzip or none")
+    return _inflate(body)
+
+
+def _inflate(body: bytes) -> bytes:
+    inflater = zlib.decompressobj(wbits=31)  # 31: gzip
+    try:
+        inflated = inflater.decompress(body, contract.MAX_INFLATED_BYTES + 1)
+    except zlib.error as error:
+        raise RecordRefused(f"the gzipped body cannot be read: {error}") from None
+    if len(inflated) > contract.MAX_INFLATED_BYTES:
+        flask_smorest.abort(
+            413, message=f"the inflated body is larger than {contract.MAX_INFLATED_BYTES} bytes; send less"
+        )
+    if not inflater.eof or inflater.unused_data:
+        raise RecordRefused("the gzipped body ends too early or goes on behind its end")
+    return inflated
+
+
+def _read_json(body: bytes) -> list[Any]:
+    document = _parse(body)
+    if not isinstance(document, dict) or not isinstance(document.get("records"), list):
+        raise RecordRefused('the body is not {"records": [...]}')
+    return list(document["records"])
+
+
+def _parse(text: bytes) -> Any:
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        raise RecordRefused(f"{text[:60]!r} is not JSON: {error}; NaN and infinities are sent as text") from None

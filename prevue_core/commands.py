@@ -1,0 +1,161 @@
+"""The server's commands: `prevue backend` and `prevue db`."""
+
+import logging
+import sys
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from prevue_core.errors import PrevueError, SettingsError
+from prevue_core.settings import ServerSettings, server_settings
+
+if TYPE_CHECKING:
+    import peewee
+
+EX_CONFIG = 78  # sysexits.h: something is wrong in the configuration
+THREADS = 8  # of waitress; bodies are received outside of them
+CONNECTIONS = 1_000
+RETRY_S = 2.0
+
+log = logging.getLogger("prevue.backend")
+
+data_option = click.option(
+    "--data",
+    "data_dir",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder for the SQLite database.  [default: PREVUE_DATA_DIR or the user's data folder]",
+)
+
+
+@click.command(epilog="Example: prevue backend --data ./prevue-data")
+@click.option("--host", help="Address to listen on.  [default: PREVUE_HOST or 127.0.0.1]")
+@click.option("--port", type=int, help="Port to listen on.  [default: PREVUE_PORT or 8080]")
+@data_option
+def backend(host: str | None, port: int | None, data_dir: Path | None) -> None:
+    """Run the backend, which stores what training sends.
+
+    The database is PREVUE_DATABASE_URL, or else an SQLite file in the data folder. Its tables are made or brought up
+    to date at the start. Ctrl-C stops.
+    """
+    settings = _settings(host, port, data_dir)
+    _refuse_open_network(settings)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("peewee").setLevel(logging.WARNING)
+    database = _connect(settings)
+    _upgrade_or_keep_trying(database)
+    _serve(settings)
+
+
+@click.group()
+def db() -> None:
+    """Care for the database."""
+
+
+@db.command(epilog="Example: PREVUE_DATABASE_URL=postgresql://prevue@localhost/prevue prevue db upgrade")
+@data_option
+def upgrade(data_dir: Path | None) -> None:
+    """Make the tables, or bring them up to date. `prevue backend` does the same when it starts."""
+    settings = _settings(None, None, data_dir)
+    database = _connect(settings)
+    import peewee
+
+    from prevue_core.db import schema  # the server's packages may not be installed
+
+    try:
+        applied = schema.upgrade(database)
+    except peewee.PeeweeException as error:
+        raise click.ClickException(f"the database does not answer: {str(error).strip()}") from None
+    except PrevueError as error:
+        raise click.ClickException(str(error)) from None
+    for name in applied:
+        click.echo(f"applied {name}")
+    click.echo("The tables are up to date.")
+
+
+def _settings(host: str | None, port: int | None, data_dir: Path | None) -> ServerSettings:
+    try:
+        return server_settings(host=host, port=port, data_dir=data_dir)
+    except SettingsError as error:
+        raise click.ClickException(str(error)) from None
+
+
+def _refuse_open_network(settings: ServerSettings) -> None:
+    """Exit where others on the network could write without a password, unless that is wished for in words."""
+    if settings.is_loopback or settings.auth == "open":
+        return
+    click.echo(
+        f"Error: {settings.host} can be reached from the network, and this backend asks for no password. Either\n"
+        f"  prevue backend --host 127.0.0.1                      (this machine only)\n"
+        f"  PREVUE_AUTH=open prevue backend --host {settings.host}   (open to whoever reaches it, on purpose)",
+        err=True,
+    )
+    sys.exit(EX_CONFIG)
+
+
+def _connect(settings: ServerSettings) -> "peewee.Database":
+    try:
+        from prevue_core.db import connection
+    except ImportError as error:
+        raise click.ClickException(f"{error.name} is not installed: pip install 'prevue[server]'") from None
+    if settings.database_url.startswith("sqlite:") and str(settings.data_dir) in settings.database_url:
+        settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    try:
+        return connection.connect(settings.database_url)
+    except SettingsError as error:
+        raise click.ClickException(str(error)) from None
+
+
+def _upgrade_or_keep_trying(database: "peewee.Database") -> None:
+    """Bring the tables up to date; while the database is away the server answers 503 and this goes on behind it."""
+    import peewee
+
+    from prevue_core.db import schema
+
+    def attempt() -> bool:
+        try:
+            for name in schema.upgrade(database):
+                log.info("applied migration %s", name)
+        except peewee.OperationalError as error:
+            log.warning("the database does not answer, trying again each %g s: %s", RETRY_S, str(error).strip())
+            return False
+        return True
+
+    def keep_trying() -> None:
+        while not attempt():
+            threading.Event().wait(RETRY_S)
+
+    try:
+        if not attempt():
+            threading.Thread(target=keep_trying, name="prevue-upgrade", daemon=True).start()
+    except PrevueError as error:
+        raise click.ClickException(str(error)) from None
+
+
+def _serve(settings: ServerSettings) -> None:
+    import signal
+
+    import waitress
+
+    from prevue_core.api.app import create_app
+
+    try:
+        server = waitress.create_server(
+            create_app(settings),
+            host=settings.host.strip("[]"),
+            port=settings.port,
+            threads=THREADS,
+            connection_limit=CONNECTIONS,
+            ident=None,
+        )
+    except OSError as error:
+        raise click.ClickException(
+            f"cannot listen on {settings.host} port {settings.port}: {error.strerror}; "
+            "give another with --port, or stop what uses it"
+        ) from None
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    address = settings.host if settings.host not in ("0.0.0.0", "::") else "localhost"  # noqa: S104
+    click.echo(f"Prevue's backend listens on http://{address}:{server.effective_port}  (Ctrl-C stops)")
+    click.echo(f"API page: http://{address}:{server.effective_port}/api/docs/")
+    server.run()

@@ -1,0 +1,1 @@
+"""The database: connection, tables, migrations, the one way in (`ingest`) and all ways out (`queries`)."""

@@ -1,0 +1,398 @@
+"""The one way into the tables: a writer's records, in one transaction, each stored exactly once.
+
+Records of a writer are numbered 0, 1, 2 ... without holes. The writer's row keeps the next number; it changes in the
+transaction that stores the records, so a batch that arrives twice is stored once, whatever happened to its answer.
+"""
+
+import datetime
+import hashlib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any
+
+import orjson
+import peewee
+
+from prevue_core import contract
+from prevue_core.contract import check_int64, check_label
+from prevue_core.db import queries
+from prevue_core.db.connection import insert_rows, is_sqlite, writing
+from prevue_core.db.models import Event, Metric, ModelDescription, Project, Series, TrainingRun, User, Writer, utc_now
+from prevue_core.db.summary import Summary
+from prevue_core.errors import InvalidValue, RecordRefused, SequenceGap
+
+MAX_REJECTED_LISTED = 100
+
+_METRIC_COLUMNS = (
+    "run_id", "model_id", "rank", "split", "step", "epoch", "batch",
+    "loss_name", "loss_value", "metric_name", "metric_value", "timestamp",
+)  # fmt: skip
+
+Record = dict[str, Any]
+
+
+@dataclass
+class Applied:
+    """What became of a batch."""
+
+    next_seq: int
+    rejected: list[dict[str, Any]] = field(default_factory=list)  # {seq, reason}, the first 100
+    rejected_count: int = 0
+
+
+@dataclass
+class Batch:
+    """A batch on its way into the tables: rows and sums collected, written at the end."""
+
+    run: TrainingRun
+    writer: Writer
+    now: datetime.datetime
+    rows: list[tuple[Any, ...]] = field(default_factory=list)
+    points: dict[tuple[str, str], list[tuple[int, float]]] = field(default_factory=dict)  # (split, name): (step, value)
+
+
+def apply_records(run_id: str, writer_id: str, first_seq: int, records: list[Record]) -> Applied:
+    """Store what is new of `records`, numbered from `first_seq` on, and return the number to go on with.
+
+    A record that is well formed but cannot be accepted is listed as rejected and uses its number.
+    Raises SequenceGap where records are missing before these, and RecordRefused, with nothing stored, for a batch
+    whose numbers are not consecutive or whose writer belongs to another run.
+    """
+    records = number(first_seq, records)
+    with writing():
+        writer = Writer.select().where(Writer.writer_id == writer_id)
+        writer = (writer if is_sqlite() else writer.for_update()).first()  # SQLite's transaction holds all
+        if writer is None:
+            if not records or records[0]["seq"] != 0 or records[0].get("type") != "start":
+                raise SequenceGap(0)
+        elif str(writer.run_id) != run_id:
+            raise RecordRefused(f"writer {writer_id} belongs to run {writer.run_id}, not {run_id}; use a new writer")
+        elif first_seq > writer.next_seq:
+            raise SequenceGap(writer.next_seq)
+        return _apply(run_id, writer_id, writer, records)
+
+
+def number(first_seq: int, records: Iterable[Record]) -> list[Record]:
+    """Return `records` with their numbers filled in. Raises RecordRefused where given numbers are not consecutive."""
+    expected, numbered = first_seq, []
+    for record in records:
+        seq = record.setdefault("seq", expected)
+        if seq != expected:
+            raise RecordRefused(
+                f"record number {seq!r} stands where {expected} should; number from first_seq={first_seq}"
+            )
+        expected = _end(record)
+        numbered.append(record)
+    return numbered
+
+
+def _end(record: Record) -> int:
+    """Return the number behind a record: only a gap uses more than one."""
+    seq: int = record["seq"]
+    if record.get("type") == "gap":
+        until = record.get("until", seq)
+        if isinstance(until, bool) or not isinstance(until, int) or until < seq or until > contract.MAX_INT64 - 1:
+            raise RecordRefused(
+                f"gap until {until!r} does not end behind its number {seq}; give the last missing number"
+            )
+        return until + 1
+    return seq + 1
+
+
+def _apply(run_id: str, writer_id: str, writer: Writer | None, records: list[Record]) -> Applied:
+    now = utc_now()
+    known = writer.next_seq if writer else 0
+    fresh = [record for record in records if _end(record) > known]
+    applied = Applied(_end(records[-1]) if fresh else known)
+    if writer is None:
+        start = fresh.pop(0)
+        try:
+            writer = _open_writer(run_id, writer_id, start, now)
+        except InvalidValue as error:  # without a project and a user the records have no place at all
+            raise RecordRefused(f"the start record cannot be accepted: {error}") from error
+    # This update also locks the run's row, so that two writers of one run never number the same new series.
+    TrainingRun.update(heard_at=now).where(TrainingRun.run_id == run_id).execute()
+    batch = Batch(TrainingRun.get_by_id(run_id), writer, now)
+    for record in fresh:
+        try:
+            _APPLY[_type_of(record)](batch, record)
+        except InvalidValue as error:
+            applied.rejected_count += 1
+            if len(applied.rejected) < MAX_REJECTED_LISTED:
+                applied.rejected.append({"seq": record["seq"], "reason": str(error)})
+    if batch.rows:
+        insert_rows("metrics", _METRIC_COLUMNS, batch.rows)
+        _update_series(batch)
+    if applied.next_seq != known:
+        Writer.update(next_seq=applied.next_seq).where(Writer.writer_id == writer_id).execute()
+    return applied
+
+
+def _type_of(record: Record) -> str:
+    kind = record.get("type")
+    if kind in _APPLY:
+        return str(kind)
+    raise InvalidValue(f"record type {kind!r} is not stored by this version; use one of {', '.join(_APPLY)}")
+
+
+# start
+
+
+def _open_writer(run_id: str, writer_id: str, start: Record, now: datetime.datetime) -> Writer:
+    project = _project_of(start)
+    _join_run(run_id, project, start, now)
+    host = start.get("host")
+    return Writer.create(
+        writer_id=writer_id,
+        run_id=run_id,
+        rank=check_int64("rank", start.get("rank", 0)),
+        host=None if host is None else check_label("host", host),
+        pid=_optional_int("pid", start.get("pid")),
+    )
+
+
+def _project_of(start: Record) -> Project:
+    uid = check_label("uid", start.get("uid"))
+    owner, _, name = contract.check_project(start.get("project")).rpartition("/")
+    _ensure(User, username=uid)
+    user = _ensure(User, username=owner) if owner else User.get(User.username == uid)
+    return _ensure(Project, user=user, project_name=name)
+
+
+def _join_run(run_id: str, project: Project, start: Record, now: datetime.datetime) -> None:
+    user = User.get(User.username == check_label("uid", start.get("uid")))
+    name = start.get("run_name")
+    group = start.get("group")
+    TrainingRun.insert(
+        run_id=run_id,
+        project=project,
+        user=user,
+        run_name=run_id[-12:] if name is None else check_label("run_name", name),
+        config=_json_object("config", start.get("config", {})),
+        environment=_environment(start),
+        tags=_tags(start.get("tags", [])),
+        notes=_text("notes", start.get("notes") or ""),
+        run_group=None if group is None else check_label("group", group),
+        started_at=_time(start, now),
+        heard_at=now,
+    ).on_conflict_ignore().execute()
+    # A further writer of a run that ended goes on with it.
+    TrainingRun.update(state=contract.RUNNING, finished_at=None).where(TrainingRun.run_id == run_id).execute()
+
+
+def _environment(start: Record) -> str:
+    """Return where the run runs, with the connector that brought it: a run without a model keeps it nowhere else."""
+    environment = orjson.loads(_json_object("environment", start.get("environment", {})))
+    if (connector_name := start.get("connector_name")) is not None:
+        environment["connector_name"] = check_label("connector_name", connector_name)
+    return orjson.dumps(environment, option=orjson.OPT_SORT_KEYS).decode()
+
+
+def _ensure(table: type[peewee.Model], **key: Any) -> Any:
+    """Return the row of `key`, made if it is missing; several processes may ask at once."""
+    where = [getattr(table, name) == value for name, value in key.items()]
+    if (row := table.get_or_none(*where)) is None:
+        table.insert(**key).on_conflict_ignore().execute()
+        row = table.get(*where)
+    return row
+
+
+# the other records
+
+
+def _start(batch: Batch, record: Record) -> None:
+    raise InvalidValue("a start record opens a writer and stands at number 0 only; use a new writer")
+
+
+def _metrics(batch: Batch, record: Record) -> None:
+    values = record.get("values")
+    if not isinstance(values, dict) or not values:
+        raise InvalidValue(f"values {values!r} is not an object of names and numbers; use {{'loss': 0.3}}")
+    step = check_int64("step", record.get("step"))
+    split = record.get("split")
+    if split is not None:
+        contract.check_split(split)
+    placed: dict[str, tuple[list[tuple[str, float]], list[tuple[str, float]]]] = {}
+    for name, value in values.items():
+        place = contract.place_of(contract.check_name(name), split)
+        losses_metrics = placed.setdefault(place.split, ([], []))
+        losses_metrics[0 if place.is_loss else 1].append((place.name, contract.decode_number(value)))
+    common = (_optional_int("epoch", record.get("epoch")), _optional_int("batch", record.get("batch")))
+    time = _time(record, batch.now).isoformat(" ", "microseconds")
+    for split_name, (losses, metrics) in placed.items():
+        for index in range(max(len(losses), len(metrics))):
+            # The n-th loss of a split shares a row with its n-th metric.
+            loss = losses[index] if index < len(losses) else (None, None)
+            metric = metrics[index] if index < len(metrics) else (None, None)
+            batch.rows.append(
+                (
+                    str(batch.run.run_id),
+                    batch.run.__data__["model"],
+                    batch.writer.rank,
+                    split_name,
+                    step,
+                    *common,
+                    *loss,
+                    *metric,
+                    time,
+                )
+            )
+        for name, value in (*losses, *metrics):
+            batch.points.setdefault((split_name, name), []).append((step, value))
+
+
+def _model(batch: Batch, record: Record) -> None:
+    architecture = _json_object("architecture", record.get("architecture", {}))
+    model = _ensure_model(
+        check_label("model_name", record.get("model_name")),
+        check_label("connector_name", record.get("connector_name")),
+        architecture,
+    )
+    TrainingRun.update(model=model).where(TrainingRun.run_id == batch.run.run_id).execute()
+    Project.update(model=model).where(Project.project_id == batch.run.project).execute()
+    batch.run.model = model
+
+
+def _ensure_model(model_name: str, connector_name: str, architecture: str) -> ModelDescription:
+    fingerprint = hashlib.sha256(architecture.encode()).hexdigest()
+    key = {"model_name": model_name, "connector_name": connector_name, "fingerprint": fingerprint}
+    ModelDescription.insert(**key, architecture=architecture).on_conflict_ignore().execute()
+    return ModelDescription.get(**key)
+
+
+def _config(batch: Batch, record: Record) -> None:
+    new = orjson.loads(_json_object("config", record.get("config")))
+    batch.run.config = orjson.dumps({**orjson.loads(batch.run.config), **new}, option=orjson.OPT_SORT_KEYS).decode()
+    TrainingRun.update(config=batch.run.config).where(TrainingRun.run_id == batch.run.run_id).execute()
+
+
+def _event(batch: Batch, record: Record) -> None:
+    kind, text = check_label("kind", record.get("kind")), _text("text", record.get("text"))
+    _add_event(batch, record, kind[:64], text, _optional_int("step", record.get("step")))
+
+
+def _gap(batch: Batch, record: Record) -> None:
+    count = record.get("count", _end(record) - record["seq"])
+    reason = _text("reason", record.get("reason", "not told"))
+    _add_event(batch, record, "gap", f"{check_int64('count', count)} records are missing: {reason}", None)
+
+
+def _add_event(batch: Batch, record: Record, kind: str, text: str, step: int | None) -> None:
+    Event.create(run_id=batch.run.run_id, step=step, time=_time(record, batch.now), kind=kind, text=text)
+
+
+def _end_of_run(batch: Batch, record: Record) -> None:
+    state = record.get("state", contract.FINISHED)
+    if state not in (contract.FINISHED, contract.FAILED):
+        raise InvalidValue(f"state {state!r} does not end a run; use 'finished' or 'failed'")
+    if state == contract.FAILED:
+        _add_event(batch, record, "failed", _text("message", record.get("message", "")), None)
+    elif batch.writer.rank != 0:
+        return  # the run goes on until its first process has finished
+    time = _time(record, batch.now)
+    TrainingRun.update(state=state, finished_at=time).where(TrainingRun.run_id == batch.run.run_id).execute()
+
+
+_APPLY: dict[str, Callable[[Batch, Record], None]] = {
+    "start": _start,
+    "metrics": _metrics,
+    "model": _model,
+    "config": _config,
+    "event": _event,
+    "gap": _gap,
+    "end": _end_of_run,
+}
+
+
+# series
+
+
+def _update_series(batch: Batch) -> None:
+    """Bring the sums of the touched series up to date."""
+    run_id, rank = batch.run.run_id, batch.writer.rank
+    known = {
+        (row.split, row.name): row
+        for row in Series.select().where(Series.run_id == run_id, Series.rank == rank)
+        if (row.split, row.name) in batch.points
+    }
+    last_no = Series.select(peewee.fn.MAX(Series.series_no)).where(Series.run_id == run_id).scalar()
+    next_no = 0 if last_no is None else last_no + 1
+    changed = []
+    for (split, name), points in batch.points.items():
+        row = known.get((split, name))
+        if row is None:
+            kind = "loss" if contract.place_of(name, split).is_loss else "metric"
+            row = Series(run_id=run_id, series_no=next_no, rank=rank, split=split, name=name, kind=kind)
+            next_no += 1
+        _add_points(row, points)
+        changed.append(row)
+    columns = [column for column in Series._meta.sorted_fields if column.name not in ("run_id", "series_no")]
+    for chunk in peewee.chunked([row.__data__ for row in changed], 500):
+        update = {column: getattr(peewee.EXCLUDED, column.column_name) for column in columns}
+        Series.insert_many(chunk).on_conflict(
+            conflict_target=[Series.run_id, Series.series_no], update=update
+        ).execute()
+
+
+def _add_points(row: Series, points: list[tuple[int, float]]) -> None:
+    steps = [step for step, _ in points]
+    if not row.rewritten and not _come_once(row, steps):
+        row.rewritten = True
+    summary = Summary() if row.rewritten else Summary.of(row)
+    # Where a step came twice the later value counts, so sums cannot be added to: the rows are read again.
+    for step, value in queries.values_of(row) if row.rewritten else points:
+        summary.add(step, value)
+    summary.store(row)
+
+
+def _come_once(row: Series, steps: list[int]) -> bool:
+    """Return whether each of `steps` (whose rows are in the table already) is new to the series."""
+    ordered = all(a < b for a, b in pairwise(steps))
+    if ordered and (row.last_step is None or steps[0] > row.last_step):
+        return True
+    if len(set(steps)) < len(steps):
+        return False
+    if row.last_step is None:
+        return True
+    before = [step for step in steps if step <= row.last_step]
+    twice = queries.rows_of(row, Metric.step).where(Metric.step.in_(before)).count()
+    return bool(twice == len(before))
+
+
+# the fields of a record
+
+
+def _time(record: Record, now: datetime.datetime) -> datetime.datetime:
+    seconds = record.get("time")
+    if seconds is None:
+        return now
+    try:
+        return datetime.datetime.fromtimestamp(seconds, datetime.UTC).replace(tzinfo=None)
+    except (TypeError, ValueError, OverflowError, OSError):
+        raise InvalidValue(f"time {seconds!r} is not a UNIX time in seconds; use a number such as 1763843.1") from None
+
+
+def _optional_int(what: str, value: object) -> int | None:
+    return None if value is None else check_int64(what, value)
+
+
+def _text(what: str, value: object) -> str:
+    if not isinstance(value, str):
+        raise InvalidValue(f"{what} {value!r} is of type {type(value).__name__}; use text")
+    return value.replace("\0", "")  # PostgreSQL has no text with NUL
+
+
+def _tags(value: object) -> str:
+    if not isinstance(value, list):
+        raise InvalidValue(f"tags {value!r} is not a list; use a list of text")
+    return orjson.dumps([check_label("tag", tag) for tag in value]).decode()
+
+
+def _json_object(what: str, value: object) -> str:
+    """Return `value` as JSON text in one form, so that equal objects give equal text."""
+    if not isinstance(value, dict):
+        raise InvalidValue(f"{what} {value!r} is not an object; use names and values")
+    if contract.depth_of(value) > contract.MAX_DEPTH:
+        raise InvalidValue(f"{what} is nested deeper than {contract.MAX_DEPTH} levels; flatten it")
+    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode()

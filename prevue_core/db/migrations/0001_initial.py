@@ -1,0 +1,272 @@
+"""The first tables. A migration is frozen: it declares what it makes and knows nothing of `prevue_core.db.models`."""
+
+import datetime
+import uuid
+from typing import Any
+
+import peewee
+
+
+def _tables(db: peewee.Database) -> list[type[peewee.Model]]:
+    class Table(peewee.Model):
+        class Meta:
+            database = db
+            legacy_table_names = False
+
+    class AuditEntry(Table):
+        audit_id = peewee.BigAutoField()
+        time = peewee.DateTimeField()
+        user_id = peewee.IntegerField(null=True)
+        action = peewee.CharField(max_length=64)
+        subject = peewee.TextField()
+
+        class Meta:
+            table_name = "audit"
+
+    class Evaluation(Table):
+        evaluation_id = peewee.BigAutoField()
+        run_id = peewee.UUIDField(index=True)
+        split = peewee.CharField(max_length=64)
+        name = peewee.TextField()
+        task = peewee.CharField(max_length=16)
+        step = peewee.BigIntegerField(null=True)
+        labels = peewee.TextField(null=True)
+        sample_count = peewee.BigIntegerField()
+        created_at = peewee.DateTimeField()
+
+        class Meta:
+            table_name = "evaluations"
+
+    class Event(Table):
+        event_id = peewee.BigAutoField()
+        run_id = peewee.UUIDField(index=True)
+        step = peewee.BigIntegerField(null=True)
+        time = peewee.DateTimeField()
+        kind = peewee.CharField(max_length=64)
+        text = peewee.TextField()
+
+        class Meta:
+            table_name = "events"
+
+    class User(Table):
+        user_id = peewee.AutoField()
+        username = peewee.CharField(max_length=255, unique=True)
+        email = peewee.CharField(max_length=255, null=True)
+        password = peewee.CharField(max_length=255, null=True)
+        is_admin = peewee.BooleanField(default=False)
+        created_at = peewee.DateTimeField()
+
+        class Meta:
+            table_name = "users"
+
+    class ModelDescription(Table):
+        model_id = peewee.AutoField()
+        model_name = peewee.CharField(max_length=255)
+        connector_name = peewee.CharField(max_length=255)
+        architecture = peewee.TextField()
+        fingerprint = peewee.CharField(max_length=64)
+        created_at = peewee.DateTimeField()
+
+        class Meta:
+            table_name = "models"
+            indexes = ((("model_name", "connector_name", "fingerprint"), True),)
+
+    class Project(Table):
+        project_id = peewee.AutoField()
+        project_name = peewee.CharField(max_length=255)
+        user = peewee.ForeignKeyField(User)
+        model = peewee.ForeignKeyField(ModelDescription, null=True)
+        visibility = peewee.CharField(max_length=16, default="private")
+        created_at = peewee.DateTimeField()
+
+        class Meta:
+            table_name = "projects"
+            indexes = ((("user", "project_name"), True),)
+
+    class Member(Table):
+        project = peewee.ForeignKeyField(Project, index=False)
+        user = peewee.ForeignKeyField(User)
+        role = peewee.CharField(max_length=16)
+
+        class Meta:
+            table_name = "members"
+            primary_key = peewee.CompositeKey("project", "user")
+
+    class Metric(Table):
+        metric_id = peewee.BigAutoField()
+        run_id = peewee.UUIDField()
+        model = peewee.ForeignKeyField(ModelDescription, null=True, index=False)
+        rank = peewee.IntegerField()
+        split = peewee.CharField(max_length=64)
+        step = peewee.BigIntegerField()
+        epoch = peewee.BigIntegerField(null=True)
+        batch = peewee.BigIntegerField(null=True)
+        loss_name = peewee.TextField(null=True)
+        loss_value = peewee.DoubleField(null=True)
+        metric_name = peewee.TextField(null=True)
+        metric_value = peewee.DoubleField(null=True)
+        timestamp = peewee.DateTimeField()
+
+        class Meta:
+            table_name = "metrics"
+            indexes = ((("run_id", "step"), False),)
+
+    class Prediction(Table):
+        run_id = peewee.UUIDField()
+        evaluation_id = peewee.BigIntegerField()
+        sample_no = peewee.BigIntegerField()
+        sample_id = peewee.TextField(null=True)
+        target = peewee.TextField(null=True)
+        prediction = peewee.TextField(null=True)
+        score = peewee.DoubleField(null=True)
+        scores = peewee.TextField(null=True)
+        weight = peewee.DoubleField(null=True)
+
+        class Meta:
+            table_name = "predictions"
+            primary_key = peewee.CompositeKey("run_id", "evaluation_id", "sample_no")
+
+    class Result(Table):
+        result_id = peewee.BigAutoField()
+        run_id = peewee.UUIDField(index=True)
+        split = peewee.CharField(max_length=64)
+        kind = peewee.CharField(max_length=255)
+        name = peewee.TextField()
+        step = peewee.BigIntegerField(null=True)
+        payload = peewee.TextField()
+        created_at = peewee.DateTimeField()
+
+        class Meta:
+            table_name = "results"
+
+    class Rollup(Table):
+        run_id = peewee.UUIDField()
+        series_no = peewee.IntegerField()
+        width = peewee.BigIntegerField()
+        bucket = peewee.BigIntegerField()
+        count = peewee.BigIntegerField()
+        sum = peewee.DoubleField(null=True)
+        low = peewee.DoubleField(null=True)
+        high = peewee.DoubleField(null=True)
+        first_step = peewee.BigIntegerField()
+        first_value = peewee.DoubleField(null=True)
+        first_time = peewee.DateTimeField()
+        first_epoch = peewee.BigIntegerField(null=True)
+        last_step = peewee.BigIntegerField()
+        last_value = peewee.DoubleField(null=True)
+        last_time = peewee.DateTimeField()
+        last_epoch = peewee.BigIntegerField(null=True)
+        nan_count = peewee.BigIntegerField(default=0)
+        inf_count = peewee.BigIntegerField(default=0)
+        ninf_count = peewee.BigIntegerField(default=0)
+
+        class Meta:
+            table_name = "rollups"
+            primary_key = peewee.CompositeKey("run_id", "series_no", "width", "bucket")
+
+    class Series(Table):
+        run_id = peewee.UUIDField()
+        series_no = peewee.IntegerField()
+        rank = peewee.IntegerField()
+        split = peewee.CharField(max_length=64)
+        name = peewee.TextField()
+        kind = peewee.CharField(max_length=8)
+        stride = peewee.BigIntegerField(null=True)
+        rewritten = peewee.BooleanField(default=False)
+        count = peewee.BigIntegerField(default=0)
+        nan_count = peewee.BigIntegerField(default=0)
+        inf_count = peewee.BigIntegerField(default=0)
+        ninf_count = peewee.BigIntegerField(default=0)
+        first_step = peewee.BigIntegerField(null=True)
+        first_value = peewee.DoubleField(null=True)
+        last_step = peewee.BigIntegerField(null=True)
+        last_value = peewee.DoubleField(null=True)
+        low_step = peewee.BigIntegerField(null=True)
+        low_value = peewee.DoubleField(null=True)
+        high_step = peewee.BigIntegerField(null=True)
+        high_value = peewee.DoubleField(null=True)
+
+        class Meta:
+            table_name = "series"
+            primary_key = peewee.CompositeKey("run_id", "series_no")
+            indexes = ((("run_id", "rank", "split", "name"), True),)
+
+    class Session(Table):
+        session_hash = peewee.CharField(primary_key=True, max_length=64)
+        user = peewee.ForeignKeyField(User)
+        created_at = peewee.DateTimeField()
+        used_at = peewee.DateTimeField()
+        expires_at = peewee.DateTimeField()
+
+        class Meta:
+            table_name = "sessions"
+
+    class Store(Table):
+        store_id = peewee.UUIDField(primary_key=True)
+        created_at = peewee.DateTimeField()
+
+        class Meta:
+            table_name = "store"
+
+    class Token(Table):
+        token_id = peewee.AutoField()
+        public_id = peewee.CharField(unique=True, max_length=8)
+        token_hash = peewee.CharField(unique=True, max_length=64)
+        user = peewee.ForeignKeyField(User)
+        project = peewee.ForeignKeyField(Project, null=True)
+        scopes = peewee.TextField()
+        created_at = peewee.DateTimeField()
+        expires_at = peewee.DateTimeField(null=True)
+        used_at = peewee.DateTimeField(null=True)
+
+        class Meta:
+            table_name = "tokens"
+
+    class TrainingRun(Table):
+        run_id = peewee.UUIDField(primary_key=True)
+        project = peewee.ForeignKeyField(Project, index=False)
+        model = peewee.ForeignKeyField(ModelDescription, null=True)
+        user = peewee.ForeignKeyField(User)
+        run_name = peewee.CharField(max_length=255)
+        state = peewee.CharField(max_length=16, default="running")
+        config = peewee.TextField(default="{}")
+        environment = peewee.TextField(default="{}")
+        tags = peewee.TextField(default="[]")
+        notes = peewee.TextField(default="")
+        run_group = peewee.CharField(max_length=255, null=True)
+        started_at = peewee.DateTimeField()
+        heard_at = peewee.DateTimeField()
+        finished_at = peewee.DateTimeField(null=True)
+
+        class Meta:
+            table_name = "runs"
+            indexes = ((("project", "started_at", "run_id"), False),)
+
+    class Writer(Table):
+        writer_id = peewee.UUIDField(primary_key=True)
+        run_id = peewee.UUIDField(index=True)
+        rank = peewee.IntegerField(default=0)
+        host = peewee.CharField(max_length=255, null=True)
+        pid = peewee.BigIntegerField(null=True)
+        next_seq = peewee.BigIntegerField(default=0)
+
+        class Meta:
+            table_name = "writers"
+
+    return [
+        AuditEntry, Evaluation, Event, User, ModelDescription, Project, Member, Metric, Prediction,
+        Result, Rollup, Series, Session, Store, Token, TrainingRun, Writer,
+    ]  # fmt: skip
+
+
+def up(migrator: Any, db: peewee.Database) -> None:
+    """Make every table, and the row that names this database."""
+    tables = _tables(db)
+    db.create_tables(tables)
+    store = next(table for table in tables if table.__name__ == "Store")
+    store.insert(store_id=uuid.uuid4(), created_at=datetime.datetime.now(datetime.UTC).replace(tzinfo=None)).execute()
+
+
+def down(migrator: Any, db: peewee.Database) -> None:
+    """Drop every table."""
+    db.drop_tables(_tables(db))

@@ -1,0 +1,57 @@
+"""Bring a database's tables up to date, and say whether they are."""
+
+from pathlib import Path
+
+import peewee
+from playhouse.migrations import Runner
+
+from prevue_core.db.connection import db, is_sqlite
+from prevue_core.db.models import Store
+from prevue_core.errors import SchemaTooNew
+
+FOLDER = Path(__file__).parent / "migrations"
+_LOCK_KEY = 7_238_465  # any number, the same for every Prevue that migrates this PostgreSQL database
+
+
+def upgrade(database: peewee.Database) -> list[str]:
+    """Apply the migrations that are missing, each in a transaction, and return their names.
+
+    Safe to call from several processes at once: one migrates, the others wait and find nothing to do.
+    Raises SchemaTooNew where a newer Prevue has migrated the database: writing to it could damage it.
+    """
+    with database.connection_context(), database.atomic():
+        if not is_sqlite():  # SQLite's transaction holds the lock already
+            # The waiting ones may have to wait longer than the timeouts that are right for requests.
+            database.execute_sql("SET LOCAL statement_timeout = 0")
+            database.execute_sql("SET LOCAL lock_timeout = 0")
+            database.execute_sql("SELECT pg_advisory_xact_lock(%s)", (_LOCK_KEY,))
+        runner = _runner(database)
+        _refuse_newer(runner)
+        applied: list[str] = runner.up()
+        return applied
+
+
+def is_ready() -> bool:
+    """Return whether the database answers and its tables are those that this version expects."""
+    try:
+        return all(migration.applied and migration.path for migration in _runner(db.obj).status())
+    except peewee.PeeweeException:
+        return False
+
+
+def store_id() -> str:
+    """Return the database's own identity, made with it and kept through upgrades."""
+    return str(Store.select(Store.store_id).scalar())
+
+
+def _runner(database: peewee.Database) -> Runner:
+    return Runner(database, str(FOLDER), table_name="schema_migrations")
+
+
+def _refuse_newer(runner: Runner) -> None:
+    unknown = [migration.name for migration in runner.status() if migration.path is None]
+    if unknown:
+        raise SchemaTooNew(
+            f"this database has migration {unknown[-1]!r}, which this version of Prevue does not know; "
+            "install the version that made it, or a newer one"
+        )

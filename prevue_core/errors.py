@@ -1,0 +1,67 @@
+"""Every exception that Prevue raises on purpose.
+
+PrevueError
+├── InvalidValue (ValueError)      what the caller gave is not acceptable; the text quotes it
+├── SettingsError (ValueError)     a setting has a value that it cannot have
+├── PluginError                    a plugin cannot be loaded, or two want the same name
+├── SequenceGap                    records came before those that precede them
+├── RecordRefused                  a record, or the batch around it, cannot be read
+├── RunDeleted                     the run was deleted; its records are not wanted any more
+├── SchemaTooNew                   the database was made by a newer Prevue
+└── ApiError                       the backend could not be asked
+    ├── Unreachable                no answer, or one that is not Prevue's
+    ├── Refused                    it answered with an error
+    └── NotFound                   it does not know the object
+"""
+
+
+class PrevueError(Exception):
+    """The root of the tree."""
+
+
+class InvalidValue(PrevueError, ValueError):
+    """What the caller gave is not acceptable."""
+
+
+class SettingsError(PrevueError, ValueError):
+    """A setting has a value that it cannot have."""
+
+
+class PluginError(PrevueError):
+    """A plugin cannot be loaded, or two want the same name."""
+
+
+class SequenceGap(PrevueError):
+    """Records came before those that precede them; `expected` is the number to go on with."""
+
+    def __init__(self, expected: int) -> None:
+        super().__init__(f"the next record of this writer is number {expected}; send from there")
+        self.expected = expected
+
+
+class RecordRefused(PrevueError):
+    """A record, or the batch around it, cannot be read."""
+
+
+class RunDeleted(PrevueError):
+    """The run was deleted; its records are not wanted any more."""
+
+
+class SchemaTooNew(PrevueError):
+    """The database was made by a newer Prevue."""
+
+
+class ApiError(PrevueError):
+    """The backend could not be asked."""
+
+
+class Unreachable(ApiError):
+    """There was no answer, or one that is not Prevue's."""
+
+
+class Refused(ApiError):
+    """The backend answered with an error."""
+
+
+class NotFound(ApiError):
+    """The backend does not know the object."""

@@ -1,0 +1,109 @@
+"""The server's settings, read from the environment once, here and nowhere else."""
+
+import ipaddress
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from prevue_core.errors import SettingsError
+
+AUTH_MODES = ("open",)
+
+
+@dataclass(frozen=True)
+class PluginSettings:
+    """Which plugins a process loads, on either side of the wire."""
+
+    only: frozenset[str] | None  # names of distributions; None: all that are installed
+    trace: bool  # print each hook call to standard error
+
+
+@dataclass(frozen=True)
+class ServerSettings:
+    """What the backend was told."""
+
+    database_url: str = field(repr=False)  # may hold a password
+    data_dir: Path
+    host: str
+    port: int
+    auth: str | None  # None: not said
+    allowed_hosts: frozenset[str]
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether only this machine can reach the backend."""
+        if self.host == "localhost":
+            return True
+        try:
+            return ipaddress.ip_address(self.host.strip("[]")).is_loopback
+        except ValueError:
+            return False
+
+
+def server_settings(
+    *,
+    host: str | None = None,
+    port: int | None = None,
+    data_dir: Path | None = None,
+    environ: Mapping[str, str] = os.environ,
+) -> ServerSettings:
+    """Return the backend's settings; arguments (from the command line) win over the environment.
+
+    Raises SettingsError where a value cannot be used.
+    """
+    folder = (data_dir or Path(environ.get("PREVUE_DATA_DIR") or user_data_dir(environ))).expanduser().absolute()
+    auth = environ.get("PREVUE_AUTH") or None
+    if auth is not None and auth not in AUTH_MODES:
+        raise SettingsError(f"PREVUE_AUTH is {auth!r}; this version knows 'open' (no password), or leave it unset")
+    return ServerSettings(
+        database_url=secret("PREVUE_DATABASE_URL", environ) or f"sqlite:///{folder / 'prevue.sqlite'}",
+        data_dir=folder,
+        host=host or environ.get("PREVUE_HOST") or "127.0.0.1",
+        port=_port(port if port is not None else environ.get("PREVUE_PORT") or 8080),
+        auth=auth,
+        allowed_hosts=frozenset(_words(environ.get("PREVUE_ALLOWED_HOSTS", ""))),
+    )
+
+
+def plugin_settings(environ: Mapping[str, str] = os.environ) -> PluginSettings:
+    """Return which plugins to load."""
+    only = environ.get("PREVUE_PLUGINS")
+    return PluginSettings(
+        only=None if only is None else frozenset(_words(only)),
+        trace=environ.get("PREVUE_TRACE_PLUGINS", "") not in ("", "0"),
+    )
+
+
+def secret(name: str, environ: Mapping[str, str]) -> str | None:
+    """Return the setting `name`, or the first line of the file that `name`_FILE points to."""
+    if path := environ.get(f"{name}_FILE"):
+        try:
+            return Path(path).read_text(encoding="utf-8").partition("\n")[0].strip() or None
+        except OSError as error:
+            raise SettingsError(f"{name}_FILE is {path!r}, which cannot be read: {error.strerror}") from error
+    return environ.get(name) or None
+
+
+def user_data_dir(environ: Mapping[str, str]) -> Path:
+    """Return where a user's programs keep data: XDG on Linux, Application Support on macOS, LOCALAPPDATA on Windows."""
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Application Support" / "prevue"
+    if sys.platform == "win32":
+        return Path(environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local") / "prevue"
+    return Path(environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "prevue"
+
+
+def _port(value: int | str) -> int:
+    try:
+        port = int(value)
+    except ValueError:
+        port = -1
+    if not 0 <= port <= 65_535:
+        raise SettingsError(f"port {value!r} is not a number from 0 to 65535; 8080 is usual, 0 takes a free one")
+    return port
+
+
+def _words(text: str) -> list[str]:
+    return [word.strip() for word in text.split(",") if word.strip()]
