@@ -118,13 +118,16 @@ def _upgrade_or_keep_trying(database: "peewee.Database") -> None:
             for name in schema.upgrade(database):
                 log.info("applied migration %s", name)
         except peewee.OperationalError as error:
-            log.warning("the database does not answer, trying again each %g s: %s", RETRY_S, str(error).strip())
+            log.warning("the database does not answer; trying again each %g s: %s", RETRY_S, str(error).split("\n")[0])
             return False
         return True
 
     def keep_trying() -> None:
-        while not attempt():
-            threading.Event().wait(RETRY_S)
+        log.setLevel(logging.ERROR)  # it was told once
+        while not threading.Event().wait(RETRY_S) and not attempt():
+            continue
+        log.setLevel(logging.INFO)
+        log.info("the database answers")
 
     try:
         if not attempt():
@@ -155,7 +158,9 @@ def _serve(settings: ServerSettings) -> None:
             "give another with --port, or stop what uses it"
         ) from None
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    address = settings.host if settings.host not in ("0.0.0.0", "::") else "localhost"  # noqa: S104
-    click.echo(f"Prevue's backend listens on http://{address}:{server.effective_port}  (Ctrl-C stops)")
-    click.echo(f"API page: http://{address}:{server.effective_port}/api/docs/")
+    address = "localhost" if settings.host in ("0.0.0.0", "::") else settings.host  # noqa: S104
+    # A name such as localhost may stand for an IPv4 and an IPv6 address: then there is a socket for each.
+    port = server.effective_listen[0][1] if hasattr(server, "effective_listen") else server.effective_port
+    click.echo(f"Prevue's backend listens on http://{address}:{port}  (Ctrl-C stops)")
+    click.echo(f"API page: http://{address}:{port}/api/docs/")
     server.run()

@@ -32,8 +32,7 @@ def create_app(settings: ServerSettings) -> flask.Flask:
     for module in RESOURCES:
         module.document(api.spec) if hasattr(module, "document") else None
         api.register_blueprint(module.blueprint)
-    # Swagger UI from its package: the page works without internet.
-    app.register_blueprint(get_swaggerui_blueprint("/api/docs", "/api/openapi.json", config={"app_name": "Prevue API"}))
+    app.register_blueprint(get_swaggerui_blueprint("/api/docs", "/api/openapi.json", config=_API_PAGE))
     app.add_url_rule("/", "root", lambda: flask.redirect("/api/docs/"))
     app.after_request(_add_request_id)
     app.teardown_appcontext(_hand_back_connection)
@@ -50,6 +49,9 @@ def _hand_back_connection(error: Any) -> None:
     if not connection.is_sqlite() and not connection.db.is_closed():
         connection.db.close()
 
+
+# Swagger UI comes from its package: the page works without internet, and asks nobody else to judge the document.
+_API_PAGE = {"app_name": "Prevue API", "layout": "BaseLayout", "validatorUrl": "none"}
 
 _ABOUT = """\
 Prevue's backend: projects, their runs and models, the series that runs log, and the way in for records.

@@ -17,18 +17,29 @@ def guard(app: flask.Flask, allowed_hosts: frozenset[str]) -> None:
     rebinding); such requests carry the page's name as Host. Numbers and `localhost` cannot be taken over so.
     """
 
+    allowed = {"localhost", *map(str.lower, allowed_hosts)}
+
     def is_allowed(host: str | None) -> bool:
-        return bool(host) and (host == "localhost" or host in allowed_hosts or _is_address(str(host)))
+        return host is not None and (host in allowed or _is_address(host))
 
     @app.before_request
     def check() -> flask.Response | None:
-        host = urlsplit(f"//{flask.request.host}").hostname
+        host = _host_of(f"//{flask.request.host}")
         if not is_allowed(host):
-            detail = f"host {host!r} is not this server's; use localhost, or name it in PREVUE_ALLOWED_HOSTS"
+            name = host or flask.request.host
+            detail = f"host {name!r} is not this server's; use localhost, or name it in PREVUE_ALLOWED_HOSTS"
             return problem(421, detail)
         origin = flask.request.headers.get("Origin")
-        if origin and flask.request.method not in SAFE_METHODS and not is_allowed(urlsplit(origin).hostname):
+        if origin and flask.request.method not in SAFE_METHODS and not is_allowed(_host_of(origin)):
             return problem(403, f"a page of {origin!r} may not change anything here")
+        return None
+
+
+def _host_of(url: str) -> str | None:
+    """Return a URL's host in small letters, or None where it has none or cannot be read."""
+    try:
+        return urlsplit(url).hostname
+    except ValueError:
         return None
 
 

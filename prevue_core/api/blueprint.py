@@ -7,12 +7,11 @@ from typing import Any
 
 import flask
 import flask_smorest
-import peewee
-from playhouse.pool import MaxConnectionsExceeded
 from werkzeug.exceptions import HTTPException, InternalServerError, NotFound
 
 from prevue_core import contract, errors
 from prevue_core.api.fields import ProblemSchema
+from prevue_core.db.connection import FAILURES
 
 PREFIX = "/api/v1"
 PROBLEM_JSON = "application/problem+json"
@@ -41,8 +40,8 @@ class Api(flask_smorest.Api):
     def _register_error_handlers(self) -> None:
         self._app.register_error_handler(HTTPException, _http_error)
         self._app.register_error_handler(errors.PrevueError, _prevue_error)
-        self._app.register_error_handler(peewee.PeeweeException, _database_error)
-        self._app.register_error_handler(MaxConnectionsExceeded, _database_error)
+        for failure in FAILURES:
+            self._app.register_error_handler(failure, _database_error)
 
 
 def problem(

@@ -6,12 +6,16 @@ import flask
 import marshmallow as ma
 import orjson
 
-from prevue_core.contract import encode_number
+from prevue_core.contract import MAX_INT64, MIN_INT64, encode_number
 from prevue_core.db.queries import MAX_PAGE
 
 # JSON has no NaN and no infinities: they travel as text.
 NUMBER = {"oneOf": [{"type": "number"}, {"type": "string", "enum": ["NaN", "Infinity", "-Infinity"]}]}
 NUMBER_OR_NULL = {"oneOf": [*NUMBER["oneOf"], {"type": "null"}]}
+
+# What a database can be asked for.
+is_int64 = ma.validate.Range(MIN_INT64, MAX_INT64)
+has_no_nul = ma.validate.ContainsNoneOf("\0", error="PostgreSQL has no text with NUL.")
 
 
 class NumberField(ma.fields.Field[float]):

@@ -7,6 +7,7 @@ from typing import Any
 
 import peewee
 from playhouse import db_url
+from playhouse.pool import MaxConnectionsExceeded
 
 from prevue_core.errors import SettingsError
 
@@ -16,6 +17,9 @@ POOL_SIZE = 10
 # An answer from a commit is a promise, so SQLite syncs at each (`FULL`); WAL lets readers go on beside the writer.
 SQLITE_PRAGMAS = {"journal_mode": "wal", "synchronous": "full", "foreign_keys": 1, "busy_timeout": 5_000}
 POSTGRES_OPTIONS = "-c timezone=UTC -c statement_timeout=15s -c lock_timeout=5s"
+
+# What a request meets when the database is away, too busy or at odds with itself: all of it passes.
+FAILURES = (peewee.PeeweeException, MaxConnectionsExceeded)
 
 db = peewee.DatabaseProxy()
 
@@ -28,7 +32,7 @@ def connect(url: str) -> peewee.Database:
 
     Raises SettingsError where the URL cannot be used; its text never holds the password.
     """
-    scheme = url.partition(":")[0]
+    scheme, mark, _ = url.partition("://")
     try:
         if scheme == "sqlite":
             # A deferred BEGIN that later wants to write fails at once when another writes; IMMEDIATE waits its turn.
@@ -45,9 +49,8 @@ def connect(url: str) -> peewee.Database:
                 options=POSTGRES_OPTIONS,
             )
         else:
-            raise SettingsError(
-                f"database URL begins with {scheme!r}; use sqlite:///FILE or postgresql://USER@HOST/NAME"
-            )
+            begin = f"begins with {scheme!r}" if mark else "has no scheme"  # without '://' it may be a password alone
+            raise SettingsError(f"the database URL {begin}; use sqlite:///FILE or postgresql://USER@HOST/NAME")
     except (ValueError, RuntimeError) as error:
         if isinstance(error, SettingsError):
             raise
@@ -78,10 +81,12 @@ def insert_rows(table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]
     """Insert `rows` (a value for each of `columns`) with one call of the driver: Peewee's own costs 20 us a row."""
     names = ", ".join(columns)
     cursor = db.cursor()
-    if is_sqlite():
-        marks = ", ".join("?" * len(columns))
-        cursor.executemany(f"INSERT INTO {table} ({names}) VALUES ({marks})", rows)  # noqa: S608 - names are ours
-    else:
-        from psycopg2.extras import execute_values  # SQLite alone works without a PostgreSQL driver
+    # The driver's errors become Peewee's, as everywhere else.
+    with peewee.__exception_wrapper__:  # type: ignore[attr-defined]
+        if is_sqlite():
+            marks = ", ".join("?" * len(columns))
+            cursor.executemany(f"INSERT INTO {table} ({names}) VALUES ({marks})", rows)  # noqa: S608 - names are ours
+        else:
+            from psycopg2.extras import execute_values  # SQLite alone works without a PostgreSQL driver
 
-        execute_values(cursor, f"INSERT INTO {table} ({names}) VALUES %s", rows, page_size=1_000)  # noqa: S608
+            execute_values(cursor, f"INSERT INTO {table} ({names}) VALUES %s", rows, page_size=1_000)  # noqa: S608

@@ -9,6 +9,7 @@ import hashlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from itertools import pairwise
+from reprlib import repr as shortened
 from typing import Any
 
 import orjson
@@ -23,6 +24,7 @@ from prevue_core.db.summary import Summary
 from prevue_core.errors import InvalidValue, RecordRefused, SequenceGap
 
 MAX_REJECTED_LISTED = 100
+MAX_REASON_CHARS = 600
 
 _METRIC_COLUMNS = (
     "run_id", "model_id", "rank", "split", "step", "epoch", "batch",
@@ -61,16 +63,17 @@ def apply_records(run_id: str, writer_id: str, first_seq: int, records: list[Rec
     """
     records = number(first_seq, records)
     with writing():
-        writer = Writer.select().where(Writer.writer_id == writer_id)
-        writer = (writer if is_sqlite() else writer.for_update()).first()  # SQLite's transaction holds all
+        writer = _lock(writer_id)
         if writer is None:
-            if not records or records[0]["seq"] != 0 or records[0].get("type") != "start":
+            if first_seq != 0 or not records or records[0].get("type") != "start":
                 raise SequenceGap(0)
-        elif str(writer.run_id) != run_id:
+            _open_writer(run_id, writer_id, records[0])
+            writer = _lock(writer_id)  # the row may be another's, who sent the same batch at the same moment
+        if str(writer.run_id) != run_id:
             raise RecordRefused(f"writer {writer_id} belongs to run {writer.run_id}, not {run_id}; use a new writer")
-        elif first_seq > writer.next_seq:
+        if first_seq > writer.next_seq:
             raise SequenceGap(writer.next_seq)
-        return _apply(run_id, writer_id, writer, records)
+        return _apply(writer, records)
 
 
 def number(first_seq: int, records: Iterable[Record]) -> list[Record]:
@@ -78,9 +81,9 @@ def number(first_seq: int, records: Iterable[Record]) -> list[Record]:
     expected, numbered = first_seq, []
     for record in records:
         seq = record.setdefault("seq", expected)
-        if seq != expected:
+        if type(seq) is not int or seq != expected:  # a bool or a float may be equal to an int
             raise RecordRefused(
-                f"record number {seq!r} stands where {expected} should; number from first_seq={first_seq}"
+                f"record number {shortened(seq)} stands where {expected} should; number from first_seq={first_seq}"
             )
         expected = _end(record)
         numbered.append(record)
@@ -92,64 +95,77 @@ def _end(record: Record) -> int:
     seq: int = record["seq"]
     if record.get("type") == "gap":
         until = record.get("until", seq)
-        if isinstance(until, bool) or not isinstance(until, int) or until < seq or until > contract.MAX_INT64 - 1:
+        if type(until) is not int or not seq <= until < contract.MAX_INT64:
             raise RecordRefused(
-                f"gap until {until!r} does not end behind its number {seq}; give the last missing number"
+                f"gap until {shortened(until)} does not end behind its number {seq}; give the last missing number"
             )
         return until + 1
+    if seq == contract.MAX_INT64:
+        raise RecordRefused(f"record number {seq} is behind the last of 64 bits; use a new writer")
     return seq + 1
 
 
-def _apply(run_id: str, writer_id: str, writer: Writer | None, records: list[Record]) -> Applied:
+def _lock(writer_id: str) -> Any:
+    """Return the row of a writer, or None, and keep others from changing it until the transaction ends."""
+    query = Writer.select().where(Writer.writer_id == writer_id)
+    return (query if is_sqlite() else query.for_update()).first()  # SQLite's transaction holds all
+
+
+def _apply(writer: Writer, records: list[Record]) -> Applied:
     now = utc_now()
-    known = writer.next_seq if writer else 0
+    known = writer.next_seq
     fresh = [record for record in records if _end(record) > known]
     applied = Applied(_end(records[-1]) if fresh else known)
-    if writer is None:
-        start = fresh.pop(0)
-        try:
-            writer = _open_writer(run_id, writer_id, start, now)
-        except InvalidValue as error:  # without a project and a user the records have no place at all
-            raise RecordRefused(f"the start record cannot be accepted: {error}") from error
     # This update also locks the run's row, so that two writers of one run never number the same new series.
-    TrainingRun.update(heard_at=now).where(TrainingRun.run_id == run_id).execute()
-    batch = Batch(TrainingRun.get_by_id(run_id), writer, now)
+    TrainingRun.update(heard_at=now).where(TrainingRun.run_id == writer.run_id).execute()
+    batch = Batch(TrainingRun.get_by_id(writer.run_id), writer, now)
     for record in fresh:
         try:
             _APPLY[_type_of(record)](batch, record)
-        except InvalidValue as error:
+        except (InvalidValue, RecursionError) as error:
             applied.rejected_count += 1
             if len(applied.rejected) < MAX_REJECTED_LISTED:
-                applied.rejected.append({"seq": record["seq"], "reason": str(error)})
+                applied.rejected.append({"seq": record["seq"], "reason": _reason(error)})
     if batch.rows:
         insert_rows("metrics", _METRIC_COLUMNS, batch.rows)
         _update_series(batch)
     if applied.next_seq != known:
-        Writer.update(next_seq=applied.next_seq).where(Writer.writer_id == writer_id).execute()
+        Writer.update(next_seq=applied.next_seq).where(Writer.writer_id == writer.writer_id).execute()
     return applied
 
 
 def _type_of(record: Record) -> str:
     kind = record.get("type")
-    if kind in _APPLY:
-        return str(kind)
+    if isinstance(kind, str) and kind in _APPLY:
+        return kind
     raise InvalidValue(f"record type {kind!r} is not stored by this version; use one of {', '.join(_APPLY)}")
+
+
+def _reason(error: InvalidValue | RecursionError) -> str:
+    """Return why a record is not accepted, short enough to be read: the text quotes a value of any size."""
+    if isinstance(error, RecursionError):  # met in quoting: what is stored is looked at before
+        return f"the record is nested deeper than {contract.MAX_DEPTH} levels; flatten it"
+    text = str(error)
+    return text if len(text) <= MAX_REASON_CHARS else f"{text[:400]} ... {text[-100:]}"
 
 
 # start
 
 
-def _open_writer(run_id: str, writer_id: str, start: Record, now: datetime.datetime) -> Writer:
-    project = _project_of(start)
-    _join_run(run_id, project, start, now)
-    host = start.get("host")
-    return Writer.create(
-        writer_id=writer_id,
-        run_id=run_id,
-        rank=check_int64("rank", start.get("rank", 0)),
-        host=None if host is None else check_label("host", host),
-        pid=_optional_int("pid", start.get("pid")),
-    )
+def _open_writer(run_id: str, writer_id: str, start: Record) -> None:
+    try:
+        project = _project_of(start)
+        _join_run(run_id, project, start)
+        host = start.get("host")
+        Writer.insert(
+            writer_id=writer_id,
+            run_id=run_id,
+            rank=_rank(start.get("rank", 0)),
+            host=None if host is None else check_label("host", host),
+            pid=_optional_int("pid", start.get("pid")),
+        ).on_conflict_ignore().execute()
+    except (InvalidValue, RecursionError) as error:  # without a project and a user the records have no place at all
+        raise RecordRefused(f"the start record cannot be accepted: {_reason(error)}") from error
 
 
 def _project_of(start: Record) -> Project:
@@ -160,7 +176,9 @@ def _project_of(start: Record) -> Project:
     return _ensure(Project, user=user, project_name=name)
 
 
-def _join_run(run_id: str, project: Project, start: Record, now: datetime.datetime) -> None:
+def _join_run(run_id: str, project: Project, start: Record) -> None:
+    now = utc_now()
+    time = _time(start, now)
     user = User.get(User.username == check_label("uid", start.get("uid")))
     name = start.get("run_name")
     group = start.get("group")
@@ -174,11 +192,13 @@ def _join_run(run_id: str, project: Project, start: Record, now: datetime.dateti
         tags=_tags(start.get("tags", [])),
         notes=_text("notes", start.get("notes") or ""),
         run_group=None if group is None else check_label("group", group),
-        started_at=_time(start, now),
+        started_at=time,
         heard_at=now,
     ).on_conflict_ignore().execute()
-    # A further writer of a run that ended goes on with it.
-    TrainingRun.update(state=contract.RUNNING, finished_at=None).where(TrainingRun.run_id == run_id).execute()
+    # A further writer of a run that ended goes on with it, unless it began before that end and is only heard of late.
+    TrainingRun.update(state=contract.RUNNING, finished_at=None).where(
+        TrainingRun.run_id == run_id, TrainingRun.finished_at <= time
+    ).execute()
 
 
 def _environment(start: Record) -> str:
@@ -202,7 +222,8 @@ def _ensure(table: type[peewee.Model], **key: Any) -> Any:
 
 
 def _start(batch: Batch, record: Record) -> None:
-    raise InvalidValue("a start record opens a writer and stands at number 0 only; use a new writer")
+    if record["seq"] != 0:  # that one has opened the writer
+        raise InvalidValue("a start record opens a writer and stands at number 0 only; use a new writer")
 
 
 def _metrics(batch: Batch, record: Record) -> None:
@@ -291,7 +312,11 @@ def _end_of_run(batch: Batch, record: Record) -> None:
     elif batch.writer.rank != 0:
         return  # the run goes on until its first process has finished
     time = _time(record, batch.now)
-    TrainingRun.update(state=state, finished_at=time).where(TrainingRun.run_id == batch.run.run_id).execute()
+    # An older end, of a process that is heard of late, does not change a later one.
+    TrainingRun.update(state=state, finished_at=time).where(
+        TrainingRun.run_id == batch.run.run_id,
+        TrainingRun.finished_at.is_null() | (TrainingRun.finished_at <= time),
+    ).execute()
 
 
 _APPLY: dict[str, Callable[[Batch, Record], None]] = {
@@ -371,6 +396,13 @@ def _time(record: Record, now: datetime.datetime) -> datetime.datetime:
         return datetime.datetime.fromtimestamp(seconds, datetime.UTC).replace(tzinfo=None)
     except (TypeError, ValueError, OverflowError, OSError):
         raise InvalidValue(f"time {seconds!r} is not a UNIX time in seconds; use a number such as 1763843.1") from None
+
+
+def _rank(value: object) -> int:
+    rank = check_int64("rank", value)
+    if not 0 <= rank < 2**31:  # its column has 32 bits
+        raise InvalidValue(f"rank {rank} is not the number of a process; use 0, 1, 2 ...")
+    return rank
 
 
 def _optional_int(what: str, value: object) -> int | None:

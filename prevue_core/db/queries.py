@@ -5,9 +5,9 @@ edges depend on steps only, so that a live chart does not flicker and the bucket
 """
 
 import base64
-import binascii
 import datetime
 import math
+import uuid
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,7 +15,7 @@ from typing import Any
 import orjson
 import peewee
 
-from prevue_core.contract import LOST, LOST_AFTER_S, RUNNING
+from prevue_core.contract import LOST, LOST_AFTER_S, MIN_INT64, RUNNING, check_int64
 from prevue_core.db.models import Metric, ModelDescription, Project, Series, TrainingRun, User, utc_now
 from prevue_core.errors import InvalidValue
 
@@ -100,17 +100,17 @@ def series_of(run_id: str) -> list[Row]:
     return [_series(row) for row in query]
 
 
-def _runs() -> peewee.ModelSelect[Any]:
+def _runs() -> "peewee.ModelSelect[Any]":
     return TrainingRun.select(TrainingRun, Project, User).join(Project).switch(TrainingRun).join(User)
 
 
-def _first(query: peewee.ModelSelect[Any], to_row: Callable[[Any], Row]) -> Row | None:
+def _first(query: "peewee.ModelSelect[Any]", to_row: Callable[[Any], Row]) -> Row | None:
     found = query.first()
     return None if found is None else to_row(found)
 
 
 def _page(
-    query: peewee.ModelSelect[Any],
+    query: "peewee.ModelSelect[Any]",
     key: tuple[peewee.Field, ...],
     limit: int,
     cursor: str | None,
@@ -138,14 +138,14 @@ def _read_cursor(cursor: str, key: tuple[peewee.Field, ...]) -> list[Any]:
             peewee.Value(_key_value(column, value), converter=column.db_value)
             for column, value in zip(key, values, strict=True)
         ]
-    except (ValueError, TypeError, binascii.Error):
+    except (ValueError, TypeError, RecursionError):
         raise InvalidValue(f"cursor {cursor!r} is not one that this server gave; leave it out to begin again") from None
 
 
 def _key_value(column: peewee.Field, value: Any) -> Any:
     if isinstance(column, peewee.DateTimeField):
         return datetime.datetime.fromisoformat(value)
-    return column.python_value(value) if value is not None else value
+    return uuid.UUID(str(value)) if isinstance(column, peewee.UUIDField) else check_int64("key", value)
 
 
 def _project(row: Any) -> Row:
@@ -289,7 +289,7 @@ def series(
     return [_part(row, low_step, high_step, budget) for row in found]
 
 
-def rows_of(row: Any, *columns: Any) -> peewee.ModelSelect[Any]:
+def rows_of(row: Any, *columns: Any) -> "peewee.ModelSelect[Any]":
     """Return a query of the rows of `metrics` that belong to a series."""
     name = Metric.loss_name if row.kind == "loss" else Metric.metric_name
     return Metric.select(*columns).where(
@@ -342,15 +342,20 @@ def _points(row: Any, low_step: int | None, high_step: int | None) -> Iterator[P
 def _width(first_step: int, last_step: int, budget: int) -> int:
     """Return the smallest power of two whose multiples cut the range into at most `budget` buckets."""
     width = 1
-    while last_step // width - first_step // width + 1 > budget:
+    while _bucket_no(last_step, width) - _bucket_no(first_step, width) + 1 > budget:
         width *= 2
     return width
+
+
+def _bucket_no(step: int, width: int) -> int:
+    # Counted from the lowest step there is, so that one bucket can hold steps on both sides of 0.
+    return (step - MIN_INT64) // width
 
 
 def _buckets(points: Iterable[Point], width: int) -> Iterator[list[Point]]:
     bucket: list[Point] = []
     for point in points:
-        if bucket and point.step // width != bucket[0].step // width:
+        if bucket and _bucket_no(point.step, width) != _bucket_no(bucket[0].step, width):
             yield bucket
             bucket = []
         bucket.append(point)
@@ -380,9 +385,8 @@ def _add_bucket(columns: Columns, bucket: list[Point]) -> None:
 def _mean(finite: list[float], low: float | None, high: float | None) -> float | None:
     if low is None or high is None:
         return None
-    if low == high:
-        return low  # exactly: a constant stays that constant
     try:
-        return math.fsum(finite) / len(finite)
+        mean = math.fsum(finite) / len(finite)
     except OverflowError:  # values near the largest float: divide first
-        return math.fsum(value / len(finite) for value in finite)
+        mean = math.fsum(value / len(finite) for value in finite)
+    return min(max(mean, low), high)  # rounding may lead out: a constant stays that constant

@@ -40,9 +40,10 @@ class Summary:
         if self.last_step is None or step >= self.last_step:
             self.last_step, self.last_value = step, value
         if math.isfinite(value):
-            if self.low_value is None or value < self.low_value:
+            # Of equal extremes the one of the lower step is kept: sums depend on the points, not on their order.
+            if self.low_value is None or (value, step) < (self.low_value, self.low_step):
                 self.low_step, self.low_value = step, value
-            if self.high_value is None or value > self.high_value:
+            if self.high_value is None or (-value, step) < (-self.high_value, self.high_step):
                 self.high_step, self.high_value = step, value
         elif math.isnan(value):
             self.nan_count += 1

@@ -5,7 +5,8 @@ from typing import Any
 import marshmallow as ma
 
 from prevue_core.api.blueprint import Blueprint, found
-from prevue_core.api.fields import PageArguments, TimeField, page_of
+from prevue_core.api.fields import PageArguments, TimeField, has_no_nul, page_of
+from prevue_core.contract import MAX_INT64
 from prevue_core.db import queries
 
 blueprint = Blueprint("models", __name__, description="Named architectures of a framework")
@@ -26,7 +27,7 @@ class ModelDetailSchema(ModelSchema):
 
 
 class ModelsArguments(PageArguments):
-    connector_name = ma.fields.String(load_default=None, metadata={"description": "such as keras"})
+    connector_name = ma.fields.String(load_default=None, validate=has_no_nul, metadata={"description": "such as keras"})
 
 
 @blueprint.route("/models")
@@ -40,7 +41,7 @@ def list_models(**arguments: Any) -> queries.Page:
     return queries.models(**arguments)
 
 
-@blueprint.route("/models/<int:model_id>")
+@blueprint.route(f"/models/<int(max={MAX_INT64}):model_id>")
 @blueprint.response(200, ModelDetailSchema)
 def get_model(model_id: int) -> queries.Row:
     """Get one model with its architecture"""

@@ -5,7 +5,8 @@ from typing import Any
 import marshmallow as ma
 
 from prevue_core.api.blueprint import Blueprint, found
-from prevue_core.api.fields import PageArguments, TimeField, page_of
+from prevue_core.api.fields import PageArguments, TimeField, has_no_nul, page_of
+from prevue_core.contract import MAX_INT64
 from prevue_core.db import queries
 
 blueprint = Blueprint("projects", __name__, description="What users work on")
@@ -23,8 +24,10 @@ class ProjectSchema(ma.Schema):
 
 
 class ProjectsArguments(PageArguments):
-    user = ma.fields.String(load_default=None, metadata={"description": "name of the owner"})
-    name = ma.fields.String(load_default=None, metadata={"description": "the project's whole name"})
+    user = ma.fields.String(load_default=None, validate=has_no_nul, metadata={"description": "name of the owner"})
+    name = ma.fields.String(
+        load_default=None, validate=has_no_nul, metadata={"description": "the project's whole name"}
+    )
 
 
 @blueprint.route("/projects")
@@ -38,7 +41,7 @@ def list_projects(**arguments: Any) -> queries.Page:
     return queries.projects(**arguments)
 
 
-@blueprint.route("/projects/<int:project_id>")
+@blueprint.route(f"/projects/<int(max={MAX_INT64}):project_id>")
 @blueprint.response(200, ProjectSchema)
 def get_project(project_id: int) -> queries.Row:
     """Get one project"""

@@ -1,5 +1,6 @@
 """Records: the one way in, for metrics, models, events and the beginning and end of runs."""
 
+import reprlib
 import uuid
 import zlib
 from typing import Any
@@ -139,12 +140,14 @@ def _records() -> list[dict[str, Any]]:
     mimetype = flask.request.mimetype
     if mimetype not in (JSON, NDJSON):
         flask_smorest.abort(415, message=f"content type {mimetype!r} is not read here; send {JSON} or {NDJSON}")
-    records = _read_json(body) if mimetype == JSON else [_parse(line) for line in body.splitlines()]
+    records: list[Any] = _read_json(body) if mimetype == JSON else body.splitlines()
     if len(records) > contract.MAX_RECORDS:
         flask_smorest.abort(413, message=f"{len(records)} records are too many; send at most {contract.MAX_RECORDS}")
+    if mimetype == NDJSON:
+        records = list(map(_parse, records))  # only now: a body may have millions of short lines
     for record in records:
         if not isinstance(record, dict):
-            raise RecordRefused(f"record {record!r} is not an object; send objects with a 'type'")
+            raise RecordRefused(f"record {reprlib.repr(record)} is not an object; send objects with a 'type'")
     return records
 
 

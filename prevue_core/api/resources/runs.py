@@ -6,7 +6,7 @@ from typing import Any
 import marshmallow as ma
 
 from prevue_core.api.blueprint import Blueprint, found
-from prevue_core.api.fields import NumberField, PageArguments, TimeField, page_of
+from prevue_core.api.fields import NumberField, PageArguments, TimeField, has_no_nul, is_int64, page_of
 from prevue_core.contract import RUN_STATES
 from prevue_core.db import queries
 
@@ -59,9 +59,13 @@ class SeriesSummarySchema(ma.Schema):
 
 
 class RunsArguments(PageArguments):
-    project_id = ma.fields.Integer(load_default=None)
-    project_name = ma.fields.String(load_default=None, metadata={"description": "the project's whole name"})
-    user = ma.fields.String(load_default=None, metadata={"description": "name of the user who started the run"})
+    project_id = ma.fields.Integer(load_default=None, validate=is_int64)
+    project_name = ma.fields.String(
+        load_default=None, validate=has_no_nul, metadata={"description": "the project's whole name"}
+    )
+    user = ma.fields.String(
+        load_default=None, validate=has_no_nul, metadata={"description": "name of the user who started the run"}
+    )
 
 
 class RunSeriesSchema(ma.Schema):

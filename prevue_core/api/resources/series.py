@@ -7,8 +7,8 @@ import flask
 import marshmallow as ma
 
 from prevue_core.api.blueprint import Blueprint
-from prevue_core.api.fields import NUMBER, NUMBER_OR_NULL, json_response
-from prevue_core.contract import MAX_INT64, MIN_INT64, encode_number
+from prevue_core.api.fields import NUMBER, NUMBER_OR_NULL, has_no_nul, is_int64, json_response
+from prevue_core.contract import encode_number
 from prevue_core.db import queries
 
 blueprint = Blueprint("series", __name__, description="The values of one name in one split of a run, in order of step")
@@ -58,10 +58,14 @@ class SeriesArguments(ma.Schema):
         validate=ma.validate.Length(1, MAX_RUNS),
         metadata={"description": "repeat it for several runs"},
     )
-    name = ma.fields.List(ma.fields.String(), load_default=None, metadata={"description": "such as loss; none: all"})
-    split = ma.fields.List(ma.fields.String(), load_default=None, metadata={"description": "such as val; none: all"})
-    low_step = ma.fields.Integer(load_default=None, validate=ma.validate.Range(MIN_INT64, MAX_INT64))
-    high_step = ma.fields.Integer(load_default=None, validate=ma.validate.Range(MIN_INT64, MAX_INT64))
+    name = ma.fields.List(
+        ma.fields.String(validate=has_no_nul), load_default=None, metadata={"description": "such as loss; none: all"}
+    )
+    split = ma.fields.List(
+        ma.fields.String(validate=has_no_nul), load_default=None, metadata={"description": "such as val; none: all"}
+    )
+    low_step = ma.fields.Integer(load_default=None, validate=is_int64)
+    high_step = ma.fields.Integer(load_default=None, validate=is_int64)
     budget = ma.fields.Integer(
         load_default=1_000,
         validate=ma.validate.Range(1, queries.MAX_BUDGET),

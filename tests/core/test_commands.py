@@ -1,0 +1,92 @@
+import os
+import socket
+import subprocess
+import sys
+
+import pytest
+from click.testing import CliRunner
+
+from prevue_core import commands
+from prevue_core.db import connection
+
+
+@pytest.fixture
+def call(monkeypatch, tmp_path):
+    """Call a command in an environment of its own; exit code and all that it told come back."""
+    monkeypatch.setenv("PREVUE_DATA_DIR", str(tmp_path))
+    for name in ("PREVUE_DATABASE_URL", "PREVUE_HOST", "PREVUE_PORT", "PREVUE_AUTH"):
+        monkeypatch.delenv(name, raising=False)
+
+    def call(command, *arguments, **environ):
+        answer = CliRunner().invoke(command, arguments, env=environ)
+        if connection.db.obj is not None:
+            connection.db.close()
+        return answer.exit_code, answer.output
+
+    yield call
+    connection.db.initialize(None)
+
+
+def test_upgrade_makes_the_tables_and_says_so(call, tmp_path):
+    assert call(commands.upgrade) == (0, "applied 0001_initial\nThe tables are up to date.\n")
+    assert call(commands.upgrade) == (0, "The tables are up to date.\n")
+    assert (tmp_path / "prevue.sqlite").exists()
+
+
+def test_a_data_folder_is_made_for_its_owner_alone(call, tmp_path):
+    call(commands.upgrade, "--data", str(tmp_path / "new" / "folder"))
+    assert (tmp_path / "new" / "folder").stat().st_mode & 0o777 == 0o700
+
+
+def test_upgrade_refuses_a_newer_database(call):
+    call(commands.upgrade)
+    connection.db.execute_sql("INSERT INTO schema_migrations (name, applied) VALUES ('9999_newer', '2100-01-01')")
+    code, told = call(commands.upgrade)
+    assert code == 1
+    assert told.startswith("Error: this database has migration '9999_newer'")
+
+
+@pytest.mark.parametrize("command", [commands.backend, commands.upgrade])
+@pytest.mark.parametrize(
+    ("environ", "told"),
+    [
+        ({"PREVUE_DATABASE_URL": "mysql://me:hunter2@db/prevue"}, "the database URL begins with 'mysql'"),
+        ({"PREVUE_PORT": "eighty"}, "port 'eighty' is not a number"),
+        ({"PREVUE_AUTH": "none"}, "PREVUE_AUTH is 'none'"),
+        ({"PREVUE_DATABASE_URL_FILE": "/nowhere"}, "PREVUE_DATABASE_URL_FILE is '/nowhere', which cannot be read"),
+    ],
+)
+def test_a_setting_that_cannot_be_used_is_told_in_one_line(call, command, environ, told):
+    code, output = call(command, **environ)
+    assert code == 1
+    assert output.startswith(f"Error: {told}")
+    assert output.count("\n") == 1
+    assert "hunter2" not in output
+
+
+def test_upgrade_without_its_database_is_told_in_one_line(call):
+    code, output = call(commands.upgrade, PREVUE_DATABASE_URL="sqlite:////no/such/folder/prevue.sqlite")
+    assert (code, output) == (1, "Error: the database does not answer: unable to open database file\n")
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "10.0.0.1", "prevue.example"])
+def test_an_open_backend_is_not_put_on_the_network_by_mistake(call, host):
+    code, output = call(commands.backend, "--host", host)
+    assert code == 78  # EX_CONFIG
+    assert f"PREVUE_AUTH=open prevue backend --host {host}" in output
+
+
+def test_a_port_in_use_is_told_in_one_line(tmp_path):
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        done = subprocess.run(
+            [sys.executable, "-m", "prevue", "backend", "--port", str(port), "--data", tmp_path],
+            capture_output=True,
+            text=True,
+            env={**os.environ, "PREVUE_PLUGINS": ""},
+        )
+    assert (done.returncode, done.stdout) == (1, "")
+    assert f"Error: cannot listen on 127.0.0.1 port {port}: Address already in use" in done.stderr
+    assert "Traceback" not in done.stderr

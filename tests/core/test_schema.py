@@ -1,0 +1,113 @@
+import os
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+
+import pytest
+from playhouse.migrations import Runner
+from playhouse.schema_diff import diff_models
+
+from prevue_core.db import schema
+from prevue_core.db.models import TABLES, Store
+from prevue_core.errors import SchemaTooNew
+
+INITIAL = "0001_initial"
+
+
+@pytest.fixture
+def runner(database):
+    return Runner(database, str(schema.FOLDER), table_name="schema_migrations")
+
+
+@pytest.fixture
+def newer_database(database):
+    database.execute_sql(
+        "INSERT INTO schema_migrations (name, applied) VALUES ('9999_from_the_future', '2100-01-01 00:00:00')"
+    )
+    return database
+
+
+def test_an_empty_database_gets_every_table(empty_database):
+    assert schema.upgrade(empty_database) == [INITIAL]
+    assert {table._meta.table_name for table in TABLES} <= set(empty_database.get_tables())
+
+
+def test_upgrading_again_changes_nothing(empty_database):
+    schema.upgrade(empty_database)
+    store_id = schema.store_id()
+    assert schema.upgrade(empty_database) == []
+    assert schema.store_id() == store_id
+
+
+def test_of_threads_that_upgrade_at_once_one_does_it(empty_database):
+    together = Barrier(4)
+
+    def upgrade(_):
+        together.wait()
+        return schema.upgrade(empty_database)
+
+    with ThreadPoolExecutor(4) as threads:
+        applied = list(threads.map(upgrade, range(4)))
+    assert sorted(applied) == [[], [], [], [INITIAL]]
+    assert Store.select().count() == 1
+
+
+def test_of_processes_that_upgrade_at_once_one_does_it(databases):
+    with databases.empty() as url:
+        started = [
+            subprocess.Popen(
+                [sys.executable, "-c", "from prevue.cli import main; main()", "db", "upgrade"],
+                env={**os.environ, "PREVUE_DATABASE_URL": url, "PREVUE_PLUGINS": ""},
+                stdout=subprocess.PIPE,
+                text=True,
+            )
+            for _ in range(2)
+        ]
+        told = [process.communicate()[0] for process in started]
+    up_to_date = "The tables are up to date.\n"
+    assert sorted(told) == [up_to_date, f"applied {INITIAL}\n{up_to_date}"]
+
+
+def test_a_database_made_by_a_newer_prevue_is_refused(newer_database):
+    with pytest.raises(SchemaTooNew, match="9999_from_the_future"):
+        schema.upgrade(newer_database)
+
+
+def test_a_database_with_our_tables_is_ready(database):
+    assert schema.is_ready()
+
+
+def test_a_database_without_tables_is_not_ready(empty_database):
+    assert not schema.is_ready()
+
+
+def test_a_database_made_by_a_newer_prevue_is_not_ready(newer_database):
+    assert not schema.is_ready()
+
+
+def test_the_models_are_the_migrated_tables(database):
+    assert str(diff_models(database, TABLES)) == ""
+
+
+def test_the_columns_of_the_models_are_those_of_the_migrations(database, runner):
+    def columns():
+        return {table: database.get_columns(table) for table in sorted(table._meta.table_name for table in TABLES)}
+
+    migrated = columns()
+    runner.down()
+    database.create_tables(TABLES)
+    assert columns() == migrated
+
+
+def test_a_migration_taken_back_can_be_applied_again(database, runner):
+    assert runner.down() == [INITIAL]
+    assert database.get_tables() == ["schema_migrations"]
+    assert schema.upgrade(database) == [INITIAL]
+
+
+def test_each_database_has_an_identity_of_its_own(databases, database):
+    first = schema.store_id()
+    Runner(database, str(schema.FOLDER), table_name="schema_migrations").down()
+    schema.upgrade(database)
+    assert schema.store_id() != first

@@ -1,0 +1,121 @@
+import sys
+from pathlib import Path
+
+import pytest
+
+from prevue_core.errors import SettingsError
+from prevue_core.settings import plugin_settings, secret, server_settings
+
+
+def test_without_settings_the_backend_is_for_this_machine_with_a_file_of_its_own(tmp_path):
+    settings = server_settings(environ={"XDG_DATA_HOME": str(tmp_path)})
+    assert (settings.host, settings.port, settings.auth, settings.is_loopback) == ("127.0.0.1", 8080, None, True)
+    assert settings.database_url == f"sqlite:///{tmp_path}/prevue/prevue.sqlite"
+
+
+def test_the_environment_is_followed(tmp_path):
+    settings = server_settings(
+        environ={
+            "PREVUE_DATABASE_URL": "postgresql://db/prevue",
+            "PREVUE_DATA_DIR": str(tmp_path),
+            "PREVUE_HOST": "0.0.0.0",
+            "PREVUE_PORT": "81",
+            "PREVUE_AUTH": "open",
+            "PREVUE_ALLOWED_HOSTS": "prevue.example, ml.example,",
+        }
+    )
+    assert settings.database_url == "postgresql://db/prevue"
+    assert (settings.data_dir, settings.host, settings.port, settings.auth) == (tmp_path, "0.0.0.0", 81, "open")
+    assert settings.allowed_hosts == {"prevue.example", "ml.example"}
+
+
+def test_arguments_win_over_the_environment(tmp_path):
+    environ = {"PREVUE_HOST": "10.0.0.1", "PREVUE_PORT": "81", "PREVUE_DATA_DIR": "/elsewhere"}
+    settings = server_settings(host="127.0.0.2", port=0, data_dir=tmp_path, environ=environ)
+    assert (settings.host, settings.port, settings.data_dir) == ("127.0.0.2", 0, tmp_path)
+
+
+def test_an_empty_variable_is_as_good_as_none():
+    settings = server_settings(environ={"PREVUE_HOST": "", "PREVUE_PORT": "", "PREVUE_AUTH": ""})
+    assert (settings.host, settings.port, settings.auth) == ("127.0.0.1", 8080, None)
+
+
+def test_the_data_folder_is_absolute_and_knows_the_home_folder(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    assert server_settings(data_dir=Path("data"), environ={}).data_dir == tmp_path / "data"
+    assert server_settings(data_dir=Path("~/data"), environ={}).data_dir == Path.home() / "data"
+
+
+@pytest.mark.parametrize("port", ["eighty", "-1", "65536", "80.5"])
+def test_a_refused_port_is_quoted(port):
+    with pytest.raises(SettingsError, match=f"port '{port}' is not a number from 0 to 65535"):
+        server_settings(environ={"PREVUE_PORT": port})
+
+
+def test_an_unknown_kind_of_login_is_refused():
+    with pytest.raises(SettingsError, match="PREVUE_AUTH is 'none'"):
+        server_settings(environ={"PREVUE_AUTH": "none"})
+
+
+@pytest.mark.parametrize(
+    ("host", "is_loopback"),
+    [
+        ("127.0.0.1", True),
+        ("127.1.2.3", True),
+        ("localhost", True),
+        ("::1", True),
+        ("[::1]", True),
+        ("0.0.0.0", False),
+        ("::", False),
+        ("10.0.0.1", False),
+        ("prevue.example", False),
+    ],
+)
+def test_only_loopback_addresses_are_this_machines_own(host, is_loopback):
+    assert server_settings(host=host, environ={}).is_loopback is is_loopback
+
+
+def test_a_secret_may_stand_in_a_file(tmp_path):
+    file = tmp_path / "url"
+    file.write_text("postgresql://db/prevue\nsecond line\n")
+    environ = {"PREVUE_DATABASE_URL_FILE": str(file), "PREVUE_DATABASE_URL": "sqlite:///other"}
+    assert server_settings(environ=environ).database_url == "postgresql://db/prevue"
+
+
+def test_a_missing_secret_file_is_named():
+    with pytest.raises(SettingsError, match="TOKEN_FILE is '/nowhere/token', which cannot be read: No such file"):
+        secret("TOKEN", {"TOKEN_FILE": "/nowhere/token"})
+
+
+def test_settings_do_not_show_the_database_url():
+    settings = server_settings(environ={"PREVUE_DATABASE_URL": "postgresql://me:hunter2@db/prevue"})
+    assert "hunter2" not in repr(settings)
+
+
+@pytest.mark.parametrize(
+    ("environ", "only", "trace"),
+    [
+        ({}, None, False),
+        ({"PREVUE_PLUGINS": ""}, frozenset(), False),
+        ({"PREVUE_PLUGINS": "prevue-keras, other"}, frozenset({"prevue-keras", "other"}), False),
+        ({"PREVUE_TRACE_PLUGINS": "1"}, None, True),
+        ({"PREVUE_TRACE_PLUGINS": "0"}, None, False),
+    ],
+)
+def test_the_environment_chooses_plugins(environ, only, trace):
+    settings = plugin_settings(environ)
+    assert (settings.only, settings.trace) == (only, trace)
+
+
+@pytest.mark.parametrize(
+    ("platform", "environ", "folder"),
+    [
+        ("linux", {}, Path.home() / ".local/share/prevue"),
+        ("linux", {"XDG_DATA_HOME": "/data"}, Path("/data/prevue")),
+        ("darwin", {}, Path.home() / "Library/Application Support/prevue"),
+        ("win32", {"LOCALAPPDATA": "/local"}, Path("/local/prevue")),
+    ],
+)
+def test_data_is_kept_where_the_system_keeps_it(monkeypatch, platform, environ, folder):
+    monkeypatch.setattr(sys, "platform", platform)
+    assert server_settings(environ=environ).data_dir == folder
