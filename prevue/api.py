@@ -7,6 +7,7 @@ run.series(["loss"]).to_pandas()
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from prevue.config import client_settings
@@ -163,16 +164,24 @@ class Api:
         self.url = settings.url
         self._transport = HttpTransport(settings.url, settings.token)
 
-    def projects(self, user: str | None = None) -> list[Project]:
-        """Return projects, the newest first."""
+    def projects(self, user: str | None = None, name: str | None = None) -> list[Project]:
+        """Return projects, of one user or of all, the newest first."""
         return [
-            Project(**{name: item[name] for name in Project.__dataclass_fields__})
-            for item in self._items("/api/v1/projects", {"user": user})
+            Project(**{field: item[field] for field in Project.__dataclass_fields__})
+            for item in self._items("/api/v1/projects", {"user": user, "name": name})
         ]
 
-    def runs(self, project: str | None = None, user: str | None = None) -> list[StoredRun]:
-        """Return runs, of one project or of all; those that started last come first."""
-        return [self._run(item) for item in self._items("/api/v1/runs", {"project_name": project, "user": user})]
+    def runs(
+        self,
+        project: str | None = None,
+        user: str | None = None,
+        *,
+        project_id: int | None = None,
+        limit: int | None = None,
+    ) -> list[StoredRun]:
+        """Return runs, of one project or of all, at most `limit`; those that started last come first."""
+        params = {"project_name": project, "user": user, "project_id": project_id}
+        return [self._run(item) for item in islice(self._items("/api/v1/runs", params, limit), limit)]
 
     def run(self, run_id: str) -> StoredRun:
         """Return one run. Raises NotFound."""
@@ -203,10 +212,10 @@ class Api:
         names = (name for name in StoredRun.__dataclass_fields__ if name != "_api")
         return StoredRun(**{name: item[name] for name in names}, _api=self)
 
-    def _items(self, path: str, params: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    def _items(self, path: str, params: dict[str, Any], limit: int | None = None) -> Iterator[dict[str, Any]]:
         cursor = None
         while True:
-            page = self._get(path, {**params, "limit": PAGE, "cursor": cursor})
+            page = self._get(path, {**params, "limit": min(PAGE, limit or PAGE), "cursor": cursor})
             yield from page["items"]
             if (cursor := page["next"]) is None:
                 return

@@ -115,7 +115,7 @@ def _waiting(url: str | None, all_servers: bool) -> list[Waiting]:
 
 
 def _look(folder: Path) -> Waiting | None:
-    lock = claim(folder)
+    lock = claim(folder)  # None also where it is no more, which Leftover finds
     try:
         leftover = Leftover(folder)
         records = leftover.next_seq - leftover.acknowledged
@@ -123,7 +123,7 @@ def _look(folder: Path) -> Waiting | None:
         return Waiting(leftover.run_id, str(leftover.start_record.get("url")), folder, records, lock is None)
     except InvalidValue as error:
         return Waiting("unknown", "unknown", folder, 0, lock is None, str(error))
-    except FileNotFoundError:  # delivered and removed meanwhile
+    except FileNotFoundError:  # nothing in it, or delivered and removed meanwhile
         return None
     finally:
         if lock is not None:
@@ -145,14 +145,17 @@ def _send(writer: Waiting, *, show: bool) -> int:
 
 def _drain(writer: Waiting, steps: Iterator[Delivery], tell: Callable[[int], None]) -> int:
     left, failures = writer.records, 0
-    for delivery in steps:
-        now_left = max(0, delivery.waiting)
-        tell(left - now_left)
-        left = now_left
-        failures = failures + 1 if delivery.is_failing else 0
-        if failures >= GIVE_UP_AFTER or delivery.needs_help:
-            writer.problem = f"{left} records still wait: {delivery.state.last_error}"
-            break
-        if delivery.is_failing:
-            time.sleep(min(delivery.state.next_try_s, 5.0))
+    try:
+        for delivery in steps:
+            now_left = max(0, delivery.waiting)
+            tell(left - now_left)
+            left = now_left
+            failures = failures + 1 if delivery.is_failing else 0
+            if failures >= GIVE_UP_AFTER or delivery.needs_help:
+                writer.problem = f"{left} records still wait: {delivery.state.last_error}"
+                break
+            if delivery.is_failing:
+                time.sleep(min(delivery.state.next_try_s, 5.0))
+    except (InvalidValue, OSError) as error:
+        writer.problem = f"{left} records still wait: {error}"
     return left

@@ -60,7 +60,7 @@ def client_settings(
         rank=_rank(environ.get("RANK") or 0 if rank is None else rank),
         mode=_mode(mode or environ.get("PREVUE_MODE") or "online"),
         spool_root=spool_root(environ),
-        token=token or secret("PREVUE_TOKEN", environ),
+        token=_token(token or secret("PREVUE_TOKEN", environ)),
     )
 
 
@@ -69,16 +69,17 @@ def normal_url(url: object) -> str:
     if not isinstance(url, str) or not url.strip():
         raise InvalidValue(f"url {url!r} is not a server's address; use one such as {DEFAULT_URL!r}")
     url = url.strip()
-    parts = urlsplit(url if "://" in url else f"http://{url}")
-    if parts.username or parts.password:
+    if "@" in url:  # said first, as the other messages quote the url
         raise InvalidValue(
-            "the url holds a user or a password, which would be kept on disk; give a token in PREVUE_TOKEN"
+            "the url has an '@', so it holds a user or a password, which would be kept on disk; "
+            "give a token in PREVUE_TOKEN"
         )
     try:
+        parts = urlsplit(url if "://" in url else f"http://{url}")
         usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:  # the port is no number
+    except ValueError:  # the port is no number, or the host no IPv6 address
         usable = False
-    if not usable:
+    if not usable or len(url.split()) > 1:
         raise InvalidValue(f"url {url!r} is not an http address; use one such as {DEFAULT_URL!r}")
     return urlunsplit((parts.scheme, parts.netloc, parts.path.rstrip("/"), "", ""))
 
@@ -92,6 +93,14 @@ def spool_root(environ: Mapping[str, str] = os.environ) -> Path:
     if sys.platform == "win32":
         return Path(environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local") / "prevue" / "spool"
     return Path(environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "prevue" / "spool"
+
+
+def _token(text: str | None) -> str | None:
+    """Return a token that can stand in a header; secrets in files and containers often end with a newline."""
+    text = text and text.strip()
+    if text and not (text.isascii() and text.isprintable()):
+        raise InvalidValue("the token has characters that no token has; copy it again")
+    return text or None
 
 
 def _login_name() -> str:

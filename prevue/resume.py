@@ -27,15 +27,18 @@ def _on_server(settings: ClientSettings, run_id: str, timeout_s: float) -> int:
 
 def _in_spool(folder: Path, run_id: str) -> int:
     """Return the highest step in a writer's folder, whose process may still write to it."""
-    highest = -1
-    for path in folder.glob("*.ndjson"):
-        for line in path.read_bytes().splitlines():
-            try:
-                record = orjson.loads(line)
-            except orjson.JSONDecodeError:
-                continue
-            if record.get("type") == "start" and record.get("run_id") != run_id:
-                return -1
-            if isinstance(record.get("step"), int):
-                highest = max(highest, record["step"])
-    return highest
+    try:
+        if orjson.loads((folder / "start").read_bytes())["run_id"] != run_id:
+            return -1
+        lines = [line for path in folder.glob("*.ndjson") for line in path.read_bytes().splitlines()]
+    except (OSError, orjson.JSONDecodeError, KeyError, TypeError):  # delivered and removed meanwhile, or damaged
+        return -1
+    return max(map(_step_of, lines), default=-1)
+
+
+def _step_of(line: bytes) -> int:
+    try:
+        step = orjson.loads(line)["step"]
+    except (orjson.JSONDecodeError, KeyError, TypeError):  # damaged, or of another type
+        return -1
+    return step if isinstance(step, int) else -1

@@ -11,11 +11,12 @@ import sys
 import threading
 import time
 import uuid
-import weakref
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
+
+import orjson
 
 from prevue import notices as notices_module
 from prevue import spool as spool_module
@@ -23,11 +24,24 @@ from prevue.config import ClientSettings, client_settings
 from prevue.notices import notices
 from prevue.sender import EXIT_FAILING_S, EXIT_S, Sender
 from prevue.spool import MemorySpool, Spool, encode
-from prevue.values import Values, whole
-from prevue_core.contract import FAILED, FINISHED, FORMAT, MAX_INT64, MIN_INT64, check_label, check_split
+from prevue.values import Values, shown, whole
+from prevue_core.contract import (
+    FAILED,
+    FINISHED,
+    FORMAT,
+    MAX_DEPTH,
+    MAX_INT64,
+    MIN_INT64,
+    check_label,
+    check_split,
+    depth_of,
+)
 from prevue_core.errors import InvalidValue, PluginError
 
+PLAIN_CONNECTOR = "python"  # of runs that no connector opened
 DURATIONS = 1_024  # of log() calls kept for the median
+MESSAGE_CHARS = 10_000  # kept of why a run failed
+IMPORT_S = 5.0  # that a fork may wait for an import of ours; it takes a tenth of a second
 RESUME_TIMEOUT_S = 2.0  # that `init` may wait to ask where a resumed run stands
 
 
@@ -62,7 +76,7 @@ def init(
     group: str | None = None,
     run_id: str | None = None,
     rank: int | None = None,
-    connector_name: str = "python",
+    connector_name: str = PLAIN_CONNECTOR,
     mode: str | None = None,
 ) -> "Run":
     """Return a new run, open for `log`. What is not given comes from the environment (`PREVUE_URL` and the others).
@@ -77,7 +91,7 @@ def init(
     if settings.mode != "disabled":
         run._open(is_main=True)
     global _latest
-    _latest = weakref.ref(run)
+    _latest = run
     return run
 
 
@@ -115,7 +129,7 @@ class Run:
 
     def _detach(self) -> None:
         """Begin without a writer: at first, and in a forked child, whose parent goes on with the old one."""
-        self._opening = threading.Lock()
+        self._opening = threading.RLock()  # held while the writer is opened or ended
         self._spool: Spool | MemorySpool | None = None
         self._sender: Sender | _NoSender | None = None
         self._is_main = False  # this process ends the run
@@ -170,7 +184,7 @@ class Run:
             self.logged += 1
             self._append(record)
         took = time.perf_counter_ns() - began
-        self._durations[self.logged % DURATIONS] = took
+        self._durations[(self.logged - 1) % DURATIONS] = took
         if took > self._worst:
             self._worst = took
 
@@ -188,6 +202,8 @@ class Run:
         try:
             name = check_label("model name", description.pop("name", None))
             connector = self._start["connector_name"]
+            if connector == PLAIN_CONNECTOR:  # a model is the same, whether a connector or a plain loop trains it
+                connector = check_label("framework", description.get("framework", connector))
             self._append(
                 {"type": "model", "model_name": name, "connector_name": connector, "architecture": description}
             )
@@ -198,17 +214,19 @@ class Run:
         """End the run as `finished` or `failed` (with a `message` why) and wait until the server has everything.
 
         At most `timeout` seconds, and half a second while the server is failing; None waits for ever. Return whether
-        the server has everything; what it has not is kept for `prevue sync` or the next program. Called again, it does
-        nothing.
+        the server has everything; what it has not is kept for `prevue sync` or the next program. Called again, it only
+        waits.
         """
         if state not in (FINISHED, FAILED):
             raise InvalidValue(f"state {state!r} does not end a run; use 'finished' or 'failed'")
-        if self._is_closed:
-            return True
-        if self._is_main:
-            end = {"type": "end", "time": self._clock + time.monotonic(), "state": state}
-            self._append({**end, "message": message} if message else end)
-        self._is_closed = True
+        with self._opening:
+            if not self._is_closed:
+                self._is_closed = True
+                if self._is_main:
+                    end = {"type": "end", "time": self._clock + time.monotonic(), "state": state}
+                    self._keep({**end, "message": _storable(message)} if message else end)
+            if self._spool is not None:
+                self._spool.shut()  # another thread may be inside log()
         _live.discard(self)
         return self._close(timeout)
 
@@ -238,10 +256,8 @@ class Run:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if error is None:
-            self.finish()
-        else:
-            self.finish(FAILED, message=_told(error))
+        state, message = _outcome(error)
+        self.finish(state, message=message)
 
     def __getstate__(self) -> dict[str, Any]:
         """What travels to another process: what was configured; no token, socket or thread."""
@@ -260,7 +276,7 @@ class Run:
             if self._spool is not None:
                 return self._spool
             self._is_main = is_main
-            if self._settings.run_id is not None:
+            if is_main and self._settings.run_id is not None:  # others open in log(), which never waits for the network
                 self._steps = itertools.count(_steps_known(self._settings, self.run_id))
             start = {**self._start, "pid": os.getpid(), "time": self._clock + time.monotonic()}
             try:
@@ -273,6 +289,7 @@ class Run:
                     "in memory and lost if this process dies. Set PREVUE_SPOOL_DIR to a folder that can be written",
                 )
             _live.add(self)
+            _finish_with_worker()
             return self._spool
 
     def _append(self, record: dict[str, Any]) -> None:
@@ -280,12 +297,15 @@ class Run:
             if self._is_closed:
                 notices.warn(("closed", self.run_id), f"run {self.run_id} is finished; what is logged now is left out")
             return
-        spool = self._spool or self._open(is_main=False)
+        self._keep(record)
+
+    def _keep(self, record: dict[str, Any]) -> None:
         try:
             body = encode(record)
         except InvalidValue as error:
             notices.warn("record", str(error))
             return
+        spool = self._spool or self._open(is_main=False)
         if not spool.append(body):
             notices.warn(
                 "dropped", f"there is no room in {self._settings.spool_root} for records; they are dropped and counted"
@@ -299,16 +319,20 @@ class Run:
             elif self._sender is None:
                 settings = self._settings
                 self._sender = Sender(spool, settings.url, settings.token, settings.server_folder)
-                self._sender.start()
+                try:
+                    self._sender.start()
+                except RuntimeError as error:  # no more threads can be had
+                    self._sender = _NoSender()
+                    notices.warn("thread", f"nothing can be sent now ({error}); `prevue sync` sends the records")
             return self._sender
 
     def _close(self, timeout: float | None) -> bool:
         if self._sender is None or self._spool is None:  # nothing was logged by this process
             return True
         is_delivered = self._sender.flush(timeout, None if timeout is None else min(timeout, EXIT_FAILING_S))
-        if is_delivered or isinstance(self._sender, _NoSender):
-            self._spool.close(is_delivered=is_delivered)
-        elif self._sender.delivery is not None:
+        if isinstance(self._sender, _NoSender):
+            self._spool.close(is_delivered=False)
+        elif not is_delivered and self._sender.delivery is not None:
             self._sender.delivery.say_waiting()
         return is_delivered
 
@@ -317,7 +341,7 @@ class Run:
     def _other_step(self, step: Any) -> int:
         number = whole(step)
         if number is None:
-            notices.warn("step", f"step {step!r:.60} is not a whole number of 64 bits; the next free step is used")
+            notices.warn("step", f"step {shown(step)} is not a whole number of 64 bits; the next free step is used")
             return next(self._steps)
         self._steps = itertools.count(number + 1)
         return number
@@ -325,7 +349,7 @@ class Run:
     def _add_int(self, record: dict[str, Any], what: str, value: Any) -> None:
         number = whole(value)
         if number is None:
-            notices.warn(what, f"{what} {value!r:.60} is not a whole number of 64 bits; it is left out")
+            notices.warn(what, f"{what} {shown(value)} is not a whole number of 64 bits; it is left out")
         else:
             record[what] = number
 
@@ -349,15 +373,14 @@ class _NoSender:
         return False
 
 
-_live: "weakref.WeakSet[Run]" = weakref.WeakSet()
-_latest: "weakref.ref[Run] | None" = None
+_live: set[Run] = set()  # open ones; kept here too, since a script may drop what `init` returned
+_latest: Run | None = None
 
 
 def _current() -> Run | None:
-    run = _latest() if _latest is not None else None
-    if run is None:
+    if _latest is None:
         notices.warn("no run", "there is no run to log to; call prevue.init() first")
-    return run
+    return _latest
 
 
 def _start_record(
@@ -371,6 +394,12 @@ def _start_record(
 ) -> dict[str, Any]:
     import platform  # takes a while to import, and only runs need it
 
+    if config is not None and not isinstance(config, Mapping):
+        raise InvalidValue(f"config {shown(config)} is not a dict; use names and values")
+    if isinstance(tags, str):
+        raise InvalidValue(f"tags {tags!r} is one text; use a list of text")
+    if notes is not None and not isinstance(notes, str):
+        raise InvalidValue(f"notes {shown(notes)} is of type {type(notes).__name__}; use text")
     start: dict[str, Any] = {
         "type": "start",
         "format": FORMAT,
@@ -391,7 +420,9 @@ def _start_record(
         start["group"] = check_label("group", group)
     if notes is not None:
         start["notes"] = notes
-    encode(start)  # raises now, to the caller, what could not be written
+    line = encode(start)  # raises now, to the caller, what could not be written
+    if depth_of(orjson.loads(line)["config"]) > MAX_DEPTH:
+        raise InvalidValue(f"config is nested deeper than {MAX_DEPTH} levels; flatten it")
     return start
 
 
@@ -428,16 +459,49 @@ def _warn_plugin(problem: PluginError) -> None:
     notices.warn(("plugin", str(problem)), str(problem))
 
 
+def _outcome(error: BaseException | None) -> tuple[str, str]:
+    """Return the state and the message of a run that ends with `error`; `sys.exit(0)` is one that is none."""
+    if error is None or (isinstance(error, SystemExit) and not error.code):
+        return FINISHED, ""
+    return FAILED, _told(error)
+
+
 def _told(error: BaseException) -> str:
-    return f"{type(error).__name__}: {error}"
+    try:
+        return f"{type(error).__name__}: {error}"
+    except Exception:  # noqa: BLE001 - foreign code: an exception's own text
+        return type(error).__name__
+
+
+def _storable(text: str) -> str:
+    """Return text that UTF-8 can hold: messages may quote names of files in other encodings."""
+    return text[:MESSAGE_CHARS].encode("utf-8", "backslashreplace").decode()
 
 
 def _finish_all() -> None:
     """End the runs that are open when the program ends, as failed if an exception ends it."""
-    # The interpreter sets this before exit handlers run; in an interactive one it may be any earlier exception.
-    error = None if hasattr(sys, "ps1") else getattr(sys, "last_value", None)
+    # The interpreter sets this before exit handlers run; in an interactive one it may be any earlier exception. In a
+    # worker of multiprocessing the exception is on its way still.
+    error = None if hasattr(sys, "ps1") else getattr(sys, "last_value", None) or sys.exc_info()[1]
+    state, message = _outcome(error)
     for run in list(_live):
-        run.finish(FAILED if error else FINISHED, message=_told(error) if error else "")
+        run.finish(state, message=message)
+
+
+def _finish_with_worker() -> None:
+    """See to it that a worker of multiprocessing ends its runs: a forked one leaves without calling exit handlers."""
+    process = sys.modules.get("multiprocessing.process")
+    if process is not None and process.parent_process() is not None:
+        from multiprocessing.util import Finalize
+
+        Finalize(None, _finish_all, exitpriority=0)
+
+
+def _before_fork() -> None:
+    """Let the senders end their imports: a child would find half of a module, and nobody who completes it."""
+    for run in list(_live):
+        if isinstance(run._sender, Sender):
+            run._sender.has_imported.wait(IMPORT_S)
 
 
 def _after_fork() -> None:
@@ -451,4 +515,4 @@ def _after_fork() -> None:
 
 atexit.register(_finish_all)
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)
+    os.register_at_fork(before=_before_fork, after_in_child=_after_fork)

@@ -7,14 +7,24 @@ import random
 import threading
 import time
 from collections.abc import Callable, Hashable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from prevue.notices import Notices, log
 from prevue.notices import notices as default_notices
-from prevue.spool import BATCH_BYTES, Batch, Leftover, Source, claim, gap, release, writer_folders
-from prevue.transport import Answer, Transport
+from prevue.spool import (
+    BATCH_BYTES,
+    Batch,
+    Leftover,
+    MemorySpool,
+    Source,
+    Spool,
+    claim,
+    gap,
+    release,
+    writer_folders,
+)
 from prevue_core.contract import HEARTBEAT_S, MAX_RECORDS, PROBLEM_DELETED, PROBLEM_GAP, PROBLEM_REFUSED
 from prevue_core.errors import InvalidValue, Unreachable
 
@@ -22,10 +32,29 @@ GATHER_S = 0.2  # from the first unsent record to the request that takes it and 
 PROBE_S = 60.0  # between tries where only a person can help
 BACKOFF_S = (0.5, 60.0)  # the first upper bound, and the last
 PATIENCE_S = 5.0  # of failing until it is worth a word: a server that restarts is not
+LONGEST_WAIT_S = 3600.0  # that a server may ask for with Retry-After
 EXIT_S = 5.0  # that a program's exit may wait for the server
 EXIT_FAILING_S = 0.5  # the same while the server is failing
 
 TRANSIENT = (408, 421, 425, 429)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An HTTP answer; `document` is its JSON object, or empty where there is none."""
+
+    status: int
+    document: dict[str, Any] = field(default_factory=dict)
+    retry_after_s: float | None = None
+
+
+class Transport(Protocol):
+    """What a sender needs. `prevue.testing` has one without a network."""
+
+    url: str
+
+    def post_records(self, run_id: str, writer_id: str, first_seq: int, lines: bytes) -> Answer:
+        """Send records, one a line. Raises Unreachable without an answer."""
 
 
 @dataclass
@@ -94,7 +123,7 @@ class Delivery:
         batch = self._in_place_of.get(seq) or self._source.read(seq, self._limit)
         if batch is None:
             if not heartbeat or self._now() - self._heard_at < HEARTBEAT_S:
-                return None
+                return None if self.is_drained else GATHER_S
             batch = Batch(seq, seq, b"", 0)
         try:
             answer = self._transport.post_records(
@@ -141,9 +170,11 @@ class Delivery:
         self._limit = min(MAX_RECORDS, self._limit * 2)
         self._in_place_of.pop(batch.first_seq, None)
         self._acknowledge(next_seq)
+        if self.is_drained:
+            return None
         # What came while a small batch was on its way is gathered for a while: at most four requests a second.
         is_behind = batch.count >= self._limit // 2 or len(batch.lines) >= BATCH_BYTES // 2
-        return 0.0 if is_behind and not self.is_drained else None
+        return 0.0 if is_behind else GATHER_S
 
     def _acknowledge(self, next_seq: int) -> None:
         self.state.acknowledged = next_seq
@@ -164,8 +195,10 @@ class Delivery:
     def _go_back(self, answer: Answer, batch: Batch) -> float:
         """Go on where the server is: it was restored from a backup, or its database is another one."""
         expected = answer.document.get("expected")
-        if not isinstance(expected, int) or expected == batch.first_seq or expected < 0:
-            return self._try_later(f"{self._transport.url} asks for number {expected!r}, which was just sent")
+        if not isinstance(expected, int) or not 0 <= expected < batch.first_seq:
+            return self._try_later(
+                f"{self._transport.url} asks for number {expected!r}, which is not before {batch.first_seq}"
+            )
         oldest = self._source.oldest
         if expected == 0:
             self._in_place_of[0] = Batch(0, 1, self._source.start, 1)
@@ -174,7 +207,7 @@ class Delivery:
             reason = "the server lost them after they were dropped here"
             self._in_place_of[missing] = Batch(missing, oldest, gap(missing, oldest - 1, reason), 1)
         self.state.acknowledged = expected
-        return 0.0
+        return GATHER_S  # servers that contradict each other are not to be asked without a pause
 
     def _give_up_run(self) -> float:
         self.state.is_deleted = True
@@ -203,7 +236,8 @@ class Delivery:
         return 0.0
 
     def _wait_for_help(self, answer: Answer) -> float:
-        self._failing_since = self._failing_since or self._now()
+        if self._failing_since is None:
+            self._failing_since = self._now()
         self.needs_help = True
         self.state.last_error = f"{self._transport.url} answers {_told(answer)}"
         hint = "check the token in PREVUE_TOKEN" if answer.status in (401, 403) else "check the url"
@@ -222,15 +256,18 @@ class Delivery:
         first, last = BACKOFF_S
         bound = min(last, first * 2 ** min(self._failures, 10))
         self._failures += 1
-        return self._draw(0.0, bound) if retry_after_s is None else retry_after_s
+        return self._draw(0.0, bound) if retry_after_s is None else min(retry_after_s, LONGEST_WAIT_S)
 
     def _say_waiting(self, kind: Hashable) -> None:
-        self._notices.warn(
-            kind,
-            f"{self.state.last_error or self._transport.url + ' has not answered yet'}. Nothing is lost: "
-            f"{self.waiting} records wait on this machine; this program sends them when the server is back, "
-            "or the next one, or `prevue sync`",
-        )
+        error = self.state.last_error or f"{self._transport.url} has not answered yet"
+        if self._source.is_kept:
+            where = (
+                f"Nothing is lost: {self.waiting} records wait on this machine; this program sends them when the "
+                "server is back, or the next one, or `prevue sync`"
+            )
+        else:
+            where = f"{self.waiting} records wait in this program's memory and are lost when it ends"
+        self._notices.warn(kind, f"{error}. {where}")
 
     def _note_success(self) -> None:
         self._failures = 0
@@ -254,10 +291,12 @@ def deliver_leftover(folder: Path, transport: Transport) -> Iterator[Delivery]:
     if lock is None:
         return
     try:
-        leftover = Leftover(folder)
-        delivery = Delivery(leftover, transport, acknowledged=leftover.acknowledged)
-        if delivery.is_drained:
-            leftover.acknowledge(leftover.next_seq)  # it was killed between the answer and the removal
+        try:
+            leftover = Leftover(folder)
+        except FileNotFoundError:  # nothing was logged, or all of it was delivered meanwhile
+            return
+        # The last record is sent in any case: what was noted is a hint, and only the server knows what it has.
+        delivery = Delivery(leftover, transport, acknowledged=min(leftover.acknowledged, leftover.next_seq - 1))
         while not delivery.is_drained:
             delivery.step()
             yield delivery
@@ -268,7 +307,7 @@ def deliver_leftover(folder: Path, transport: Transport) -> Iterator[Delivery]:
 class Sender(threading.Thread):
     """The thread of a run that sends while the training goes on, and what earlier processes left while it does not."""
 
-    def __init__(self, source: Source, url: str, token: str | None, server_folder: Path) -> None:
+    def __init__(self, source: Spool | MemorySpool, url: str, token: str | None, server_folder: Path) -> None:
         super().__init__(name="prevue-sender", daemon=True)
         self._source = source
         self._url, self._token = url, token
@@ -278,6 +317,7 @@ class Sender(threading.Thread):
         self._drained = threading.Event()
         self._is_stopping = False
         self.delivery: Delivery | None = None
+        self.has_imported = threading.Event()  # what it needs, or failed to
 
     def notify(self) -> None:
         """Tell that there is something to send. Cheap if that was told already."""
@@ -285,7 +325,7 @@ class Sender(threading.Thread):
             self._wake.set()
 
     def flush(self, timeout_s: float | None, failing_timeout_s: float | None) -> bool:
-        """Wait until the server has everything, and return whether it has; the thread ends then.
+        """Wait until the server has everything, and return whether it has; the thread closes the source and ends then.
 
         At most `timeout_s` (None: for ever), and `failing_timeout_s` while requests fail.
         """
@@ -297,14 +337,16 @@ class Sender(threading.Thread):
             is_failing = self.delivery is not None and self.delivery.is_failing
             limit_s = failing_timeout_s if is_failing else timeout_s
             if not self.is_alive() or (limit_s is not None and time.monotonic() - began >= limit_s):
-                return False
-        return True
+                break
+        return self._drained.is_set()
 
     def run(self) -> None:
         """Send until `flush` finds everything sent, or the process ends."""
-        from prevue.transport import HttpTransport  # requests takes 80 ms to import: here, not in the training's thread
-
         try:
+            try:
+                from prevue.transport import HttpTransport  # requests takes 80 ms to import: not in the training's time
+            finally:
+                self.has_imported.set()
             with HttpTransport(self._url, self._token) as transport:
                 self._send(Delivery(self._source, transport), self._leftovers(transport))
         except Exception:  # noqa: BLE001 - it must not touch the training, whatever it is; the spool keeps all
@@ -315,6 +357,7 @@ class Sender(threading.Thread):
         wait_s: float | None = None
         while True:
             if delivery.is_drained and self._is_stopping:
+                self._source.close(is_delivered=True)
                 self._drained.set()
                 return
             if wait_s is not None:

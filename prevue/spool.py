@@ -27,11 +27,12 @@ SEGMENT_BYTES = 8 << 20
 BATCH_BYTES = 256 << 10
 RING_RECORDS = 10_000
 
-_NEW_SEGMENT = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND
+_TO_WRITE = os.O_WRONLY | os.O_CREAT
 for _flag in ("O_CLOEXEC", "O_NOFOLLOW", "O_BINARY"):  # none of them is everywhere
-    _NEW_SEGMENT |= getattr(os, _flag, 0)
+    _TO_WRITE |= getattr(os, _flag, 0)
 
 _own: set[Path] = set()  # folders of this process: opening their `lock` a second time and closing it would free it
+_claiming = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,7 @@ class Source(Protocol):
     run_id: str
     writer_id: str
     start: bytes  # the line of record 0
+    is_kept: bool  # what is not sent outlives the process
 
     @property
     def oldest(self) -> int:
@@ -107,11 +109,14 @@ class _Numbering:
         self.next_seq = 0
         self.dropped = 0
         self._untold = 0  # dropped since the last gap record
+        self._is_shut = False
         self._lock = threading.Lock()
 
     def append(self, body: bytes) -> bool:
-        """Keep a record (see `encode`) and return whether that was possible."""
+        """Keep a record (see `encode`) and return whether that was possible. Does nothing once `shut`."""
         with self._lock:
+            if self._is_shut:
+                return True
             if self._untold and self._put(gap(self.next_seq, self.next_seq, "dropped: no room", self._untold)):
                 self.next_seq += 1
                 self._untold = 0
@@ -122,6 +127,11 @@ class _Numbering:
             self._untold += 1
             return False
 
+    def shut(self) -> None:
+        """Take no more records: the run has ended."""
+        with self._lock:
+            self._is_shut = True
+
     def _put(self, line: bytes) -> bool:
         raise NotImplementedError
 
@@ -129,11 +139,14 @@ class _Numbering:
 class Spool(_Numbering):
     """The spool of a writer of this process. Raises OSError where its folder cannot be made."""
 
+    is_kept = True
+
     def __init__(self, server_folder: Path, run_id: str, start: dict[str, Any]) -> None:
         super().__init__(run_id, str(uuid.uuid4()))
         self.folder = server_folder / self.writer_id
         self.folder.mkdir(mode=0o700, parents=True)
-        lock = _take_lock(self.folder)
+        # Who looks for leftovers may hold the lock of a folder as new as this one, until it finds nothing in there.
+        lock = _take_lock(self.folder, wait=True)
         if lock is None:
             raise OSError(f"the lock of the new spool {self.folder} cannot be had")
         self._lock_fd = lock
@@ -143,9 +156,13 @@ class Spool(_Numbering):
         self._reader = _Reader(self.folder)
         body = encode(start)
         self.start = numbered(0, body)
-        (self.folder / "start").write_bytes(self.start)
-        if not self.append(body):
-            raise OSError(f"the new spool {self.folder} cannot be written")
+        try:
+            _write(self.folder / "start", self.start)
+            if not self.append(body):
+                raise OSError(f"the new spool {self.folder} cannot be written")
+        except OSError:
+            self.close(is_delivered=True)
+            raise
 
     @property
     def oldest(self) -> int:
@@ -161,20 +178,31 @@ class Spool(_Numbering):
                 written += os.write(self._fd, line[written:])
         except OSError:
             written = -1
+        except BaseException:  # Ctrl-C, or what a signal handler raises: it strikes as soon as the write is done
+            if self._fd >= 0 and os.fstat(self._fd).st_size == self._size + len(line):
+                self._size += len(line)
+                self.next_seq += 1
+            else:
+                self._cut()
+            raise
         if written == len(line):
             self._size += written
             return True
+        self._cut()
+        return False
+
+    def _cut(self) -> None:
+        """Take back what was written of a line."""
         if self._fd >= 0:
             with suppress(OSError):  # a torn line is found when it is read
                 os.ftruncate(self._fd, self._size)
-        return False
 
     def _rotate(self) -> None:
-        fd = os.open(_segment(self.folder, self.next_seq), _NEW_SEGMENT, 0o600)
-        if self._fd >= 0:
-            os.close(self._fd)
+        full, fd = self._fd, os.open(_segment(self.folder, self.next_seq), _TO_WRITE | os.O_APPEND, 0o600)
         self._fd, self._size = fd, 0
         self._segments.append(self.next_seq)
+        if full >= 0:
+            os.close(full)
 
     def read(self, seq: int, max_records: int = MAX_RECORDS) -> Batch | None:
         """Return records from `seq` on as they stand in the file."""
@@ -182,7 +210,7 @@ class Spool(_Numbering):
 
     def acknowledge(self, next_seq: int) -> None:
         """Note what the server has, and drop pieces of which it has all."""
-        _write_text(self.folder / "cursor", str(next_seq))
+        _write(self.folder / "cursor", b"%d" % next_seq)
         while len(self._segments) > 1 and self._segments[1] <= next_seq:
             _segment(self.folder, self._segments[0]).unlink(missing_ok=True)
             del self._segments[0]
@@ -192,22 +220,29 @@ class Spool(_Numbering):
         _quarantine(self.folder, batch, reason)
 
     def forget(self) -> None:
-        """Remove the folder."""
+        """Remove the folder, and take no more records."""
+        self._is_shut = True
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def close(self, *, is_delivered: bool) -> None:
         """Let go of the spool; remove it if the server has everything and nothing was put aside."""
         with self._lock:
+            if self._lock_fd < 0:
+                return
+            self._is_shut = True
             self._reader.close()
-            os.close(self._fd)
+            if self._fd >= 0:
+                os.close(self._fd)
             if is_delivered and not (self.folder / "quarantine.ndjson").exists():
                 self.forget()
-            _own.discard(self.folder)
-            os.close(self._lock_fd)
+            release(self.folder, self._lock_fd)
+            self._lock_fd = self._fd = -1
 
 
 class MemorySpool(_Numbering):
     """Stands in where no folder can be written: a ring of 10 000 records, lost with the process."""
+
+    is_kept = False
 
     def __init__(self, run_id: str, start: dict[str, Any]) -> None:
         super().__init__(run_id, str(uuid.uuid4()))
@@ -242,7 +277,8 @@ class MemorySpool(_Numbering):
         """There is no file to put it in: the gap record tells of it."""
 
     def forget(self) -> None:
-        """Drop all records."""
+        """Drop all records, and take no more."""
+        self._is_shut = True
         self._lines.clear()
 
     def close(self, *, is_delivered: bool) -> None:
@@ -253,45 +289,46 @@ class Leftover:
     """The spool of a writer whose process is gone. Hold its lock (see `claim`) while using it.
 
     Lines are checked: a torn last line is cut off (its `log()` never returned), damage is told as a gap.
+    Raises FileNotFoundError for a folder without records, and InvalidValue where their run is not known.
     """
+
+    is_kept = True
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.writer_id = folder.name
-        self.start = (folder / "start").read_bytes() if (folder / "start").exists() else b""
         self._segments = sorted(int(path.stem) for path in folder.glob("*.ndjson") if path.stem.isdecimal())
-        self._cached: tuple[int, list[Batch]] = (-1, [])
-        try:
-            self.start_record: dict[str, Any] = orjson.loads(self.start)
-            self.run_id = str(self.start_record["run_id"])
-        except (orjson.JSONDecodeError, KeyError):
-            raise InvalidValue(f"{folder} has no readable start record, so its run is not known") from None
+        if not self._segments:
+            raise FileNotFoundError(f"{folder} has no records")
+        self._piece = -1  # the segment whose lines are held
+        self._lines: list[Batch] = []
+        self._numbers: list[int] = []
+        self.start, self.start_record = _start_of(folder)
+        self.run_id = str(self.start_record["run_id"])
+        self.next_seq = self._find_end()
 
     @property
     def oldest(self) -> int:
         """The lowest number that is still there, not counting the start record."""
-        return max(1, self._segments[0]) if self._segments else 1
-
-    @property
-    def next_seq(self) -> int:
-        """The number behind the last record."""
-        lines = self._lines(len(self._segments) - 1) if self._segments else []
-        return lines[-1].next_seq if lines else max(1, *self._segments, 0)
+        return max(1, self._segments[0])
 
     @property
     def acknowledged(self) -> int:
         """The number that the server asked for last, as far as it was noted."""
-        return min(int(_read_text(self.folder / "cursor") or 0), self.next_seq)
+        try:
+            return min(max(0, int((self.folder / "cursor").read_bytes())), self.next_seq)
+        except (OSError, ValueError):  # the server says it anew
+            return 0
 
     def read(self, seq: int, max_records: int = MAX_RECORDS) -> Batch | None:
         """Return records from `seq` on; a piece of the file is held in memory."""
         if seq >= self.next_seq:
             return None
-        lines = self._lines(max(0, bisect.bisect_right(self._segments, seq) - 1))
-        at = bisect.bisect_right([line.first_seq for line in lines], seq) - 1
+        self._hold(max(0, bisect.bisect_right(self._segments, seq) - 1))
+        at = max(0, bisect.bisect_right(self._numbers, seq) - 1)
         taken: list[Batch] = []
         size = 0
-        for line in lines[max(0, at) : max(0, at) + max_records]:
+        for line in self._lines[at : at + max_records]:
             if taken and size + len(line.lines) > BATCH_BYTES:
                 break
             taken.append(line)
@@ -300,7 +337,7 @@ class Leftover:
 
     def acknowledge(self, next_seq: int) -> None:
         """Note what the server has; remove the folder when that is all, and nothing was put aside."""
-        _write_text(self.folder / "cursor", str(next_seq))
+        _write(self.folder / "cursor", b"%d" % next_seq)
         if next_seq >= self.next_seq and not (self.folder / "quarantine.ndjson").exists():
             self.forget()
 
@@ -312,14 +349,23 @@ class Leftover:
         """Remove the folder."""
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def _lines(self, index: int) -> list[Batch]:
-        if self._cached[0] != index:
-            first, following = self._segments[index], dict(zip(self._segments, self._segments[1:], strict=False))
-            data = _segment(self.folder, first).read_bytes()
-            lines = [Batch(0, 1, self.start, 1)] if first == 0 else []
-            lines += _checked_lines(data, max(1, first), following.get(first))
-            self._cached = (index, lines)
-        return self._cached[1]
+    def _find_end(self) -> int:
+        self._hold(len(self._segments) - 1)
+        return self._lines[-1].next_seq if self._lines else self._segments[-1]
+
+    def _hold(self, piece: int) -> None:
+        """Read and check a segment, unless it is the one that is held."""
+        if piece == self._piece:
+            return
+        first = self._segments[piece]
+        following = self._segments[piece + 1] if piece + 1 < len(self._segments) else None
+        data = _segment(self.folder, first).read_bytes()
+        self._lines = []
+        if first == 0:
+            self._lines, data = [Batch(0, 1, self.start, 1)], data.partition(b"\n")[2]
+        self._lines += _checked_lines(data, max(1, first), following)
+        self._numbers = [line.first_seq for line in self._lines]
+        self._piece = piece
 
 
 class _Reader:
@@ -366,6 +412,8 @@ class _Reader:
             if end or len(data) < size:
                 break
             size *= 2  # one line alone is larger
+        if size > BATCH_BYTES:
+            end = data.find(b"\n") + 1
         count = data.count(b"\n", 0, end)
         while count > max_records:  # rarely: lines are seldom so short that the records count before the bytes do
             end = data.rfind(b"\n", 0, end - 1) + 1
@@ -374,73 +422,109 @@ class _Reader:
 
 
 def claim(folder: Path) -> int | None:
-    """Take the lock of a writer whose process is gone and return it for `release`; None: the writer lives."""
-    return None if folder in _own else _take_lock(folder)
+    """Take the lock of a writer whose process is gone and return it for `release`; None: it lives, or is no more."""
+    with _claiming:
+        try:
+            return None if folder in _own else _take_lock(folder)
+        except FileNotFoundError:  # delivered and removed meanwhile
+            return None
 
 
 def release(folder: Path, lock: int) -> None:
     """Give back what `claim` returned."""
-    _own.discard(folder)
     os.close(lock)
+    _own.discard(folder)
 
 
 def after_fork() -> None:
     """Forget the parent's writers in a forked child: file locks are not inherited."""
+    global _claiming
+    _claiming = threading.Lock()
     _own.clear()
 
 
 def writer_folders(server_folder: Path) -> list[Path]:
     """Return the writers' folders that wait for one server, the oldest first."""
     try:
-        return sorted(
-            (path for path in server_folder.iterdir() if path.is_dir()), key=lambda path: path.stat().st_mtime
-        )
+        return sorted((path for path in server_folder.iterdir() if path.is_dir()), key=_changed_at)
     except OSError:
         return []
 
 
+def _changed_at(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except OSError:  # removed meanwhile
+        return 0.0
+
+
+def _start_of(folder: Path) -> tuple[bytes, dict[str, Any]]:
+    """Return the start record of a writer, as a line and as an object: the copy, or the original."""
+    for name in ("start", "0.ndjson"):
+        with suppress(OSError, orjson.JSONDecodeError), (folder / name).open("rb") as file:
+            line = file.readline().rstrip(b"\n") + b"\n"
+            record = orjson.loads(line)
+            if isinstance(record, dict) and "run_id" in record:
+                return line, record
+    raise InvalidValue(f"{folder} has no readable start record, so its run is not known")
+
+
 def _checked_lines(data: bytes, first: int, following: int | None) -> Iterator[Batch]:
-    """Yield the lines of a piece, with gap records in the place of damaged ones. Numbers below `first` are skipped."""
+    """Yield the lines of a piece from number `first` to `following`, with gap records in the place of damaged ones.
+
+    A number that runs ahead is taken for damage, too, where the next readable one is not behind it.
+    """
     expected, damaged = first, 0
     lines = data.split(b"\n")
     lines.pop()  # nothing, or a torn tail
-    for line in lines:
-        seq = _seq_of(line)
-        if seq is None:
+    numbers = [_seq_of(line, first, following) for line in lines]
+    for line, seq, behind in zip(lines, numbers, _next_readable(numbers), strict=True):
+        if seq is None or seq < expected or (seq > expected and behind is not None and expected <= behind <= seq):
             damaged += 1
-        elif seq >= expected:
-            if seq > expected:
-                yield Batch(expected, seq, gap(expected, seq - 1, "damaged on disk"), 1)
-            yield Batch(seq, seq + 1, line + b"\n", 1)
-            expected, damaged = seq + 1, 0
+            continue
+        if seq > expected:
+            yield Batch(expected, seq, gap(expected, seq - 1, "damaged on disk"), 1)
+        yield Batch(seq, seq + 1, line + b"\n", 1)
+        expected, damaged = seq + 1, 0
     end = following if following is not None else expected + damaged
     if end > expected:
         yield Batch(expected, end, gap(expected, end - 1, "damaged on disk"), 1)
 
 
-def _seq_of(line: bytes) -> int | None:
+def _next_readable(numbers: list[int | None]) -> list[int | None]:
+    """Return for each place the first number behind it that is not None."""
+    behind: int | None = None
+    found = []
+    for number in reversed(numbers):
+        found.append(behind)
+        behind = behind if number is None else number
+    return found[::-1]
+
+
+def _seq_of(line: bytes, first: int, following: int | None) -> int | None:
+    """Return a line's number, or None where it has none from `first` to `following`."""
     try:
         seq = orjson.loads(line)["seq"]
     except (orjson.JSONDecodeError, KeyError, TypeError):
         return None
-    return seq if isinstance(seq, int) else None
+    return seq if isinstance(seq, int) and first <= seq and (following is None or seq < following) else None
 
 
 def _segment(folder: Path, first_seq: int) -> Path:
     return folder / f"{first_seq}.ndjson"
 
 
-def _take_lock(folder: Path) -> int | None:
+def _take_lock(folder: Path, *, wait: bool = False) -> int | None:
     fd = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600)
     try:
         if os.name == "nt":
             import msvcrt
 
-            msvcrt.locking(fd, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined]
+            msvcrt.locking(fd, msvcrt.LK_LOCK if wait else msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined]
         else:
             import fcntl
 
-            fcntl.lockf(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.lockf(fd, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
     except OSError:
         os.close(fd)
         return None
@@ -452,17 +536,9 @@ def _quarantine(folder: Path, batch: Batch, reason: str) -> None:
     line = orjson.dumps(
         {"reason": reason, "record": batch.lines.decode("utf-8", "replace")}, option=orjson.OPT_APPEND_NEWLINE
     )
-    fd = os.open(folder / "quarantine.ndjson", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-    with os.fdopen(fd, "ab") as file:
-        file.write(line)
+    _write(folder / "quarantine.ndjson", line, os.O_APPEND)
 
 
-def _write_text(path: Path, text: str) -> None:
-    path.write_text(text, encoding="ascii")
-
-
-def _read_text(path: Path) -> str | None:
-    try:
-        return path.read_text(encoding="ascii").strip() or None
-    except (OSError, UnicodeDecodeError):
-        return None
+def _write(path: Path, content: bytes, how: int = os.O_TRUNC) -> None:
+    with os.fdopen(os.open(path, _TO_WRITE | how, 0o600), "wb") as file:
+        file.write(content)

@@ -5,7 +5,7 @@ from typing import Any
 
 import orjson
 
-from prevue.transport import Answer
+from prevue.sender import Answer
 from prevue_core.contract import PROBLEM_GAP
 from prevue_core.errors import Unreachable
 

@@ -1,35 +1,17 @@
 """HTTP to the backend. The only module that imports requests; what an answer means is the caller's."""
 
 import gzip
-from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Any, Protocol
+from typing import Any
 
 import orjson
 import requests
 
+from prevue.sender import Answer
 from prevue_core.errors import NotFound, Refused, Unreachable
 
 TIMEOUT_S = (5, 30)  # to connect, to read
 GZIP_ABOVE_BYTES = 4 << 10
-
-
-@dataclass(frozen=True)
-class Answer:
-    """An HTTP answer; `document` is its JSON object, or empty where there is none."""
-
-    status: int
-    document: dict[str, Any] = field(default_factory=dict)
-    retry_after_s: float | None = None
-
-
-class Transport(Protocol):
-    """What a sender needs. `prevue.testing` has one without a network."""
-
-    url: str
-
-    def post_records(self, run_id: str, writer_id: str, first_seq: int, lines: bytes) -> Answer:
-        """Send records, one a line. Raises Unreachable without an answer."""
 
 
 class HttpTransport:
@@ -79,7 +61,7 @@ class HttpTransport:
         try:
             # A redirect may lead to another host, which must not see the token; a sender takes it for a passing fault.
             response = self._session.request(method, self.url + path, allow_redirects=False, **arguments)
-        except requests.RequestException as error:
+        except OSError as error:  # all of requests' own are; a plain one tells of a missing CA bundle
             raise Unreachable(f"cannot reach {self.url}: {_reason(error)}") from error
         return Answer(response.status_code, _document(response), _retry_after(response))
 

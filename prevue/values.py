@@ -1,5 +1,6 @@
 """From what a training loop has at hand to what is logged: finite floats, and text for the others."""
 
+import reprlib
 import sys
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -8,6 +9,9 @@ from prevue_core.contract import MAX_INT64, MAX_NAMES, MIN_INT64, check_name, en
 from prevue_core.errors import InvalidValue
 
 EXACT_INT = 2**53  # above, not every whole number is a float64
+
+_short = reprlib.Repr()
+_short.maxstring = _short.maxother = _short.maxlong = 60
 
 
 class Values:
@@ -32,16 +36,21 @@ class Values:
                 else:
                     return self._encode_others(values)
         except Exception:  # noqa: BLE001 - foreign code: a mapping of any kind
-            self._leave_out("values", f"log() was given {values!r:.100}; give it a dict of names and numbers")
+            self._leave_out("values", f"log() was given {shown(values)}; give it a dict of names and numbers")
         return encoded
 
     def _encode_others(self, values: Mapping[str, Any]) -> dict[str, Any]:
         encoded: dict[str, Any] = {}
         for name, value in _read_together(dict(_flatten(values))).items():
             try:
-                encoded[self._checked(name)] = encode_number(self._to_float(name, value))
+                checked = self._checked(name)
             except InvalidValue as error:
-                self._leave_out(("value", str(name)), str(error))
+                self._leave_out("name", str(error))  # one kind for all: there may be ever new ones
+                continue
+            try:
+                encoded[checked] = encode_number(self._to_float(name, value))
+            except InvalidValue as error:
+                self._leave_out(("value", checked), str(error))
         return encoded
 
     def _leave_out(self, kind: Any, text: str) -> None:
@@ -60,7 +69,7 @@ class Values:
     def _to_float(self, name: str, value: Any) -> float:
         plain = _plain(value)
         if isinstance(plain, float):
-            return plain
+            return float(plain)  # numpy.float64 is one, which orjson does not take
         if isinstance(plain, int):
             if abs(plain) > EXACT_INT:
                 self._on_problem(
@@ -72,15 +81,23 @@ class Values:
                 raise InvalidValue(f"value of {name!r} is too large for a float64; scale it") from None
         kind = f"{type(value).__module__}.{type(value).__qualname__}".removeprefix("builtins.")
         raise InvalidValue(
-            f"value of {name!r} is {value!r:.60} of type {kind}; use a number, or an array with one number"
+            f"value of {name!r} is {shown(value)} of type {kind}; use a number, or an array with one number"
         )
+
+
+def shown(value: Any) -> str:
+    """Return what a message quotes of a value: not all of a long one, and never an exception of its own."""
+    try:
+        return _short.repr(value)
+    except Exception:  # noqa: BLE001 - foreign code
+        return f"a {type(value).__name__}"
 
 
 def whole(value: Any) -> int | None:
     """Return a whole number of 64 bits from an int, a float without a fraction, text of digits or a NumPy integer."""
     try:
         number = int(value.item() if hasattr(value, "item") else value)
-        is_same = isinstance(value, str) or number == value
+        is_same = isinstance(value, str) or bool(number == value)
     except Exception:  # noqa: BLE001 - foreign code: any failure means that there is no number in it
         return None
     return number if is_same and MIN_INT64 <= number < MAX_INT64 else None
