@@ -1,0 +1,106 @@
+"""What is told of a Keras model: its layers, their shapes and parameters, as JSON.
+
+The same code gives the same description, however many models the process made before. Keras numbers the names that it
+makes through the whole process (`dense_7`), so those are numbered anew, as a fresh process would.
+"""
+
+import math
+import re
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import keras
+
+
+def describe_model(model: Any) -> dict[str, Any]:
+    """Return the description of a model, see the hook `prevue_describe_model`.
+
+    The layers of a model inside are listed as `outer/inner`. Parameters of what is not built yet are not counted.
+    """
+    names = _fresh_names(model)
+    return {
+        "name": names[id(model)],
+        "framework": "keras",
+        "framework_version": keras.__version__,
+        "layers": [_describe_layer(name, layer) for name, layer in _layers(model, names)],
+        **_sizes(model),
+    }
+
+
+def _describe_layer(name: str, layer: Any) -> dict[str, Any]:
+    return {"name": name, "type": type(layer).__name__, "output_shape": _output_shape(layer), **_sizes(layer)}
+
+
+def _layers(model: Any, names: dict[int, str], outer: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield names and layers; instead of a model inside, its own layers."""
+    for layer in model.layers:
+        name = outer + names.get(id(layer), layer.name)
+        if isinstance(layer, keras.Model) and layer.layers:
+            yield from _layers(layer, names, f"{name}/")
+        else:
+            yield name, layer
+
+
+def _sizes(layer: Any) -> dict[str, int]:
+    """Return the number of parameters; Keras lists a shared weight once."""
+    return {"parameters": _count(layer.weights), "trainable_parameters": _count(layer.trainable_weights)}
+
+
+def _count(weights: Iterable[Any]) -> int:
+    return sum(math.prod(weight.shape) for weight in weights)
+
+
+# shapes
+
+
+def _output_shape(layer: Any) -> list[int | None] | None:
+    """Return the shape of a layer's output (of the first, if it has several), or None where Keras does not know it."""
+    try:
+        shape = _shape_in_graph(layer) if hasattr(layer, "output") else _computed_shape(layer)
+        # A model that `fit` built has the size of one batch there.
+        return [None, *(None if size is None else int(size) for size in shape[1:])]
+    except Exception:  # noqa: BLE001 - foreign code: layers compute shapes as they like, or cannot
+        return None
+
+
+def _shape_in_graph(layer: Any) -> Any:
+    return keras.tree.flatten(layer.output)[0].shape
+
+
+def _computed_shape(layer: Any) -> Any:
+    """Return what a layer of a subclassed model, which is in no graph, makes of the shape that it was built for."""
+    built_with = layer.get_build_config()
+    shape = layer.compute_output_shape(**built_with.get("shapes_dict", built_with))
+    while isinstance(shape[0], list | tuple):
+        shape = shape[0]
+    return shape
+
+
+# names
+
+
+def _fresh_names(model: Any) -> dict[int, str]:
+    """Return the names, by `id`, of a model and all layers in it, hidden ones too, which use up numbers as well.
+
+    Keras does not keep who gave a name. One that it could have made, such as `dense_1` of a `Dense`, is taken for such.
+    """
+    names = {}
+    made: dict[str, list[tuple[int, Any]]] = {}  # by prefix: numbers, which rise in the order of creation, and layers
+    # Keras has no public way to a layer's own sublayers; its `Model.quantize` goes this way too.
+    for layer in model._flatten_layers():
+        names[id(layer)] = layer.name
+        prefix = _snake_case(type(layer).__name__)
+        if match := re.fullmatch(rf"{re.escape(prefix)}(?:_([1-9]\d*))?", layer.name):
+            made.setdefault(prefix, []).append((int(match[1] or 0), layer))
+    for prefix, layers in made.items():
+        numbers = {number: index for index, number in enumerate(sorted({number for number, _ in layers}))}
+        for number, layer in layers:
+            names[id(layer)] = f"{prefix}_{numbers[number]}" if numbers[number] else prefix
+    return names
+
+
+def _snake_case(name: str) -> str:
+    """Return the name that Keras makes for a class (`keras.src.utils.naming.to_snake_case`)."""
+    name = re.sub(r"\W+", "", name)
+    name = re.sub("(.)([A-Z][a-z]+)", r"\1_\2", name)
+    return re.sub("([a-z])([A-Z])", r"\1_\2", name).lower()

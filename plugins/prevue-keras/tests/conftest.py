@@ -1,0 +1,98 @@
+"""A real backend, and real trainings in processes of their own: Keras takes its backend once, when it is imported."""
+
+import contextlib
+import json
+import os
+import re
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+os.environ.setdefault("KERAS_BACKEND", "torch")  # of the tests that use Keras in pytest's process
+
+HERE = Path(__file__).parent
+
+
+class Backend:
+    """`prevue backend` with an SQLite database in `folder`."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.port = 0
+
+    @property
+    def url(self):
+        return f"http://127.0.0.1:{self.port}"
+
+    @contextlib.contextmanager
+    def listening(self) -> Iterator["Backend"]:
+        """Run it; a second time on the same port."""
+        command = _prevue("backend", "--port", str(self.port), "--data", str(self.folder))
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+            try:
+                self.port = int(re.search(r":(\d+) ", process.stdout.readline())[1])
+                yield self
+            finally:
+                process.terminate()
+
+    def rows(self, sql, *values):
+        """Return the rows that a query finds, in the order stored."""
+        with contextlib.closing(sqlite3.connect(self.folder / "prevue.sqlite")) as connection:
+            return connection.execute(sql, values).fetchall()
+
+    def states(self, project):
+        """Return the states of a project's runs."""
+        sql = "SELECT state FROM runs JOIN projects USING (project_id) WHERE project_name = ?"
+        return [state for (state,) in self.rows(sql, project)]
+
+    def metrics(self, project, columns):
+        """Return columns of the metric rows of a project's runs."""
+        sql = "FROM metrics JOIN runs USING (run_id) JOIN projects USING (project_id) WHERE project_name = ?"
+        return self.rows(f"SELECT {columns} {sql} ORDER BY metric_id", project)
+
+    def model(self, project):
+        """Return the name, the connector and the architecture of a project's model."""
+        sql = "FROM models JOIN projects USING (model_id) WHERE project_name = ?"
+        [(name, connector, architecture)] = self.rows(f"SELECT model_name, connector_name, architecture {sql}", project)
+        return name, connector, json.loads(architecture)
+
+    def environment(self, keras_backend="torch", **variables):
+        """Return the environment of a training whose records wait in this folder."""
+        mine = {"PREVUE_SPOOL_DIR": str(self.folder / "spool"), "PREVUE_URL": self.url, "PYTHONPATH": str(HERE)}
+        outer = {name: value for name, value in os.environ.items() if not name.startswith("PREVUE_")}
+        return {**outer, **mine, "KERAS_BACKEND": keras_backend, "TF_CPP_MIN_LOG_LEVEL": "2", **variables}
+
+    def train(self, code, **environment):
+        """Run Python code in a process of its own and return what became of it."""
+        command = [sys.executable, "-c", code]
+        return subprocess.run(command, env=self.environment(**environment), capture_output=True, text=True)
+
+    def sync(self):
+        """Run `prevue sync` and return what it prints."""
+        return subprocess.check_output(_prevue("sync"), env=self.environment(), text=True)
+
+
+def _prevue(*arguments):
+    return [sys.executable, "-c", "from prevue.cli import main; main()", *arguments]
+
+
+@pytest.fixture
+def backend(tmp_path):
+    """A backend of the test's own, which does not listen yet."""
+    return Backend(tmp_path)
+
+
+@pytest.fixture(scope="module", params=["tensorflow", "torch"])
+def trained(request, tmp_path_factory):
+    """A backend after the trainings of `keras_trainings`, with each of Keras's backends."""
+    with Backend(tmp_path_factory.mktemp(request.param)).listening() as backend:
+        # The snippet's url stays as it is: what the training asks of port 8080 goes through this proxy.
+        through = {"http_proxy": backend.url, "no_proxy": "", "PREVUE_URL": "http://localhost:8080"}
+        code = "import keras_trainings; keras_trainings.main()"
+        ended = backend.train(code, keras_backend=request.param, **through)
+        assert ended.returncode == 0, ended.stderr
+        yield backend
