@@ -1,0 +1,144 @@
+"""Writes the pages of the reference that the code knows best: `python docs/make_reference.py`.
+
+The tests fail while a page is not what this would write.
+"""
+
+import inspect
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+import orjson
+
+from prevue.cli import cli
+from prevue_core import hookspecs
+from prevue_core.api.app import create_app
+from prevue_core.db import models
+from prevue_core.manager import plugins, refuse
+from prevue_core.settings import server_settings
+
+FOLDER = Path(__file__).parent / "reference"
+
+
+def pages() -> dict[str, str]:
+    """Return the text of each page by its file name."""
+    app = create_app(server_settings(environ={}))
+    document = app.extensions["flask-smorest"]["apis"][""]["ext_obj"].spec.to_dict()
+    return {
+        "openapi.json": orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE).decode(),
+        "http-api.md": http_api(document),
+        "commands.md": commands(),
+        "storage.md": storage(),
+        "hooks.md": hooks(),
+    }
+
+
+def http_api(document: dict[str, Any]) -> str:
+    rows = [
+        f"| `{method.upper()} {path}` | {operation['summary']} |"
+        for path, operations in document["paths"].items()
+        for method, operation in operations.items()
+        if method != "parameters"
+    ]
+    return f"""\
+# HTTP API
+
+{document["info"]["description"].strip()}
+
+A running backend shows every operation, with its arguments and answers, on its page `/api/docs/`, which works without
+internet. The same as an OpenAPI 3 document: `/api/openapi.json`, and [openapi.json](openapi.json) beside this page.
+
+| operation | what it does |
+|---|---|
+{chr(10).join(rows)}
+
+An error has the fields `type`, `title`, `status`, `detail` and `request_id` (RFC 9457). These types steer a writer:
+
+| status | type | what a writer does |
+|---|---|---|
+| 409 | `urn:prevue:problem:sequence-gap` | goes on with the number in `expected` |
+| 400 | `urn:prevue:problem:record-refused` | finds the record by halving the batch, and sends a `gap` in its place |
+| 410 | `urn:prevue:problem:run-deleted` | drops the run's records |
+| any other | | keeps the records and tries again |
+"""
+
+
+def commands() -> str:
+    plugins(refuse).hook.prevue_register_commands(cli=cli)
+    parts = ["# Commands\n"]
+    root = click.Context(cli, info_name="prevue", max_content_width=100, terminal_width=100, **cli.context_settings)
+    for context in _walk(root):
+        parts.append(f"## `{context.command_path}`\n\n```text\n{context.get_help()}\n```\n")
+    return "\n".join(parts)
+
+
+def _walk(context: click.Context) -> Iterator[click.Context]:
+    yield context
+    if isinstance(context.command, click.Group):
+        for name, command in sorted(context.command.commands.items()):
+            yield from _walk(click.Context(command, info_name=name, parent=context, **command.context_settings))
+
+
+def storage() -> str:
+    parts = [
+        "# Storage\n",
+        f"{inspect.getdoc(models)}\n",
+        "Names and columns are the same on SQLite and PostgreSQL. A column that may be NULL is marked `?`.\n",
+    ]
+    for table in models.TABLES:
+        comments = dict(re.findall(r"^    (\w+) = .*?\)  # (.+)$", inspect.getsource(table), re.MULTILINE))
+        parts.append(f"## `{table._meta.table_name}`\n\n{inspect.getdoc(table)}\n\n| column | type | |\n|---|---|---|")
+        for field in table._meta.sorted_fields:
+            kind = (field.rel_field if hasattr(field, "rel_field") else field).field_type.lower()
+            refers = f"of `{field.rel_model._meta.table_name}`" if hasattr(field, "rel_model") else ""
+            parts.append(
+                f"| `{field.column_name}`{'?' if field.null else ''} | {_TYPES.get(kind, kind)} "
+                f"| {comments.get(field.name, refers)} |"
+            )
+        parts.append("")
+    return "\n".join(parts)
+
+
+_TYPES = {"auto": "integer", "bigauto": "big integer", "bigint": "big integer", "int": "integer", "bool": "boolean"}
+
+
+def hooks() -> str:
+    parts = [
+        "# Hooks\n",
+        "A plugin is a pip package with an entry point in the group `prevue` that names a module. Functions in it\n"
+        "that carry `hookimpl` and a hook's name are called when the hook is. The module is loaded in every process,\n"
+        "training ones too, so it imports what is heavy inside its functions.\n",
+        f"```python\n{_EXAMPLE}```\n",
+        '```toml\n[project.entry-points.prevue]\nmine = "my_plugin"\n```\n',
+        "`PREVUE_PLUGINS` says which plugins are loaded; `PREVUE_TRACE_PLUGINS=1` prints each call. A plugin that\n"
+        "cannot be loaded stops a server when it starts, and costs a training one warning. Real ones: `prevue-keras`\n"
+        "(`prevue_keras/plugin.py`) describes models, `prevue_core/plugin.py` adds the server's commands.\n",
+    ]
+    for name in sorted(vars(hookspecs)):
+        if name.startswith("prevue_"):
+            hook = getattr(hookspecs, name)
+            signature = re.sub(r"(typing\.)|(prevue_core\.\w+\.)", "", str(inspect.signature(hook)))
+            parts.append(f"## `{name}`\n\n```text\n{name}{signature}\n```\n\n{inspect.getdoc(hook)}\n")
+    return "\n".join(parts)
+
+
+_EXAMPLE = '''\
+"""my_plugin.py: describes the models of a framework of one's own."""
+
+from prevue_core.hookspecs import hookimpl
+
+
+@hookimpl
+def prevue_describe_model(model):
+    if type(model).__name__ != "MyModel":
+        return None
+    layers = [{"name": "all", "type": "MyModel", "output_shape": None, "parameters": 3, "trainable_parameters": 3}]
+    return {"name": "my-model", "framework": "mine", "layers": layers, "parameters": 3, "trainable_parameters": 3}
+'''
+
+
+if __name__ == "__main__":
+    for name, text in pages().items():
+        (FOLDER / name).write_text(text, encoding="utf-8")

