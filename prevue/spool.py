@@ -118,10 +118,8 @@ class _Numbering:
             if self._is_shut:
                 return True
             if self._untold and self._put(gap(self.next_seq, self.next_seq, "dropped: no room", self._untold)):
-                self.next_seq += 1
                 self._untold = 0
             if self._put(b'{"seq":%d,%b' % (self.next_seq, body[1:])):
-                self.next_seq += 1
                 return True
             self.dropped += 1
             self._untold += 1
@@ -133,6 +131,7 @@ class _Numbering:
             self._is_shut = True
 
     def _put(self, line: bytes) -> bool:
+        """Keep a line, use its number and return True, or do neither."""
         raise NotImplementedError
 
 
@@ -170,23 +169,25 @@ class Spool(_Numbering):
         return max(1, self._segments[0])
 
     def _put(self, line: bytes) -> bool:
+        size = len(line)
         try:
             if self._size >= SEGMENT_BYTES or self._fd < 0:
                 self._rotate()
             written = os.write(self._fd, line)
-            if written != len(line):  # the disk is full or nearly so
+            if written != size:  # the disk is full or nearly so
                 written += os.write(self._fd, line[written:])
         except OSError:
             written = -1
         except BaseException:  # Ctrl-C, or what a signal handler raises: it strikes as soon as the write is done
-            if self._fd >= 0 and os.fstat(self._fd).st_size == self._size + len(line):
-                self._size += len(line)
+            if self._fd >= 0 and os.fstat(self._fd).st_size == self._size + size:
+                self._size += size
                 self.next_seq += 1
             else:
                 self._cut()
             raise
-        if written == len(line):
-            self._size += written
+        if written == size:  # no call from here on, so nothing can strike
+            self._size += size
+            self.next_seq += 1
             return True
         self._cut()
         return False
@@ -256,6 +257,7 @@ class MemorySpool(_Numbering):
     def _put(self, line: bytes) -> bool:
         if len(self._lines) >= RING_RECORDS:
             return False
+        self.next_seq += 1  # first, as Ctrl-C strikes behind a call
         self._lines.append(line)
         return True
 

@@ -28,7 +28,7 @@ LAYERS: list[tuple[str, set[str], set[str]]] = [
         {*GROUND, "prevue_core.db", "prevue_core.api"},
         {"flask", "flask_smorest", "flask_swagger_ui", "marshmallow", "apispec", "werkzeug", "orjson"},
     ),
-    ("prevue.transport", GROUND, {"requests", "orjson"}),
+    ("prevue.transport", {*GROUND, "prevue.sender"}, {"requests", "orjson"}),
     ("prevue.cli", {*GROUND, "prevue"}, {"click"}),
     ("prevue", {*GROUND, "prevue"}, {"orjson", "pandas"}),
     ("prevue_core", set(), set()),

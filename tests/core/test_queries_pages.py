@@ -19,9 +19,9 @@ NOON = 1_700_000_000.0
 
 
 def walk(list_page, limit):
-    """Return all pages of a list."""
+    """Return all pages of a list, of which there are few."""
     pages = [list_page(limit)]
-    while pages[-1].next is not None:
+    while pages[-1].next is not None and len(pages) < 20:
         pages.append(list_page(limit, pages[-1].next))
     return pages
 
