@@ -8,7 +8,11 @@ from prevue_core.errors import PluginError
 GROUP = "prevue.connectors"
 
 # Whom to name when a connector of ours is imported before it is installed.
-OUR_PLUGINS = {"PrevueKerasCallback": "prevue-keras"}
+OUR_PLUGINS = {
+    "PrevueKerasCallback": "prevue-keras",
+    "PrevueSklearnCallback": "prevue-sklearn",
+    "PrevueTorchCallback": "prevue-torch",
+}
 
 
 def connector_names() -> list[str]:

@@ -481,7 +481,7 @@ def _storable(text: str) -> str:
 def _finish_all() -> None:
     """End the runs that are open when the program ends, as failed if an exception ends it."""
     # The interpreter sets this before exit handlers run; in an interactive one it may be any earlier exception. In a
-    # worker of multiprocessing the exception is on its way still.
+    # worker of multiprocessing the exception is on its way still; from Python 3.13 on it is not to be had any more.
     error = None if hasattr(sys, "ps1") else getattr(sys, "last_value", None) or sys.exc_info()[1]
     state, message = _outcome(error)
     for run in list(_live):

@@ -4,12 +4,13 @@ import logging
 import sys
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from prevue_core.contract import MAX_BODY_BYTES
 from prevue_core.errors import PrevueError, SettingsError
-from prevue_core.settings import ServerSettings, server_settings
+from prevue_core.settings import Listening, ServerSettings, server_settings
 
 if TYPE_CHECKING:
     import peewee
@@ -33,14 +34,15 @@ data_option = click.option(
 @click.option("--host", help="Address to listen on.  [default: PREVUE_HOST or 127.0.0.1]")
 @click.option("--port", type=int, help="Port to listen on.  [default: PREVUE_PORT or 8080]")
 @data_option
-def backend(host: str | None, port: int | None, data_dir: Path | None) -> None:
+@click.option("--dashboard-url", help="Where / leads a browser.  [default: PREVUE_DASHBOARD_URL or the API page]")
+def backend(host: str | None, port: int | None, data_dir: Path | None, dashboard_url: str | None) -> None:
     """Run the backend, which stores what training sends.
 
     The database is PREVUE_DATABASE_URL, or else an SQLite file in the data folder. Its tables are made or brought up
     to date at the start. Ctrl-C stops.
     """
-    settings = _settings(host, port, data_dir)
-    _refuse_open_network(settings)
+    settings = _settings(host=host, port=port, data_dir=data_dir, dashboard_url=dashboard_url)
+    refuse_open_network(settings, "backend")
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("peewee").setLevel(logging.WARNING)
     database = _connect(settings)
@@ -57,7 +59,7 @@ def db() -> None:
 @data_option
 def upgrade(data_dir: Path | None) -> None:
     """Make the tables, or bring them up to date. `prevue backend` does the same when it starts."""
-    settings = _settings(None, None, data_dir)
+    settings = _settings(data_dir=data_dir)
     database = _connect(settings)
     import peewee
 
@@ -74,21 +76,21 @@ def upgrade(data_dir: Path | None) -> None:
     click.echo("The tables are up to date.")
 
 
-def _settings(host: str | None, port: int | None, data_dir: Path | None) -> ServerSettings:
+def _settings(**options: Any) -> ServerSettings:
     try:
-        return server_settings(host=host, port=port, data_dir=data_dir)
+        return server_settings(**options)
     except SettingsError as error:
         raise click.ClickException(str(error)) from None
 
 
-def _refuse_open_network(settings: ServerSettings) -> None:
-    """Exit where others on the network could write without a password, unless that is wished for in words."""
+def refuse_open_network(settings: Listening, command: str) -> None:
+    """Exit where others on the network could come in without a password, unless that is wished for in words."""
     if settings.is_loopback or settings.auth == "open":
         return
     click.echo(
-        f"Error: {settings.host} can be reached from the network, and this backend asks for no password. Either\n"
-        f"  prevue backend --host 127.0.0.1                      (this machine only)\n"
-        f"  PREVUE_AUTH=open prevue backend --host {settings.host}   (open to whoever reaches it, on purpose)",
+        f"Error: {settings.host} can be reached from the network, and this {command} asks for no password. Either\n"
+        f"  prevue {command} --host 127.0.0.1                      (this machine only)\n"
+        f"  PREVUE_AUTH=open prevue {command} --host {settings.host}   (open to whoever reaches it, on purpose)",
         err=True,
     )
     sys.exit(EX_CONFIG)
@@ -150,6 +152,7 @@ def _serve(settings: ServerSettings) -> None:
             port=settings.port,
             threads=THREADS,
             connection_limit=CONNECTIONS,
+            max_request_body_size=16 * MAX_BODY_BYTES,  # above, waitress itself refuses; below, the API with a word
             ident=None,
         )
     except OSError as error:

@@ -21,19 +21,16 @@ class PluginSettings:
 
 
 @dataclass(frozen=True)
-class ServerSettings:
-    """What the backend was told."""
+class Listening:
+    """Where a server listens."""
 
-    database_url: str = field(repr=False)  # may hold a password
-    data_dir: Path
     host: str
     port: int
     auth: str | None  # None: not said
-    allowed_hosts: frozenset[str]
 
     @property
     def is_loopback(self) -> bool:
-        """Whether only this machine can reach the backend."""
+        """Whether only this machine can reach the server."""
         if self.host == "localhost":
             return True
         try:
@@ -42,11 +39,22 @@ class ServerSettings:
             return False
 
 
+@dataclass(frozen=True)
+class ServerSettings(Listening):
+    """What the backend was told."""
+
+    database_url: str = field(repr=False)  # may hold a password
+    data_dir: Path
+    allowed_hosts: frozenset[str]
+    dashboard_url: str | None  # where `/` leads a browser
+
+
 def server_settings(
     *,
     host: str | None = None,
     port: int | None = None,
     data_dir: Path | None = None,
+    dashboard_url: str | None = None,
     environ: Mapping[str, str] = os.environ,
 ) -> ServerSettings:
     """Return the backend's settings; arguments (from the command line) win over the environment.
@@ -54,16 +62,25 @@ def server_settings(
     Raises SettingsError where a value cannot be used.
     """
     folder = (data_dir or Path(environ.get("PREVUE_DATA_DIR") or user_data_dir(environ))).expanduser().absolute()
-    auth = environ.get("PREVUE_AUTH") or None
-    if auth is not None and auth not in AUTH_MODES:
-        raise SettingsError(f"PREVUE_AUTH is {auth!r}; this version knows 'open' (no password), or leave it unset")
     return ServerSettings(
         database_url=secret("PREVUE_DATABASE_URL", environ) or f"sqlite:///{folder / 'prevue.sqlite'}",
         data_dir=folder,
         host=host or environ.get("PREVUE_HOST") or "127.0.0.1",
         port=_port(port if port is not None else environ.get("PREVUE_PORT") or 8080),
-        auth=auth,
+        auth=_auth(environ),
         allowed_hosts=frozenset(_words(environ.get("PREVUE_ALLOWED_HOSTS", ""))),
+        dashboard_url=dashboard_url or environ.get("PREVUE_DASHBOARD_URL") or None,
+    )
+
+
+def dashboard_settings(
+    *, host: str | None = None, port: int | None = None, environ: Mapping[str, str] = os.environ
+) -> Listening:
+    """Return where the dashboard listens. Raises SettingsError where a value cannot be used."""
+    return Listening(
+        host=host or environ.get("PREVUE_DASHBOARD_HOST") or "127.0.0.1",
+        port=_port(port if port is not None else environ.get("PREVUE_DASHBOARD_PORT") or 5006),
+        auth=_auth(environ),
     )
 
 
@@ -93,6 +110,13 @@ def user_data_dir(environ: Mapping[str, str]) -> Path:
     if sys.platform == "win32":
         return Path(environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local") / "prevue"
     return Path(environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "prevue"
+
+
+def _auth(environ: Mapping[str, str]) -> str | None:
+    auth = environ.get("PREVUE_AUTH") or None
+    if auth is not None and auth not in AUTH_MODES:
+        raise SettingsError(f"PREVUE_AUTH is {auth!r}; this version knows 'open' (no password), or leave it unset")
+    return auth
 
 
 def _port(value: int | str) -> int:

@@ -33,7 +33,7 @@ def create_app(settings: ServerSettings) -> flask.Flask:
         module.document(api.spec) if hasattr(module, "document") else None
         api.register_blueprint(module.blueprint)
     app.register_blueprint(get_swaggerui_blueprint("/api/docs", "/api/openapi.json", config=_API_PAGE))
-    app.add_url_rule("/", "root", lambda: flask.redirect("/api/docs/"))
+    app.add_url_rule("/", "root", lambda: flask.redirect(settings.dashboard_url or "/api/docs/"))
     app.after_request(_add_request_id)
     app.teardown_appcontext(_hand_back_connection)
     return app

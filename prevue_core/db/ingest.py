@@ -161,6 +161,7 @@ def _open_writer(run_id: str, writer_id: str, start: Record) -> None:
             writer_id=writer_id,
             run_id=run_id,
             rank=_rank(start.get("rank", 0)),
+            started_at=_time(start, utc_now()),
             host=None if host is None else check_label("host", host),
             pid=_optional_int("pid", start.get("pid")),
         ).on_conflict_ignore().execute()
@@ -312,11 +313,12 @@ def _end_of_run(batch: Batch, record: Record) -> None:
     elif batch.writer.rank != 0:
         return  # the run goes on until its first process has finished
     time = _time(record, batch.now)
-    # An older end, of a process that is heard of late, does not change a later one.
-    TrainingRun.update(state=state, finished_at=time).where(
-        TrainingRun.run_id == batch.run.run_id,
-        TrainingRun.finished_at.is_null() | (TrainingRun.finished_at <= time),
-    ).execute()
+    run_id = batch.run.run_id
+    # An end that is heard of late changes neither a later end nor a run that was resumed after it.
+    if not Writer.select().where(Writer.run_id == run_id, Writer.started_at > time).exists():
+        TrainingRun.update(state=state, finished_at=time).where(
+            TrainingRun.run_id == run_id, TrainingRun.finished_at.is_null() | (TrainingRun.finished_at <= time)
+        ).execute()
 
 
 _APPLY: dict[str, Callable[[Batch, Record], None]] = {

@@ -130,6 +130,7 @@ class Writer(Table):
     writer_id = IdField(primary_key=True)
     run_id = IdField(index=True)
     rank = peewee.IntegerField(default=0)
+    started_at = TimeField()  # by its own clock
     host = LabelField(null=True)
     pid = peewee.BigIntegerField(null=True)
     next_seq = peewee.BigIntegerField(default=0)

@@ -1,5 +1,6 @@
 """Bring a database's tables up to date, and say whether they are."""
 
+import time
 from pathlib import Path
 
 import peewee
@@ -10,6 +11,7 @@ from prevue_core.db.models import Store
 from prevue_core.errors import SchemaTooNew
 
 FOLDER = Path(__file__).parent / "migrations"
+OPEN_S = 5.0  # as SQLite's busy_timeout
 _LOCK_KEY = 7_238_465  # any number, the same for every Prevue that migrates this PostgreSQL database
 
 
@@ -19,6 +21,7 @@ def upgrade(database: peewee.Database) -> list[str]:
     Safe to call from several processes at once: one migrates, the others wait and find nothing to do.
     Raises SchemaTooNew where a newer Prevue has migrated the database: writing to it could damage it.
     """
+    _open(database)
     with database.connection_context(), database.atomic():
         if not is_sqlite():  # SQLite's transaction holds the lock already
             # The waiting ones may have to wait longer than the timeouts that are right for requests.
@@ -42,6 +45,21 @@ def is_ready() -> bool:
 def store_id() -> str:
     """Return the database's own identity, made with it and kept through upgrades."""
     return str(Store.select(Store.store_id).scalar())
+
+
+def _open(database: peewee.Database) -> None:
+    """Connect. Processes that make a new SQLite file at once lock each other out for a moment in the change to WAL,
+    for which SQLite does not wait, whatever `busy_timeout` says."""
+    deadline = time.monotonic() + OPEN_S
+    while True:
+        try:
+            database.connect(reuse_if_open=True)
+        except peewee.OperationalError as error:
+            if "database is locked" not in str(error) or time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
+        else:
+            return
 
 
 def _runner(database: peewee.Database) -> Runner:

@@ -22,13 +22,14 @@ from prevue.sender import Answer
 from prevue.testing import RecordingTransport
 from prevue_core.errors import Unreachable
 
+PROXIES = ("http_proxy", "https_proxy", "all_proxy")
 PATIENCE_S = 30  # for what happens in another thread or process; it comes far earlier
 
 
 @pytest.fixture(autouse=True)
 def spool_dir(tmp_path, monkeypatch) -> Path:
     """The spool of this test, and of the programs that it starts; no other setting of the machine reaches them."""
-    for name in [name for name in os.environ if name.startswith("PREVUE_") or name == "RANK"]:
+    for name in [name for name in os.environ if name.startswith("PREVUE_") or name.lower() in ("rank", *PROXIES)]:
         monkeypatch.delenv(name)
     folder = tmp_path / "spool"
     monkeypatch.setenv("PREVUE_SPOOL_DIR", str(folder))

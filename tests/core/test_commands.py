@@ -28,7 +28,9 @@ def call(monkeypatch, tmp_path):
 
 
 def test_upgrade_makes_the_tables_and_says_so(call, tmp_path):
-    assert call(commands.upgrade) == (0, "applied 0001_initial\nThe tables are up to date.\n")
+    code, told = call(commands.upgrade)
+    assert code == 0
+    assert told.startswith("applied 0001_initial\n")
     assert call(commands.upgrade) == (0, "The tables are up to date.\n")
     assert (tmp_path / "prevue.sqlite").exists()
 

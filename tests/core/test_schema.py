@@ -1,18 +1,20 @@
 import os
+import sqlite3
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 
+import peewee
 import pytest
 from playhouse.migrations import Runner
 from playhouse.schema_diff import diff_models
 
-from prevue_core.db import schema
+from prevue_core.db import connection, schema
 from prevue_core.db.models import TABLES, Store
 from prevue_core.errors import SchemaTooNew
 
-INITIAL = "0001_initial"
+MIGRATIONS = sorted(file.stem for file in schema.FOLDER.glob("[0-9]*.py"))
 
 
 @pytest.fixture
@@ -29,7 +31,7 @@ def newer_database(database):
 
 
 def test_an_empty_database_gets_every_table(empty_database):
-    assert schema.upgrade(empty_database) == [INITIAL]
+    assert schema.upgrade(empty_database) == MIGRATIONS
     assert {table._meta.table_name for table in TABLES} <= set(empty_database.get_tables())
 
 
@@ -49,7 +51,7 @@ def test_of_threads_that_upgrade_at_once_one_does_it(empty_database):
 
     with ThreadPoolExecutor(4) as threads:
         applied = list(threads.map(upgrade, range(4)))
-    assert sorted(applied) == [[], [], [], [INITIAL]]
+    assert sorted(applied) == [[], [], [], MIGRATIONS]
     assert Store.select().count() == 1
 
 
@@ -66,7 +68,26 @@ def test_of_processes_that_upgrade_at_once_one_does_it(databases):
         ]
         told = [process.communicate()[0] for process in started]
     up_to_date = "The tables are up to date.\n"
-    assert sorted(told) == [up_to_date, f"applied {INITIAL}\n{up_to_date}"]
+    assert sorted(told) == [up_to_date, "".join(f"applied {name}\n" for name in MIGRATIONS) + up_to_date]
+
+
+class LockedAtFirst(peewee.SqliteDatabase):
+    """A new SQLite file while another process turns it to WAL: one opening in a hundred is refused at once."""
+
+    refusals = 3
+
+    def _connect(self):
+        if self.refusals:
+            self.refusals -= 1
+            raise sqlite3.OperationalError("database is locked")
+        return super()._connect()
+
+
+def test_a_new_file_that_another_process_is_making_is_waited_for(tmp_path):
+    database = LockedAtFirst(tmp_path / "new.sqlite", lock_type="IMMEDIATE")
+    connection.db.initialize(database)
+    assert schema.upgrade(database) == MIGRATIONS
+    connection.db.initialize(None)
 
 
 def test_a_database_made_by_a_newer_prevue_is_refused(newer_database):
@@ -95,19 +116,19 @@ def test_the_columns_of_the_models_are_those_of_the_migrations(database, runner)
         return {table: database.get_columns(table) for table in sorted(table._meta.table_name for table in TABLES)}
 
     migrated = columns()
-    runner.down()
+    runner.down(MIGRATIONS[0])
     database.create_tables(TABLES)
     assert columns() == migrated
 
 
 def test_a_migration_taken_back_can_be_applied_again(database, runner):
-    assert runner.down() == [INITIAL]
+    assert runner.down(MIGRATIONS[0]) == MIGRATIONS[::-1]
     assert database.get_tables() == ["schema_migrations"]
-    assert schema.upgrade(database) == [INITIAL]
+    assert schema.upgrade(database) == MIGRATIONS
 
 
-def test_each_database_has_an_identity_of_its_own(databases, database):
+def test_each_database_has_an_identity_of_its_own(database, runner):
     first = schema.store_id()
-    Runner(database, str(schema.FOLDER), table_name="schema_migrations").down()
+    runner.down(MIGRATIONS[0])
     schema.upgrade(database)
     assert schema.store_id() != first

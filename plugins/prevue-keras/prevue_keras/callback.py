@@ -3,18 +3,15 @@
 After the constructor nothing is raised: whatever happens here or on the network, training goes on.
 """
 
-import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import prevue
+from prevue.callbacks import check_arguments, check_given, harmless
 from prevue.config import client_settings
-from prevue.notices import notices
 from prevue.resume import last_step
 from prevue.run import RESUME_TIMEOUT_S
-from prevue.spool import encode
 from prevue_core.contract import check_label
-from prevue_core.errors import InvalidValue
 
 try:
     import keras
@@ -22,20 +19,6 @@ except ModuleNotFoundError as error:
     if error.name != "keras":  # Keras is there, but not what it computes with
         raise
     raise ImportError("PrevueKerasCallback needs Keras: pip install 'prevue-keras[keras]'") from error
-
-
-def _harmless(hook: Callable[..., None]) -> Callable[..., None]:
-    """Keep what a hook raises away from the training."""
-
-    @functools.wraps(hook)
-    def guarded(*args: Any, **kwargs: Any) -> None:
-        try:
-            hook(*args, **kwargs)
-        except Exception as error:  # noqa: BLE001 - calling hooks: no failure of ours may end a training
-            text = f"{hook.__name__} failed: {type(error).__name__}: {error}"
-            notices.warn(("keras", hook.__name__), f"{text}. Training goes on, but is not logged as it should be")
-
-    return guarded
 
 
 class PrevueKerasCallback(keras.callbacks.Callback):
@@ -79,9 +62,9 @@ class PrevueKerasCallback(keras.callbacks.Callback):
         }
         what: dict[str, Any] = {"name": run_name, "config": config, "tags": tags}
         if run is not None:
-            _check_given(run, {**where, **what})
+            check_given(run, {**where, **what})
         self._settings = client_settings(**where)
-        _check_what(**what)
+        check_arguments(**what)
         self._arguments = {"connector_name": check_label("connector_name", connector_name), **where, **what}
         self._given = run
         self._run: prevue.Run | None = None
@@ -90,7 +73,7 @@ class PrevueKerasCallback(keras.callbacks.Callback):
         self._offset: int | None = None  # from the optimizer's steps to the run's
         self._last_step = -1
 
-    @_harmless
+    @harmless
     def on_train_begin(self, logs: Mapping[str, Any] | None = None) -> None:
         """Open the run, or go on with it."""
         self._run = self._given or self._run or prevue.init(**{**self._arguments, "run_id": self._run_id})
@@ -100,13 +83,13 @@ class PrevueKerasCallback(keras.callbacks.Callback):
         if self.model.built:
             self._describe(self._run)
 
-    @_harmless
+    @harmless
     def on_epoch_begin(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
         """Note where the optimizer stands: in the first epoch, since callbacks that restore it do so before."""
         if self._run is not None and self._offset is None:
             self._offset = self._steps_before()
 
-    @_harmless
+    @harmless
     def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
         """Log the epoch's values under Keras's names, with Keras's number of the epoch."""
         if self._run is None:
@@ -118,7 +101,7 @@ class PrevueKerasCallback(keras.callbacks.Callback):
         self._run.log(logs or {}, step=step, epoch=epoch)
         self._last_step = step
 
-    @_harmless
+    @harmless
     def on_train_end(self, logs: Mapping[str, Any] | None = None) -> None:
         """Finish the run, unless it was given."""
         run, self._run = self._run, None
@@ -153,23 +136,3 @@ class PrevueKerasCallback(keras.callbacks.Callback):
         if self._last_step < 0 and made == 0 and run_id is not None:
             self._last_step = last_step(self._settings, run_id, RESUME_TIMEOUT_S)
         return max(0, self._last_step - made)
-
-
-def _check_what(name: str | None, config: Mapping[str, Any] | None, tags: list[str] | None) -> None:
-    """Raise now what `prevue.init` would raise when training begins."""
-    if name is not None:
-        check_label("run_name", name)
-    if isinstance(tags, str):
-        raise InvalidValue(f"tags {tags!r} is one text; use a list of text")
-    for tag in tags or []:
-        check_label("tag", tag)
-    if config is not None and not isinstance(config, Mapping):
-        raise InvalidValue(f"config {config!r:.60} is not a dict; use names and values")
-    encode({"type": "config", "config": dict(config or {})})
-
-
-def _check_given(run: Any, others: Mapping[str, Any]) -> None:
-    if not isinstance(run, prevue.Run):
-        raise InvalidValue(f"run {run!r:.60} is not a run; give what prevue.init() returned")
-    if extra := [name for name, value in others.items() if value is not None]:  # not their values: one is the token
-        raise InvalidValue(f"{', '.join(extra)} cannot be given with run {run.run_id}; give them to prevue.init()")

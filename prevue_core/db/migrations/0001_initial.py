@@ -246,6 +246,7 @@ def _tables(db: peewee.Database) -> list[type[peewee.Model]]:
         writer_id = peewee.UUIDField(primary_key=True)
         run_id = peewee.UUIDField(index=True)
         rank = peewee.IntegerField(default=0)
+        started_at = peewee.DateTimeField()
         host = peewee.CharField(max_length=255, null=True)
         pid = peewee.BigIntegerField(null=True)
         next_seq = peewee.BigIntegerField(default=0)
