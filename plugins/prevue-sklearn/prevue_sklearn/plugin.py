@@ -1,0 +1,17 @@
+"""The hooks that this plugin implements. It is loaded in every process, so it never imports scikit-learn."""
+
+import sys
+from typing import Any
+
+from prevue_core.hookspecs import hookimpl
+
+
+@hookimpl
+def prevue_describe_model(model: Any) -> dict[str, Any] | None:
+    """Describe an estimator: one alone, a pipeline, an ensemble or a search, fitted or not."""
+    base = sys.modules.get("sklearn.base")
+    if base is None or not isinstance(model, base.BaseEstimator):
+        return None
+    from prevue_sklearn.describe import describe_estimator  # imports scikit-learn
+
+    return describe_estimator(model)

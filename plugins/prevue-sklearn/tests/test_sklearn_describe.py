@@ -1,0 +1,103 @@
+"""Descriptions of estimators."""
+
+import json
+
+import numpy as np
+import pytest
+from sklearn.compose import ColumnTransformer
+from sklearn.decomposition import PCA
+from sklearn.ensemble import RandomForestClassifier, StackingClassifier, VotingClassifier
+from sklearn.linear_model import LinearRegression, LogisticRegression, RidgeClassifier, SGDClassifier
+from sklearn.model_selection import GridSearchCV
+from sklearn.neural_network import MLPRegressor
+from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC
+
+from prevue_sklearn.describe import describe_estimator, last_step
+
+x = np.random.default_rng(0).normal(size=(30, 4))
+y = np.arange(30) % 3
+
+
+def described(estimator):
+    """Return a description as it is after its journey, its layers by name."""
+    description = json.loads(json.dumps(describe_estimator(estimator)))
+    return description, {layer["name"]: layer for layer in description["layers"]}
+
+
+def test_a_pipeline_is_described_by_its_steps():
+    description, by_name = described(make_pipeline(StandardScaler(), PCA(2), LogisticRegression()).fit(x, y))
+    assert (description["name"], description["framework"]) == ("Pipeline", "sklearn")
+    assert [(name, layer["type"], layer["output_shape"]) for name, layer in by_name.items()] == [
+        ("standardscaler", "StandardScaler", [None, 4]),
+        ("pca", "PCA", [None, 2]),
+        ("logisticregression", "LogisticRegression", [None, 3]),
+    ]
+    assert by_name["logisticregression"]["input_shape"] == [None, 2]
+    assert description["parameters"] == description["trainable_parameters"] == 3 * (2 + 1)
+
+
+def test_what_is_not_fitted_has_steps_but_no_shapes_and_no_parameters():
+    description, by_name = described(make_pipeline(StandardScaler(), SGDClassifier()))
+    assert list(by_name) == ["standardscaler", "sgdclassifier"]
+    assert {layer["output_shape"] for layer in by_name.values()} == {None}
+    assert description["parameters"] == 0
+
+
+def test_settings_do_not_change_the_description():
+    first, second = (LogisticRegression(C=c).fit(x, y) for c in (0.1, 10.0))
+    assert describe_estimator(first) == describe_estimator(second)
+
+
+@pytest.mark.parametrize("is_fitted", [False, True])
+def test_estimators_inside_are_listed_by_their_steps(is_fitted):
+    numbers = Pipeline([("scale", StandardScaler()), ("reduce", PCA(1))])
+    columns = ColumnTransformer([("numbers", numbers, [0, 1]), ("others", "drop", [2])], remainder="drop")
+    union = FeatureUnion([("columns", columns), ("pca", PCA(1))])
+    model = GridSearchCV(Pipeline([("union", union), ("last", LogisticRegression())]), {"last__C": [1]}, cv=2)
+    model = model.fit(x, y) if is_fitted else model
+    _, by_name = described(model)
+    union = "estimator/union/columns"
+    steps = [f"{union}/numbers/scale", f"{union}/numbers/reduce", f"{union}/others", "estimator/union/pca"]
+    assert [name for name in by_name if "remainder" not in name] == [*steps, "estimator/last"]
+    assert by_name[f"{union}/others"]["type"] == "drop"
+
+
+@pytest.mark.parametrize("kind", [VotingClassifier, StackingClassifier])
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_ensembles_of_named_estimators_are_described_by_those(kind):
+    model = kind([("a", LogisticRegression()), ("b", RidgeClassifier()), ("c", "drop")]).fit(x, y)
+    description, by_name = described(model)
+    assert list(by_name)[:2] == ["a", "b"]
+    assert by_name["a"]["parameters"] == 15
+    assert ("final_estimator" in by_name) == (kind is StackingClassifier)
+    assert description["parameters"] == sum(layer["parameters"] for layer in by_name.values())
+
+
+@pytest.mark.parametrize(
+    ("estimator", "parameters"),
+    [
+        (LinearRegression(), 4 + 1),
+        (LogisticRegression(fit_intercept=False), 3 * 4),
+        (RidgeClassifier(), 3 * 5),
+        (MLPRegressor(hidden_layer_sizes=(2,)), 5 * 2 + 3),
+        (SVC(kernel="linear"), 3 * 5),
+        (SVC(), 0),
+        (RandomForestClassifier(2), 0),
+    ],
+)
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_coefficients_and_learned_intercepts_are_parameters(estimator, parameters):
+    assert described(estimator.fit(x, y))[0]["parameters"] == parameters
+
+
+def test_shapes_that_are_not_certain_are_none():
+    assert described(LinearRegression().fit(x, y))[1]["LinearRegression"]["output_shape"] is None
+    several = RandomForestClassifier(2).fit(x, np.stack([y, y], axis=1))
+    assert described(several)[1]["RandomForestClassifier"]["output_shape"] is None
+
+
+def test_the_last_step_is_what_predicts():
+    search = GridSearchCV(make_pipeline(PCA(2), LogisticRegression()), {"pca__n_components": [1]}, cv=2).fit(x, y)
+    assert last_step(search) is search.best_estimator_.steps[-1][1]
