@@ -20,7 +20,8 @@ def lint(session):
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
     session.run("mypy")
-    session.run("mypy", "plugins/prevue-keras/prevue_keras")
+    for name in ("keras", "torch", "sklearn"):
+        session.run("mypy", f"plugins/prevue-{name}/prevue_{name}")
 
 
 @nox.session
@@ -52,9 +53,10 @@ def client(session):
 def connectors(session):
     """Every connector with its framework, and the blocks of the README."""
     session.install(
-        ".[server]", "./plugins/prevue-keras[keras]", "tensorflow-cpu", "torch", "scikit-learn", "pandas", "pytest"
-    )
-    session.run("pytest", *(session.posargs or ["plugins/prevue-keras/tests", "tests/test_readme.py"]))
+        ".[server]", *("./plugins/prevue-keras[keras]", "./plugins/prevue-torch[torch]", "./plugins/prevue-sklearn"),
+        *("tensorflow-cpu", "pandas", "pytest"),
+    )  # fmt: skip
+    session.run("pytest", *(session.posargs or ["plugins", "tests/test_readme.py"]))
 
 
 @nox.session

@@ -30,7 +30,7 @@ def test_every_setting_is_on_its_page_and_none_that_does_not_exist() -> None:
 def test_the_environment_is_read_in_one_place_on_each_side() -> None:
     readers = {
         str(path.relative_to(ROOT))
-        for folder in ("prevue", "prevue_core", "plugins")
+        for folder in ("prevue", "prevue_core", "frontend_bokeh", "plugins")
         for path in (ROOT / folder).rglob("*.py")
         if "tests" not in path.parts and re.search(r"os\.environ|getenv", path.read_text())
     }

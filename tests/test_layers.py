@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
+OURS = ("prevue", "frontend_bokeh")
 GROUND = {f"prevue_core.{name}" for name in ("contract", "errors", "settings", "hookspecs", "manager")} | {
     "prevue_core"
 }
@@ -32,10 +33,23 @@ LAYERS: list[tuple[str, set[str], set[str]]] = [
     ("prevue.cli", {*GROUND, "prevue"}, {"click"}),
     ("prevue", {*GROUND, "prevue"}, {"orjson", "pandas"}),
     ("prevue_core", set(), set()),
+    (
+        "frontend_bokeh",
+        {*GROUND, "prevue", "prevue_core.commands", "frontend_bokeh"},
+        {"bokeh", "tornado", "jinja2", "numpy", "click"},
+    ),
     ("prevue_keras", {*GROUND, "prevue", "prevue_keras"}, {"keras"}),
+    ("prevue_torch", {*GROUND, "prevue", "prevue_torch"}, {"torch", "sklearn"}),
+    ("prevue_sklearn", {*GROUND, "prevue", "prevue_sklearn"}, {"sklearn"}),
 ]
 # Loaded with every plugin in every process: heavy imports only inside functions.
-LIGHT = {"prevue_core.plugin": {"click"}, "prevue_keras.plugin": set()}
+LIGHT = {
+    "prevue_core.plugin": {"click"},
+    "frontend_bokeh.plugin": {"click"},
+    "prevue_keras.plugin": set(),
+    "prevue_torch.plugin": set(),
+    "prevue_sklearn.plugin": set(),
+}
 
 
 def modules() -> dict[str, Path]:
@@ -44,7 +58,7 @@ def modules() -> dict[str, Path]:
     found = {}
     for root in roots:
         for package in root.iterdir():
-            if (package / "__init__.py").exists() and package.name.startswith("prevue"):
+            if (package / "__init__.py").exists() and package.name.startswith(OURS):
                 for path in package.rglob("*.py"):
                     name = ".".join(path.relative_to(root).with_suffix("").parts).removesuffix(".__init__")
                     found[name] = path
@@ -69,7 +83,7 @@ def strangers(module: str, tree: ast.AST) -> set[str]:
     found = set()
     for name in imports(tree):
         top = name.partition(".")[0]
-        if top.startswith("prevue"):
+        if top.startswith(OURS):
             # The bare package is its version and names, not all that is below it.
             allowed = begins(name, ours - {"prevue_core"}) or (
                 "prevue_core" in ours and name == "prevue_core.__version__"
@@ -109,5 +123,6 @@ def test_a_wrong_arrow_is_found(module: str, line: str) -> None:
 def test_a_plugin_module_is_light(module: str) -> None:
     body = ast.parse(modules()[module].read_text()).body
     top_level = [name for node in body if not isinstance(node, ast.FunctionDef | ast.If) for name in imports(node)]
-    heavy = {name.partition(".")[0] for name in top_level} - sys.stdlib_module_names - {"prevue_core", "prevue_keras"}
+    heavy = {name.partition(".")[0] for name in top_level} - sys.stdlib_module_names
+    heavy -= {"prevue_core", module.partition(".")[0]}
     assert heavy <= LIGHT[module]

@@ -1,0 +1,212 @@
+"""One poller for each project, shared by all its viewers: it asks the backend once and tells everybody.
+
+It polls while somebody looks: often while a run is live, seldom otherwise.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from frontend_bokeh.blocks import APPEND, fragment
+from frontend_bokeh.source import RunState, Source
+from prevue_core.errors import ApiError
+
+LIVE_POLL_S = 0.4
+IDLE_POLL_S = 2.0
+MAX_BUDGET = 2_000
+
+log = logging.getLogger("prevue.dashboard")
+
+
+@dataclass
+class News:
+    """What a look at the backend brought."""
+
+    is_structural: bool = False  # runs, series or states are others than before
+    live: list[list[Any]] = field(default_factory=list)  # run number, then what `_live` says
+    fragments: dict[int, list[bytes]] = field(default_factory=dict)  # by key: what is to be appended
+
+
+class Viewer(Protocol):
+    """What the hub needs of a session."""
+
+    watch: set[int]
+    is_active: bool
+
+    def tell_meta(self, meta: dict[str, Any]) -> None:
+        """Show what runs and series there are."""
+
+    def tell_tick(self, live: list[list[Any]], fragments: dict[int, list[bytes]]) -> None:
+        """Show how far the live runs are, and append to the watched series."""
+
+
+class Hub:
+    """The runs and series of a project, and who looks at them. Lives on the event loop; `Source` runs in a thread."""
+
+    def __init__(self, source: Source, title: dict[str, str]) -> None:
+        self._source = source
+        self._title = title
+        self._threads = ThreadPoolExecutor(1, thread_name_prefix="prevue-hub")
+        self._viewers: set[Viewer] = set()
+        self._task: asyncio.Task[None] | None = None
+        self._runs: dict[str, RunState] = {}
+        self._keys: list[tuple[str, str]] = []
+        self._numbers: dict[tuple[str, str], int] = {}
+        self._error: str | None = None
+        self._rev = 0
+
+    @property
+    def meta(self) -> dict[str, Any]:
+        """What every viewer is told: keys and run numbers only ever grow."""
+        return {
+            "rev": self._rev,
+            "project": self._title,
+            "error": self._error,
+            "keys": [{"split": split, "name": name} for split, name in self._keys],
+            "runs": [
+                {**_shown(state), "keys": sorted(self._numbers[key] for key in state.series), "live": _live(state)}
+                for state in sorted(self._runs.values(), key=lambda state: -state.run.started_at)
+            ],
+        }
+
+    def join(self, viewer: Viewer) -> None:
+        """Begin to tell a viewer."""
+        self._viewers.add(viewer)
+        if self._rev:
+            viewer.tell_meta(self.meta)
+        if self._task is None or self._task.done():
+            self._task = asyncio.get_running_loop().create_task(self._poll())
+
+    def leave(self, viewer: Viewer) -> None:
+        """Stop telling a viewer."""
+        self._viewers.discard(viewer)
+
+    async def blocks(
+        self, keys: list[int], run_numbers: list[int], budget: int, low: int | None = None, high: int | None = None
+    ) -> bytes:
+        """Return the fragments of series, of a range of steps or of all. Raises ApiError."""
+        return await self._in_thread(lambda: self._read(keys, run_numbers, budget, low, high))
+
+    async def _poll(self) -> None:
+        while self._viewers:
+            try:
+                new = await self._in_thread(self._look)
+                self._tell_error(None)
+                self._tell(new)
+            except ApiError as error:
+                self._tell_error(str(error))
+            except Exception:
+                log.exception("looking for news of project %s failed", self._title)
+            is_live = any(state.is_live for state in self._runs.values())
+            looked_at = any(viewer.is_active for viewer in self._viewers)
+            await asyncio.sleep(LIVE_POLL_S if is_live and looked_at else IDLE_POLL_S)
+
+    async def _in_thread(self, work: Callable[[], Any]) -> Any:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+
+    # in the hub's thread
+
+    def _look(self) -> "News":
+        """Ask for what is new."""
+        news = News()
+        for run in reversed(self._source.runs()):
+            state = self._runs.get(run.run_id)
+            if state is None:
+                state = self._runs[run.run_id] = RunState(len(self._runs), run)
+                news.is_structural = True
+            elif not state.changed(run):
+                continue
+            news.is_structural |= state.run.state != run.state
+            before, state.run = state.series, run
+            state.series = self._source.sums(run)
+            news.is_structural |= before.keys() != state.series.keys()
+            for key in sorted(state.series.keys() - self._numbers.keys()):
+                self._numbers[key] = len(self._keys)
+                self._keys.append(key)
+            news.live.append([state.number, *_live(state)])
+            self._append(state, before, news.fragments)
+        return news
+
+    def _append(self, state: RunState, before: dict[Any, dict[str, Any]], appended: dict[int, list[bytes]]) -> None:
+        """Read the new rows of the watched series."""
+        watched = set().union(*(viewer.watch for viewer in self._viewers if viewer.is_active))
+        grown: dict[int, set[tuple[str, str]]] = {}  # by the last step known: series that go on from there
+        for key, sums in state.series.items():
+            known = before.get(key)
+            if known is not None and self._numbers[key] in watched and sums["count"] > known["count"]:
+                grown.setdefault(known["last_step"], set()).add(key)
+        for last_step, keys in grown.items():
+            for series in self._source.series([state.run.run_id], keys, low_step=last_step + 1, budget=MAX_BUDGET):
+                key = (series.split, series.name)
+                total = before[key]["count"] + series.count
+                number = self._numbers[key]
+                appended.setdefault(number, []).append(
+                    fragment(state.number, number, series, total=total, flags=APPEND)
+                )
+
+    def _read(self, keys: list[int], run_numbers: list[int], budget: int, low: int | None, high: int | None) -> bytes:
+        by_number = {state.number: state for state in self._runs.values()}
+        states = {by_number[number].run.run_id: by_number[number] for number in run_numbers if number in by_number}
+        wanted = {self._keys[number] for number in keys if 0 <= number < len(self._keys)}
+        if not states or not wanted:
+            return b""
+        parts = self._source.series(list(states), wanted, low_step=low, high_step=high, budget=min(budget, MAX_BUDGET))
+        found = []
+        for series in parts:
+            state, key = states[series.run_id], (series.split, series.name)
+            sums = state.series.get(key)
+            if low is None and high is None and sums is not None:
+                # The next append goes on behind what this block has, which may be newer than the last look.
+                sums["count"], sums["last_step"] = series.count, series.steps[-1]
+            found.append(fragment(state.number, self._numbers[key], series, total=series.count))
+        return b"".join(found)
+
+    # on the loop
+
+    def _tell(self, news: "News") -> None:
+        if news.is_structural or not self._rev:
+            self._rev += 1
+            meta = self.meta
+            for viewer in list(self._viewers):
+                viewer.tell_meta(meta)
+        if news.live:
+            for viewer in list(self._viewers):
+                if viewer.is_active:
+                    viewer.tell_tick(news.live, news.fragments)
+
+    def _tell_error(self, error: str | None) -> None:
+        if error != self._error:
+            self._error = error
+            self._rev += 1
+            for viewer in list(self._viewers):
+                viewer.tell_meta(self.meta)
+
+
+def _shown(state: RunState) -> dict[str, Any]:
+    run = state.run
+    return {
+        "no": state.number,
+        "id": run.run_id,
+        "name": run.run_name,
+        "state": run.state,
+        "user": run.user,
+        "model_id": run.model_id,
+        "started_at": run.started_at,
+        "heard_at": run.heard_at,
+        "finished_at": run.finished_at,
+        "tags": run.tags,
+    }
+
+
+# What a list of runs shows of a run, the first that it has.
+_HEADLINES = (("val", "accuracy"), ("train", "accuracy"), ("val", "loss"), ("train", "loss"))
+
+
+def _live(state: RunState) -> list[Any]:
+    """Return how far a run is: its highest step, and split, name and last value of its headline metric."""
+    step = max((sums["last_step"] for sums in state.series.values()), default=None)
+    key = next((key for key in (*_HEADLINES, *state.series) if key in state.series), None)
+    return [step, *(key or (None, None)), None if key is None else state.series[key]["last"]]

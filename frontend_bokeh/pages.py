@@ -1,0 +1,167 @@
+"""Pages and files: plain HTML with scripts of our own, which run under `script-src 'self'`."""
+
+import json
+import mimetypes
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import bokeh
+import jinja2
+from bokeh.util.token import generate_jwt_token, generate_session_id
+from tornado.ioloop import IOLoop
+from tornado.web import HTTPError, RequestHandler, StaticFileHandler
+
+from frontend_bokeh.figures import curves
+from frontend_bokeh.source import find_project
+from prevue.api import Api
+from prevue_core.errors import ApiError, NotFound
+
+FOLDER = Path(__file__).parent
+BOKEH_JS = Path(str(files(bokeh) / "server" / "static" / "js"))
+TOKEN_LIFE_S = 14 * 24 * 3600  # a page may stay open for days, and reconnect with the token that it has
+
+CSP = (
+    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; "
+    "font-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'self'; object-src 'none'; "
+    "frame-ancestors 'none'"
+)
+
+_templates = jinja2.Environment(loader=jinja2.FileSystemLoader(FOLDER / "templates"), autoescape=True)
+
+
+class Page(RequestHandler):
+    """What all pages share: the backend, templates, headers, an error page."""
+
+    def initialize(self, url: str, secret_key: bytes) -> None:
+        """Take what the server was started with."""
+        self.backend_url = url
+        self._secret_key = secret_key
+
+    def set_default_headers(self) -> None:
+        """Set what keeps strangers' scripts away."""
+        self.set_header("Content-Security-Policy", CSP)
+        self.set_header("X-Content-Type-Options", "nosniff")
+        self.set_header("Referrer-Policy", "same-origin")
+        self.set_header("Cache-Control", "no-store")
+
+    def show(self, template: str, **values: Any) -> None:
+        """Answer with a page."""
+        self.write(_templates.get_template(template).render(backend=self.backend_url, **values))
+
+    def write_error(self, status_code: int, **kwargs: Any) -> None:
+        """Answer with what is wrong and how to go on."""
+        error = kwargs.get("exc_info", (None, None))[1]
+        reason = error.log_message if isinstance(error, HTTPError) and error.log_message else None
+        self.show("error.html", title=f"Error {status_code}", status=status_code, reason=reason or self._reason)
+
+    async def ask(self, question: Any) -> Any:
+        """Return what a blocking call to the backend returns; its failures become pages."""
+        try:
+            return await IOLoop.current().run_in_executor(None, question)
+        except NotFound as error:
+            raise HTTPError(404, str(error).replace("%", "%%")) from error
+        except ApiError as error:
+            raise HTTPError(503, str(error).replace("%", "%%")) from error
+
+    def token(self, project_id: int, owner: str, name: str) -> str:
+        """Return what lets the page's script open its session."""
+        payload = {"project_id": project_id, "owner": owner, "name": name}
+        return generate_jwt_token(
+            generate_session_id(self._secret_key, True),
+            secret_key=self._secret_key,
+            signed=True,
+            extra_payload=payload,
+            expiration=TOKEN_LIFE_S,
+        )
+
+
+class ProjectsPage(Page):
+    """All projects."""
+
+    async def get(self) -> None:
+        """List them with their runs' states."""
+        projects = await self.ask(lambda: _with_runs(Api(self.backend_url)))
+        self.show("projects.html", title="Projects", projects=projects)
+
+
+class RunsPage(Page):
+    """The curves of a project's runs."""
+
+    async def get(self, owner: str, name: str) -> None:
+        """Show the page; its script fills it."""
+        project_id = await self.ask(lambda: find_project(self.backend_url, owner, name))
+        if project_id is None:
+            raise HTTPError(404, "there is no project %s/%s; a training's first log makes it", owner, name)
+        data = {"token": self.token(project_id, owner, name), "spec": curves.spec(), "owner": owner, "project": name}
+        text = json.dumps(data).replace("<", "\\u003c")  # inside a script element, only its end must not appear
+        self.show("runs.html", title=f"{owner}/{name}", owner=owner, project=name, data=text, tab="runs")
+
+
+class ModelPage(Page):
+    """The models of a project's runs."""
+
+    async def get(self, owner: str, name: str) -> None:
+        """Show the layers of the asked model, or of the latest run's."""
+        project_id = await self.ask(lambda: find_project(self.backend_url, owner, name))
+        if project_id is None:
+            raise HTTPError(404, "there is no project %s/%s; a training's first log makes it", owner, name)
+        asked = self.get_query_argument("model", None)
+        models, model = await self.ask(lambda: _models(Api(self.backend_url), project_id, asked))
+        self.show(
+            "model.html",
+            title=f"Model of {owner}/{name}",
+            owner=owner,
+            project=name,
+            models=models,
+            model=model,
+            tab="model",
+        )
+
+
+class Health(RequestHandler):
+    """For probes: makes no session and asks nobody."""
+
+    def get(self) -> None:
+        """Tell that the process is alive."""
+        self.write({"status": "ok"})
+
+
+class Files(StaticFileHandler):
+    """Scripts, styles and fonts; the address carries a version, so browsers keep them."""
+
+    def set_extra_headers(self, path: str) -> None:
+        """Let browsers keep what has a version in its address."""
+        self.set_header("X-Content-Type-Options", "nosniff")
+        if self.get_query_argument("v", None):
+            self.set_header("Cache-Control", "public, max-age=31536000, immutable")
+
+
+def _with_runs(api: Api) -> list[dict[str, Any]]:
+    found = []
+    for project in api.projects():
+        runs = api.runs(project_id=project.project_id, limit=50)
+        found.append({"project": project, "runs": runs, "running": sum(run.state == "running" for run in runs)})
+    return found
+
+
+def _models(api: Api, project_id: int, asked: str | None) -> tuple[list[dict[str, Any]], dict[str, Any] | None]:
+    ids = list(dict.fromkeys(run.model_id for run in api.runs(project_id=project_id, limit=200) if run.model_id))
+    models = [api.model(model_id) for model_id in ids[:50]]
+    chosen = next((model for model in models if str(model["model_id"]) == asked), models[0] if models else None)
+    return models, chosen
+
+
+def version(path: Path) -> str:
+    """Return what changes when a file does."""
+    stat = path.stat()
+    return f"{stat.st_mtime_ns ^ stat.st_size:x}"
+
+
+def asset(name: str) -> str:
+    """Return the address of a file of ours."""
+    return f"/assets/{name}?v={version(FOLDER / 'static' / name)}"
+
+
+_templates.globals.update(asset=asset, bokeh_js=f"/bokeh/bokeh.min.js?v={bokeh.__version__}")
+mimetypes.add_type("font/woff2", ".woff2")

@@ -1,0 +1,69 @@
+"""One viewer: what the browser asks for and what it is told. Callbacks only hand work on: all share one loop."""
+
+import asyncio
+import time
+from typing import Any
+
+from bokeh.document import Document
+
+from frontend_bokeh.hub import MAX_BUDGET, Hub
+from frontend_bokeh.state import UI, send
+from prevue_core.errors import ApiError
+
+BUDGET_A_PIXEL = 1.0  # buckets; a bucket draws two edges of its band
+
+
+class Session:
+    """A browser's page on a project."""
+
+    def __init__(self, document: Document, hub: Hub) -> None:
+        self.watch: set[int] = set()
+        self.is_active = True
+        self._document = document
+        self._hub = hub
+        self._ui = UI(name="ui", meta={"rev": 0})
+        self._tasks: set[asyncio.Task[None]] = set()
+        document.add_root(self._ui)
+        self._ui.on_change("req", lambda attr, old, new: self._take(new))
+        self._ui.on_change("active", lambda attr, old, new: self._set_active(new))
+        document.on_session_destroyed(lambda context: hub.leave(self))
+        hub.join(self)
+
+    def tell_meta(self, meta: dict[str, Any]) -> None:
+        """Show what runs and series there are."""
+        self._later(lambda: setattr(self._ui, "meta", meta))
+
+    def tell_tick(self, live: list[list[Any]], fragments: dict[int, list[bytes]]) -> None:
+        """Show how far the live runs are, and append to the watched series."""
+        buffer = b"".join(part for key in self.watch & fragments.keys() for part in fragments[key])
+        self._later(lambda: send(self._document, {"kind": "tick", "live": live, "buf": buffer}))
+
+    def _later(self, change: Any) -> None:
+        self._document.add_next_tick_callback(change)  # with the document's lock held
+
+    def _set_active(self, is_active: bool) -> None:
+        self.is_active = is_active
+
+    def _take(self, req: dict[str, Any]) -> None:
+        self.watch = {int(key) for key in req.get("watch", [])}
+        if req.get("keys"):
+            task = asyncio.get_running_loop().create_task(self._answer(req))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _answer(self, req: dict[str, Any]) -> None:
+        began = time.perf_counter()
+        budget = max(50, min(MAX_BUDGET, int(req.get("px", 500) * BUDGET_A_PIXEL)))
+        keys, runs = [int(key) for key in req["keys"]], [int(run) for run in req.get("runs", [])]
+        answer: dict[str, Any] = {
+            "kind": "blocks",
+            "re": req.get("seq"),
+            "zoom": req.get("kind") == "zoom",
+            "keys": keys,
+        }
+        try:
+            answer["buf"] = await self._hub.blocks(keys, runs, budget, req.get("low"), req.get("high"))
+        except ApiError as error:
+            answer |= {"buf": b"", "error": str(error)}
+        answer["ms"] = round((time.perf_counter() - began) * 1_000, 1)
+        self._later(lambda: send(self._document, answer))
