@@ -9,8 +9,9 @@ from pathlib import Path
 import click
 
 from prevue.config import client_settings, spool_root
+from prevue.folder import claim, release, writer_folders
+from prevue.leftovers import Leftover
 from prevue.sender import Delivery, deliver_leftover
-from prevue.spool import Leftover, claim, release, writer_folders
 from prevue.transport import HttpTransport
 from prevue_core import __version__
 from prevue_core.errors import InvalidValue, PrevueError

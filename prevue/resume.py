@@ -5,7 +5,7 @@ from pathlib import Path
 import orjson
 
 from prevue.config import ClientSettings
-from prevue.spool import writer_folders
+from prevue.folder import writer_folders
 from prevue.transport import HttpTransport
 from prevue_core.errors import ApiError
 

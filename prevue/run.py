@@ -10,31 +10,26 @@ import os
 import sys
 import threading
 import time
-import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
 
-import orjson
-
+from prevue import folder as folder_module
 from prevue import notices as notices_module
-from prevue import spool as spool_module
 from prevue.config import ClientSettings, client_settings
 from prevue.notices import notices
 from prevue.sender import EXIT_FAILING_S, EXIT_S, Sender
 from prevue.spool import MemorySpool, Spool, encode
+from prevue.start import start_record
 from prevue.values import Values, shown, whole
 from prevue_core.contract import (
     FAILED,
     FINISHED,
-    FORMAT,
-    MAX_DEPTH,
     MAX_INT64,
     MIN_INT64,
     check_label,
     check_split,
-    depth_of,
 )
 from prevue_core.errors import InvalidValue, PluginError
 
@@ -87,7 +82,7 @@ def init(
     Raises InvalidValue, a ValueError, for a value that cannot be used. A server that is away raises nothing.
     """
     settings = client_settings(url=url, project=project, uid=uid, run_id=run_id, mode=mode, token=token, rank=rank)
-    run = Run(settings, _start_record(settings, connector_name, name, config, tags, notes, group))
+    run = Run(settings, start_record(settings, connector_name, name, config, tags, notes, group))
     if settings.mode != "disabled":
         run._open(is_main=True)
     global _latest
@@ -383,60 +378,6 @@ def _current() -> Run | None:
     return _latest
 
 
-def _start_record(
-    settings: ClientSettings,
-    connector_name: str,
-    name: str | None,
-    config: Mapping[str, Any] | None,
-    tags: list[str] | None,
-    notes: str | None,
-    group: str | None,
-) -> dict[str, Any]:
-    import platform  # takes a while to import, and only runs need it
-
-    if config is not None and not isinstance(config, Mapping):
-        raise InvalidValue(f"config {shown(config)} is not a dict; use names and values")
-    if isinstance(tags, str):
-        raise InvalidValue(f"tags {tags!r} is one text; use a list of text")
-    if notes is not None and not isinstance(notes, str):
-        raise InvalidValue(f"notes {shown(notes)} is of type {type(notes).__name__}; use text")
-    start: dict[str, Any] = {
-        "type": "start",
-        "format": FORMAT,
-        "run_id": settings.run_id or _uuid7(),
-        "url": settings.url,
-        "project": settings.project,
-        "uid": settings.uid,
-        "connector_name": check_label("connector_name", connector_name),
-        "rank": settings.rank,
-        "host": platform.node() or "unknown",
-        "environment": {"python": platform.python_version(), "platform": platform.platform(), "script": sys.argv[0]},
-        "config": dict(config or {}),
-        "tags": [check_label("tag", tag) for tag in tags or []],
-    }
-    if name is not None:
-        start["run_name"] = check_label("name", name)
-    if group is not None:
-        start["group"] = check_label("group", group)
-    if notes is not None:
-        start["notes"] = notes
-    line = encode(start)  # raises now, to the caller, what could not be written
-    if depth_of(orjson.loads(line)["config"]) > MAX_DEPTH:
-        raise InvalidValue(f"config is nested deeper than {MAX_DEPTH} levels; flatten it")
-    return start
-
-
-def _uuid7() -> str:
-    """Return a UUID that begins with the time (RFC 9562, 5.7). Python has its own from 3.14 on."""
-    value = (
-        (time.time_ns() // 1_000_000) << 80
-        | 7 << 76
-        | int.from_bytes(os.urandom(10)) & ~(0xF << 76 | 3 << 62)
-        | 2 << 62
-    )
-    return str(uuid.UUID(int=value))
-
-
 def _steps_known(settings: ClientSettings, run_id: str) -> int:
     """Return the first step behind those that the spool or the server knows of a run that may be resumed."""
     from prevue.resume import last_step  # only where a run_id was given
@@ -507,7 +448,7 @@ def _before_fork() -> None:
 def _after_fork() -> None:
     """Make a forked child forget its parent's writers; it opens its own when it logs. Takes no lock."""
     notices_module.after_fork()
-    spool_module.after_fork()
+    folder_module.after_fork()
     for run in list(_live):
         run._detach()
     _live.clear()

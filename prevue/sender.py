@@ -11,20 +11,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+from prevue.folder import claim, release, writer_folders
+from prevue.leftovers import Leftover
 from prevue.notices import Notices, log
 from prevue.notices import notices as default_notices
-from prevue.spool import (
-    BATCH_BYTES,
-    Batch,
-    Leftover,
-    MemorySpool,
-    Source,
-    Spool,
-    claim,
-    gap,
-    release,
-    writer_folders,
-)
+from prevue.spool import BATCH_BYTES, Batch, MemorySpool, Source, Spool, gap
 from prevue_core.contract import HEARTBEAT_S, MAX_RECORDS, PROBLEM_DELETED, PROBLEM_GAP, PROBLEM_REFUSED
 from prevue_core.errors import InvalidValue, Unreachable
 

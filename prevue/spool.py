@@ -12,7 +12,6 @@ import shutil
 import threading
 import uuid
 from collections import deque
-from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,19 +19,13 @@ from typing import Any, BinaryIO, Protocol, cast
 
 import orjson
 
+from prevue.folder import TO_WRITE, put_aside, release, segment_path, take_lock, write
 from prevue_core.contract import MAX_RECORD_BYTES, MAX_RECORDS
 from prevue_core.errors import InvalidValue
 
 SEGMENT_BYTES = 8 << 20
 BATCH_BYTES = 256 << 10
 RING_RECORDS = 10_000
-
-_TO_WRITE = os.O_WRONLY | os.O_CREAT
-for _flag in ("O_CLOEXEC", "O_NOFOLLOW", "O_BINARY"):  # none of them is everywhere
-    _TO_WRITE |= getattr(os, _flag, 0)
-
-_own: set[Path] = set()  # folders of this process: opening their `lock` a second time and closing it would free it
-_claiming = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -145,7 +138,7 @@ class Spool(_Numbering):
         self.folder = server_folder / self.writer_id
         self.folder.mkdir(mode=0o700, parents=True)
         # Who looks for leftovers may hold the lock of a folder as new as this one, until it finds nothing in there.
-        lock = _take_lock(self.folder, wait=True)
+        lock = take_lock(self.folder, wait=True)
         if lock is None:
             raise OSError(f"the lock of the new spool {self.folder} cannot be had")
         self._lock_fd = lock
@@ -156,7 +149,7 @@ class Spool(_Numbering):
         body = encode(start)
         self.start = numbered(0, body)
         try:
-            _write(self.folder / "start", self.start)
+            write(self.folder / "start", self.start)
             if not self.append(body):
                 raise OSError(f"the new spool {self.folder} cannot be written")
         except OSError:
@@ -199,7 +192,7 @@ class Spool(_Numbering):
                 os.ftruncate(self._fd, self._size)
 
     def _rotate(self) -> None:
-        full, fd = self._fd, os.open(_segment(self.folder, self.next_seq), _TO_WRITE | os.O_APPEND, 0o600)
+        full, fd = self._fd, os.open(segment_path(self.folder, self.next_seq), TO_WRITE | os.O_APPEND, 0o600)
         self._fd, self._size = fd, 0
         self._segments.append(self.next_seq)
         if full >= 0:
@@ -211,14 +204,14 @@ class Spool(_Numbering):
 
     def acknowledge(self, next_seq: int) -> None:
         """Note what the server has, and drop pieces of which it has all."""
-        _write(self.folder / "cursor", b"%d" % next_seq)
+        write(self.folder / "cursor", b"%d" % next_seq)
         while len(self._segments) > 1 and self._segments[1] <= next_seq:
-            _segment(self.folder, self._segments[0]).unlink(missing_ok=True)
+            segment_path(self.folder, self._segments[0]).unlink(missing_ok=True)
             del self._segments[0]
 
     def quarantine(self, batch: Batch, reason: str) -> None:
         """Put a refused record aside in `quarantine.ndjson`."""
-        _quarantine(self.folder, batch, reason)
+        put_aside(self.folder, batch.lines, reason)
 
     def forget(self) -> None:
         """Remove the folder, and take no more records."""
@@ -287,89 +280,6 @@ class MemorySpool(_Numbering):
         """Nothing is held."""
 
 
-class Leftover:
-    """The spool of a writer whose process is gone. Hold its lock (see `claim`) while using it.
-
-    Lines are checked: a torn last line is cut off (its `log()` never returned), damage is told as a gap.
-    Raises FileNotFoundError for a folder without records, and InvalidValue where their run is not known.
-    """
-
-    is_kept = True
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.writer_id = folder.name
-        self._segments = sorted(int(path.stem) for path in folder.glob("*.ndjson") if path.stem.isdecimal())
-        if not self._segments:
-            raise FileNotFoundError(f"{folder} has no records")
-        self._piece = -1  # the segment whose lines are held
-        self._lines: list[Batch] = []
-        self._numbers: list[int] = []
-        self.start, self.start_record = _start_of(folder)
-        self.run_id = str(self.start_record["run_id"])
-        self.next_seq = self._find_end()
-
-    @property
-    def oldest(self) -> int:
-        """The lowest number that is still there, not counting the start record."""
-        return max(1, self._segments[0])
-
-    @property
-    def acknowledged(self) -> int:
-        """The number that the server asked for last, as far as it was noted."""
-        try:
-            return min(max(0, int((self.folder / "cursor").read_bytes())), self.next_seq)
-        except (OSError, ValueError):  # the server says it anew
-            return 0
-
-    def read(self, seq: int, max_records: int = MAX_RECORDS) -> Batch | None:
-        """Return records from `seq` on; a piece of the file is held in memory."""
-        if seq >= self.next_seq:
-            return None
-        self._hold(max(0, bisect.bisect_right(self._segments, seq) - 1))
-        at = max(0, bisect.bisect_right(self._numbers, seq) - 1)
-        taken: list[Batch] = []
-        size = 0
-        for line in self._lines[at : at + max_records]:
-            if taken and size + len(line.lines) > BATCH_BYTES:
-                break
-            taken.append(line)
-            size += len(line.lines)
-        return Batch(taken[0].first_seq, taken[-1].next_seq, b"".join(line.lines for line in taken), len(taken))
-
-    def acknowledge(self, next_seq: int) -> None:
-        """Note what the server has; remove the folder when that is all, and nothing was put aside."""
-        _write(self.folder / "cursor", b"%d" % next_seq)
-        if next_seq >= self.next_seq and not (self.folder / "quarantine.ndjson").exists():
-            self.forget()
-
-    def quarantine(self, batch: Batch, reason: str) -> None:
-        """Put a refused record aside in `quarantine.ndjson`."""
-        _quarantine(self.folder, batch, reason)
-
-    def forget(self) -> None:
-        """Remove the folder."""
-        shutil.rmtree(self.folder, ignore_errors=True)
-
-    def _find_end(self) -> int:
-        self._hold(len(self._segments) - 1)
-        return self._lines[-1].next_seq if self._lines else self._segments[-1]
-
-    def _hold(self, piece: int) -> None:
-        """Read and check a segment, unless it is the one that is held."""
-        if piece == self._piece:
-            return
-        first = self._segments[piece]
-        following = self._segments[piece + 1] if piece + 1 < len(self._segments) else None
-        data = _segment(self.folder, first).read_bytes()
-        self._lines = []
-        if first == 0:
-            self._lines, data = [Batch(0, 1, self.start, 1)], data.partition(b"\n")[2]
-        self._lines += _checked_lines(data, max(1, first), following)
-        self._numbers = [line.first_seq for line in self._lines]
-        self._piece = piece
-
-
 class _Reader:
     """Reads a growing spool as bytes, from where it stopped the last time."""
 
@@ -400,7 +310,7 @@ class _Reader:
 
     def _open(self, segment: int) -> None:
         self.close()
-        self._file = _segment(self._folder, segment).open("rb", buffering=0)
+        self._file = segment_path(self._folder, segment).open("rb", buffering=0)
         self._segment, self._seq, self._offset = segment, segment, 0
 
     def _chunk(self, max_records: int) -> Batch | None:
@@ -421,126 +331,3 @@ class _Reader:
             end = data.rfind(b"\n", 0, end - 1) + 1
             count -= 1
         return Batch(self._seq, self._seq + count, data[:end], count) if count else None
-
-
-def claim(folder: Path) -> int | None:
-    """Take the lock of a writer whose process is gone and return it for `release`; None: it lives, or is no more."""
-    with _claiming:
-        try:
-            return None if folder in _own else _take_lock(folder)
-        except FileNotFoundError:  # delivered and removed meanwhile
-            return None
-
-
-def release(folder: Path, lock: int) -> None:
-    """Give back what `claim` returned."""
-    os.close(lock)
-    _own.discard(folder)
-
-
-def after_fork() -> None:
-    """Forget the parent's writers in a forked child: file locks are not inherited."""
-    global _claiming
-    _claiming = threading.Lock()
-    _own.clear()
-
-
-def writer_folders(server_folder: Path) -> list[Path]:
-    """Return the writers' folders that wait for one server, the oldest first."""
-    try:
-        return sorted((path for path in server_folder.iterdir() if path.is_dir()), key=_changed_at)
-    except OSError:
-        return []
-
-
-def _changed_at(path: Path) -> float:
-    try:
-        return path.stat().st_mtime
-    except OSError:  # removed meanwhile
-        return 0.0
-
-
-def _start_of(folder: Path) -> tuple[bytes, dict[str, Any]]:
-    """Return the start record of a writer, as a line and as an object: the copy, or the original."""
-    for name in ("start", "0.ndjson"):
-        with suppress(OSError, orjson.JSONDecodeError), (folder / name).open("rb") as file:
-            line = file.readline().rstrip(b"\n") + b"\n"
-            record = orjson.loads(line)
-            if isinstance(record, dict) and "run_id" in record:
-                return line, record
-    raise InvalidValue(f"{folder} has no readable start record, so its run is not known")
-
-
-def _checked_lines(data: bytes, first: int, following: int | None) -> Iterator[Batch]:
-    """Yield the lines of a piece from number `first` to `following`, with gap records in the place of damaged ones.
-
-    A number that runs ahead is taken for damage, too, where the next readable one is not behind it.
-    """
-    expected, damaged = first, 0
-    lines = data.split(b"\n")
-    lines.pop()  # nothing, or a torn tail
-    numbers = [_seq_of(line, first, following) for line in lines]
-    for line, seq, behind in zip(lines, numbers, _next_readable(numbers), strict=True):
-        if seq is None or seq < expected or (seq > expected and behind is not None and expected <= behind <= seq):
-            damaged += 1
-            continue
-        if seq > expected:
-            yield Batch(expected, seq, gap(expected, seq - 1, "damaged on disk"), 1)
-        yield Batch(seq, seq + 1, line + b"\n", 1)
-        expected, damaged = seq + 1, 0
-    end = following if following is not None else expected + damaged
-    if end > expected:
-        yield Batch(expected, end, gap(expected, end - 1, "damaged on disk"), 1)
-
-
-def _next_readable(numbers: list[int | None]) -> list[int | None]:
-    """Return for each place the first number behind it that is not None."""
-    behind: int | None = None
-    found = []
-    for number in reversed(numbers):
-        found.append(behind)
-        behind = behind if number is None else number
-    return found[::-1]
-
-
-def _seq_of(line: bytes, first: int, following: int | None) -> int | None:
-    """Return a line's number, or None where it has none from `first` to `following`."""
-    try:
-        seq = orjson.loads(line)["seq"]
-    except (orjson.JSONDecodeError, KeyError, TypeError):
-        return None
-    return seq if isinstance(seq, int) and first <= seq and (following is None or seq < following) else None
-
-
-def _segment(folder: Path, first_seq: int) -> Path:
-    return folder / f"{first_seq}.ndjson"
-
-
-def _take_lock(folder: Path, *, wait: bool = False) -> int | None:
-    fd = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600)
-    try:
-        if os.name == "nt":
-            import msvcrt
-
-            msvcrt.locking(fd, msvcrt.LK_LOCK if wait else msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined]
-        else:
-            import fcntl
-
-            fcntl.lockf(fd, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-    except OSError:
-        os.close(fd)
-        return None
-    _own.add(folder)
-    return fd
-
-
-def _quarantine(folder: Path, batch: Batch, reason: str) -> None:
-    line = orjson.dumps(
-        {"reason": reason, "record": batch.lines.decode("utf-8", "replace")}, option=orjson.OPT_APPEND_NEWLINE
-    )
-    _write(folder / "quarantine.ndjson", line, os.O_APPEND)
-
-
-def _write(path: Path, content: bytes, how: int = os.O_TRUNC) -> None:
-    with os.fdopen(os.open(path, _TO_WRITE | how, 0o600), "wb") as file:
-        file.write(content)

@@ -8,7 +8,6 @@ import datetime
 import hashlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from itertools import pairwise
 from reprlib import repr as shortened
 from typing import Any
 
@@ -17,10 +16,9 @@ import peewee
 
 from prevue_core import contract
 from prevue_core.contract import check_int64, check_label
-from prevue_core.db import queries
 from prevue_core.db.connection import insert_rows, is_sqlite, writing
-from prevue_core.db.models import Event, Metric, ModelDescription, Project, Series, TrainingRun, User, Writer, utc_now
-from prevue_core.db.summary import Summary
+from prevue_core.db.models import Event, ModelDescription, Project, TrainingRun, User, Writer, utc_now
+from prevue_core.db.summary import Points, update_series
 from prevue_core.errors import InvalidValue, RecordRefused, SequenceGap
 
 MAX_REJECTED_LISTED = 100
@@ -51,7 +49,7 @@ class Batch:
     writer: Writer
     now: datetime.datetime
     rows: list[tuple[Any, ...]] = field(default_factory=list)
-    points: dict[tuple[str, str], list[tuple[int, float]]] = field(default_factory=dict)  # (split, name): (step, value)
+    points: Points = field(default_factory=dict)
 
 
 def apply_records(run_id: str, writer_id: str, first_seq: int, records: list[Record]) -> Applied:
@@ -128,7 +126,7 @@ def _apply(writer: Writer, records: list[Record]) -> Applied:
                 applied.rejected.append({"seq": record["seq"], "reason": _reason(error)})
     if batch.rows:
         insert_rows("metrics", _METRIC_COLUMNS, batch.rows)
-        _update_series(batch)
+        update_series(writer.run_id, writer.rank, batch.points)
     if applied.next_seq != known:
         Writer.update(next_seq=applied.next_seq).where(Writer.writer_id == writer.writer_id).execute()
     return applied
@@ -330,61 +328,6 @@ _APPLY: dict[str, Callable[[Batch, Record], None]] = {
     "gap": _gap,
     "end": _end_of_run,
 }
-
-
-# series
-
-
-def _update_series(batch: Batch) -> None:
-    """Bring the sums of the touched series up to date."""
-    run_id, rank = batch.run.run_id, batch.writer.rank
-    known = {
-        (row.split, row.name): row
-        for row in Series.select().where(Series.run_id == run_id, Series.rank == rank)
-        if (row.split, row.name) in batch.points
-    }
-    last_no = Series.select(peewee.fn.MAX(Series.series_no)).where(Series.run_id == run_id).scalar()
-    next_no = 0 if last_no is None else last_no + 1
-    changed = []
-    for (split, name), points in batch.points.items():
-        row = known.get((split, name))
-        if row is None:
-            kind = "loss" if contract.place_of(name, split).is_loss else "metric"
-            row = Series(run_id=run_id, series_no=next_no, rank=rank, split=split, name=name, kind=kind)
-            next_no += 1
-        _add_points(row, points)
-        changed.append(row)
-    columns = [column for column in Series._meta.sorted_fields if column.name not in ("run_id", "series_no")]
-    for chunk in peewee.chunked([row.__data__ for row in changed], 500):
-        update = {column: getattr(peewee.EXCLUDED, column.column_name) for column in columns}
-        Series.insert_many(chunk).on_conflict(
-            conflict_target=[Series.run_id, Series.series_no], update=update
-        ).execute()
-
-
-def _add_points(row: Series, points: list[tuple[int, float]]) -> None:
-    steps = [step for step, _ in points]
-    if not row.rewritten and not _come_once(row, steps):
-        row.rewritten = True
-    summary = Summary() if row.rewritten else Summary.of(row)
-    # Where a step came twice the later value counts, so sums cannot be added to: the rows are read again.
-    for step, value in queries.values_of(row) if row.rewritten else points:
-        summary.add(step, value)
-    summary.store(row)
-
-
-def _come_once(row: Series, steps: list[int]) -> bool:
-    """Return whether each of `steps` (whose rows are in the table already) is new to the series."""
-    ordered = all(a < b for a, b in pairwise(steps))
-    if ordered and (row.last_step is None or steps[0] > row.last_step):
-        return True
-    if len(set(steps)) < len(steps):
-        return False
-    if row.last_step is None:
-        return True
-    before = [step for step in steps if step <= row.last_step]
-    twice = queries.rows_of(row, Metric.step).where(Metric.step.in_(before)).count()
-    return bool(twice == len(before))
 
 
 # the fields of a record

@@ -4,6 +4,7 @@ import orjson
 import pytest
 
 from prevue import spool as spool_module
+from prevue.folder import claim, release
 from prevue.notices import QUIET_S, Notices
 from prevue.sender import (
     BACKOFF_S,
@@ -16,7 +17,7 @@ from prevue.sender import (
     Sender,
     deliver_leftover,
 )
-from prevue.spool import MemorySpool, Spool, claim, encode
+from prevue.spool import MemorySpool, Spool, encode
 from prevue.testing import RecordingTransport
 from prevue_core.contract import HEARTBEAT_S, PROBLEM_DELETED, PROBLEM_GAP, PROBLEM_REFUSED
 from prevue_core.errors import InvalidValue, Unreachable
@@ -623,7 +624,7 @@ def test_the_lock_is_free_after_a_failure(new_spool, transport):
     steps.close()
     lock = claim(spool.folder)
     assert lock is not None
-    spool_module.release(spool.folder, lock)
+    release(spool.folder, lock)
 
 
 def test_a_gap_on_disk_is_told_to_the_server(new_spool, transport):

@@ -8,18 +8,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from prevue import spool as spool_module
-from prevue.spool import (
-    BATCH_BYTES,
-    RING_RECORDS,
-    Leftover,
-    MemorySpool,
-    Spool,
-    claim,
-    encode,
-    gap,
-    release,
-    writer_folders,
-)
+from prevue.folder import claim, release, writer_folders
+from prevue.leftovers import Leftover
+from prevue.spool import BATCH_BYTES, RING_RECORDS, MemorySpool, Spool, encode, gap
 from prevue_core.contract import MAX_RECORD_BYTES
 from prevue_core.errors import InvalidValue
 
@@ -366,7 +357,7 @@ def test_a_writer_of_this_process_is_not_claimed(new_spool):
 
 def test_a_writer_of_a_living_process_is_not_claimed_by_another(new_spool, python):
     folder = new_spool(1).folder
-    source = f"from pathlib import Path\nfrom prevue.spool import claim\nprint(claim(Path({str(folder)!r})))"
+    source = f"from pathlib import Path\nfrom prevue.folder import claim\nprint(claim(Path({str(folder)!r})))"
     assert python(source).stdout == "None\n"
 
 
