@@ -57,6 +57,7 @@ class Hub:
         self._numbers: dict[tuple[str, str], int] = {}
         self._error: str | None = None
         self._rev = 0
+        self._news = News()  # of a look that broke off, until one has come to its end
 
     @property
     def meta(self) -> dict[str, Any]:
@@ -93,9 +94,11 @@ class Hub:
     async def _poll(self) -> None:
         while self._viewers:
             try:
-                new = await self._in_thread(self._look)
+                watched = set().union(*(viewer.watch for viewer in self._viewers if viewer.is_active))
+                await self._in_thread(lambda: self._look(watched))
                 self._tell_error(None)
-                self._tell(new)
+                news, self._news = self._news, News()
+                self._tell(news)
             except ApiError as error:
                 self._tell_error(str(error))
             except Exception:
@@ -109,43 +112,45 @@ class Hub:
 
     # in the hub's thread
 
-    def _look(self) -> "News":
-        """Ask for what is new."""
-        news = News()
+    def _look(self, watched: set[int]) -> None:
+        """Ask for what is new. A run counts as seen when all about it was read, so that a failure loses nothing."""
+        news = self._news
         for run in reversed(self._source.runs()):
             state = self._runs.get(run.run_id)
-            if state is None:
-                state = self._runs[run.run_id] = RunState(len(self._runs), run)
-                news.is_structural = True
-            elif not state.changed(run):
+            if state is not None and not state.changed(run):
                 continue
-            news.is_structural |= state.run.state != run.state
-            before, state.run = state.series, run
-            state.series = self._source.sums(run)
-            news.is_structural |= before.keys() != state.series.keys()
-            for key in sorted(state.series.keys() - self._numbers.keys()):
+            series = self._source.sums(run)
+            for key in sorted(series.keys() - self._numbers.keys()):
                 self._numbers[key] = len(self._keys)
                 self._keys.append(key)
+            if state is None:
+                state = self._runs[run.run_id] = RunState(len(self._runs), run, series)
+                news.is_structural = True
+            else:
+                appended = self._appended(state, series, watched)
+                news.is_structural |= state.run.state != run.state or state.series.keys() != series.keys()
+                state.run, state.series = run, series
+                for number, part in appended:
+                    news.fragments.setdefault(number, []).append(part)
             news.live.append([state.number, *_live(state)])
-            self._append(state, before, news.fragments)
-        return news
 
-    def _append(self, state: RunState, before: dict[Any, dict[str, Any]], appended: dict[int, list[bytes]]) -> None:
-        """Read the new rows of the watched series."""
-        watched = set().union(*(viewer.watch for viewer in self._viewers if viewer.is_active))
+    def _appended(
+        self, state: RunState, series: dict[tuple[str, str], dict[str, Any]], watched: set[int]
+    ) -> list[tuple[int, bytes]]:
+        """Return the watched series' new rows, with their key's number. They may go further than `series` tells."""
         grown: dict[int, set[tuple[str, str]]] = {}  # by the last step known: series that go on from there
-        for key, sums in state.series.items():
-            known = before.get(key)
+        for key, sums in series.items():
+            known = state.series.get(key)
             if known is not None and self._numbers[key] in watched and sums["count"] > known["count"]:
                 grown.setdefault(known["last_step"], set()).add(key)
+        found = []
         for last_step, keys in grown.items():
-            for series in self._source.series([state.run.run_id], keys, low_step=last_step + 1, budget=MAX_BUDGET):
-                key = (series.split, series.name)
-                total = before[key]["count"] + series.count
+            for part in self._source.series([state.run.run_id], keys, low_step=last_step + 1, budget=MAX_BUDGET):
+                key = (part.split, part.name)
+                total = state.series[key]["count"] + part.count
                 number = self._numbers[key]
-                appended.setdefault(number, []).append(
-                    fragment(state.number, number, series, total=total, flags=APPEND)
-                )
+                found.append((number, fragment(state.number, number, part, total=total, flags=APPEND)))
+        return found
 
     def _read(self, keys: list[int], run_numbers: list[int], budget: int, low: int | None, high: int | None) -> bytes:
         by_number = {state.number: state for state in self._runs.values()}
@@ -156,12 +161,9 @@ class Hub:
         parts = self._source.series(list(states), wanted, low_step=low, high_step=high, budget=min(budget, MAX_BUDGET))
         found = []
         for series in parts:
-            state, key = states[series.run_id], (series.split, series.name)
-            sums = state.series.get(key)
-            if low is None and high is None and sums is not None:
-                # The next append goes on behind what this block has, which may be newer than the last look.
-                sums["count"], sums["last_step"] = series.count, series.steps[-1]
-            found.append(fragment(state.number, self._numbers[key], series, total=series.count))
+            # It may go further than the last look: of the next append the browser then takes what it hasn't.
+            number = self._numbers[series.split, series.name]
+            found.append(fragment(states[series.run_id].number, number, series, total=series.count))
         return b"".join(found)
 
     # on the loop

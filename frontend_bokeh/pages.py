@@ -2,9 +2,11 @@
 
 import json
 import mimetypes
+from functools import partial
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import bokeh
 import jinja2
@@ -28,6 +30,7 @@ CSP = (
 )
 
 _templates = jinja2.Environment(loader=jinja2.FileSystemLoader(FOLDER / "templates"), autoescape=True)
+_templates.filters["segment"] = partial(quote, safe="")  # of a path: a user's name may have a slash
 
 
 class Page(RequestHandler):
@@ -52,7 +55,7 @@ class Page(RequestHandler):
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         """Answer with what is wrong and how to go on."""
         error = kwargs.get("exc_info", (None, None))[1]
-        reason = error.log_message if isinstance(error, HTTPError) and error.log_message else None
+        reason = error.log_message % error.args if isinstance(error, HTTPError) and error.log_message else None
         self.show("error.html", title=f"Error {status_code}", status=status_code, reason=reason or self._reason)
 
     async def ask(self, question: Any) -> Any:
@@ -60,9 +63,9 @@ class Page(RequestHandler):
         try:
             return await IOLoop.current().run_in_executor(None, question)
         except NotFound as error:
-            raise HTTPError(404, str(error).replace("%", "%%")) from error
+            raise HTTPError(404, "%s", error) from error
         except ApiError as error:
-            raise HTTPError(503, str(error).replace("%", "%%")) from error
+            raise HTTPError(503, "%s", error) from error
 
     def token(self, project_id: int, owner: str, name: str) -> str:
         """Return what lets the page's script open its session."""

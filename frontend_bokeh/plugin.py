@@ -10,8 +10,9 @@ if TYPE_CHECKING:
 
 @hookimpl
 def prevue_register_commands(cli: "click.Group") -> None:
-    """Add `prevue dashboard` and `prevue up`."""
-    from frontend_bokeh.commands import dashboard, up  # click is not needed where no command line runs
+    """Add `prevue dashboard`, `prevue up` and `prevue demo`."""
+    from frontend_bokeh.commands import dashboard  # click is not needed where no command line runs
+    from frontend_bokeh.up import demo, up
 
-    cli.add_command(dashboard)
-    cli.add_command(up)
+    for command in (dashboard, up, demo):
+        cli.add_command(command)

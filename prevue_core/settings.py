@@ -103,6 +103,11 @@ def secret(name: str, environ: Mapping[str, str]) -> str | None:
     return environ.get(name) or None
 
 
+def has_screen(environ: Mapping[str, str] = os.environ) -> bool:
+    """Return whether a browser window can be opened."""
+    return sys.platform in ("darwin", "win32") or bool(environ.get("DISPLAY") or environ.get("WAYLAND_DISPLAY"))
+
+
 def user_data_dir(environ: Mapping[str, str]) -> Path:
     """Return where a user's programs keep data: XDG on Linux, Application Support on macOS, LOCALAPPDATA on Windows."""
     if sys.platform == "darwin":

@@ -106,6 +106,8 @@ export class Chart {
   }
 
   destroy() {
+    clearTimeout(this.zoomTimer);
+    this.zoomSeq = null;
     this._abort.abort();
     for (const root of [...(this._views?.roots ?? [])]) root.remove();
     const at = Bokeh.documents.indexOf(this.document);
@@ -223,10 +225,14 @@ export class Chart {
     this.page.zoom(this, event.x0, event.x1);
   }
 
+  /** Show everything; a zoom that is still being asked for is forgotten. */
   reset() {
-    if (!this.window) return;
-    this.window = null;
-    this.page.zoomEnded(this);
+    clearTimeout(this.zoomTimer);
+    this.zoomSeq = null;
+    if (this.window) {
+      this.window = null;
+      this.page.zoomEnded(this);
+    }
     this.draw();
   }
 

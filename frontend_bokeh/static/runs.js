@@ -205,10 +205,12 @@ function takeTick(live, buffer) {
     if (run) run.live = [step, split, name, value];
   }
   const touched = new Set(), missing = new Set();
+  const shown = new Set(page.shownRuns().map((run) => run.no));
   for (const part of fragments(buffer)) {
     const block = blocksOf(part.key).get(part.run);
     const result = block ? append(block, part) : "gap";
-    if (result === "gap") missing.add(part.key);
+    if (result === "gap" && !shown.has(part.run)) blocksOf(part.key).delete(part.run); // asked for when it is shown
+    else if (result === "gap") missing.add(part.key);
     else if (result === "ok") touched.add(part.key);
   }
   // Points behind buckets would make a noisier tail: a block that has doubled is asked for anew, in buckets.
@@ -307,6 +309,7 @@ function highlight(no) {
 // Cards
 
 function drawCards() {
+  if (!page.meta) return; // a filter was typed into before the session was open
   const keys = page.meta.keys.map((key, number) => ({...key, number}))
     .filter((key) => matches(view.metrics, `${key.split}/${key.name}`));
   const sections = new Map();
@@ -462,9 +465,10 @@ function change(changes, apply) {
 }
 
 function setAxis(axis) {
-  for (const chart of page.charts.values()) chart.window = null;
-  document.querySelectorAll(".zoomed").forEach((one) => one.classList.remove("zoomed"));
-  change({axis}, dressAll);
+  change({axis}, () => {
+    page.charts.forEach((chart) => chart.reset());
+    dressAll();
+  });
 }
 
 const setSmoothing = (value) => change({smoothing: Math.min(0.999, Math.max(0, Number(value)))}, redraw);

@@ -23,12 +23,18 @@ export function* fragments(buffer) {
   }
 }
 
-/** Put an appended fragment behind a block. Return "ok", "seen", or "gap" if points are missing between them. */
+/**
+ * Put an appended fragment behind a block. Return "ok", "seen", or "gap" if points are missing between them. Points that
+ * the block has already are left out; of buckets that is not possible, and they are a gap.
+ */
 export function append(block, part) {
-  const rows = part.columns.step.length;
-  const points = part.columns.count.reduce((sum, count) => sum + count, 0);
   if (part.total <= block.total) return "seen";
-  if (part.total - points !== block.total || part.columns.step[0] <= block.columns.step.at(-1)) return "gap";
+  const points = part.columns.count.reduce((sum, count) => sum + count, 0);
+  const known = block.total - (part.total - points);
+  if (known > 0 && part.raw) part = without(part, known);
+  else if (known !== 0) return "gap";
+  const rows = part.columns.step.length;
+  if (part.columns.step[0] <= block.columns.step.at(-1)) return "gap";
   for (const [name, values] of Object.entries(block.columns)) {
     const joined = new values.constructor(values.length + rows);
     joined.set(values);
@@ -38,6 +44,11 @@ export function append(block, part) {
   block.total = part.total;
   block.bad += part.bad;
   return "ok";
+}
+
+function without(part, rows) {
+  const columns = Object.fromEntries(Object.entries(part.columns).map(([name, values]) => [name, values.slice(rows)]));
+  return {...part, columns, bad: columns.last.reduce((sum, value) => sum + !Number.isFinite(value), 0)};
 }
 
 /**
