@@ -11,6 +11,7 @@ import os
 import shutil
 import threading
 import uuid
+from abc import ABC, abstractmethod
 from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass
@@ -93,7 +94,7 @@ def gap(seq: int, until: int, reason: str, count: int | None = None) -> bytes:
     return numbered(seq, encode(record if count is None else {**record, "count": count}))
 
 
-class _Numbering:
+class _Numbering(ABC):
     """Gives records their numbers and counts what could not be kept."""
 
     def __init__(self, run_id: str, writer_id: str) -> None:
@@ -123,9 +124,9 @@ class _Numbering:
         with self._lock:
             self._is_shut = True
 
+    @abstractmethod
     def _put(self, line: bytes) -> bool:
         """Keep a line, use its number and return True, or do neither."""
-        raise NotImplementedError
 
 
 class Spool(_Numbering):
