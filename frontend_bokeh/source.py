@@ -68,7 +68,7 @@ class Source:
         return found
 
 
-def find_project(url: str, owner: str, name: str) -> int | None:
+def find_project(api: Api, owner: str, name: str) -> int | None:
     """Return the id of a project, or None."""
-    found = Api(url).projects(user=owner, name=name)
+    found = api.projects(user=owner, name=name)
     return found[0].project_id if found else None

@@ -8,6 +8,7 @@ run.series(["loss"]).to_pandas()
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
+from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from prevue.config import client_settings
@@ -156,13 +157,25 @@ class Api:
     """A backend to read from. `url` and `token` come from PREVUE_URL and PREVUE_TOKEN where they are not given.
 
     Raises Unreachable where nobody answers, Refused where the backend answers with an error, and NotFound, a part of
-    neither, where it does not know the object.
+    neither, where it does not know the object. It may be used in a `with`, which closes its connection.
     """
 
     def __init__(self, url: str | None = None, token: str | None = None) -> None:
         settings = client_settings(url=url, token=token)
         self.url = settings.url
         self._transport = HttpTransport(settings.url, settings.token)
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._transport.close()
+
+    def __enter__(self) -> "Api":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
 
     def projects(self, user: str | None = None, name: str | None = None) -> list[Project]:
         """Return projects, of one user or of all, the newest first."""

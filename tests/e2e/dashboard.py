@@ -1,0 +1,87 @@
+"""What a test sees of a project's page: what is drawn, read from `window.prevue`, and what a user does to it."""
+
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from playwright.sync_api import Page
+
+PATIENCE_MS = 15_000
+DRAWN = "(key) => [...window.prevue.charts.values()].find((chart) => window.prevue.meta.keys[chart.key].name === key)"
+
+
+class ProjectPage:
+    """A project's page. A chart is called by the name of its metric."""
+
+    def __init__(self, page: Page, url: str) -> None:
+        self.page = page
+        self._url = url
+        self.addresses: list[str] = []  # of every request, and of every websocket
+        self.sent: list[Any] = []  # frames to the server
+        page.on("request", lambda request: self.addresses.append(request.url))
+        page.on("websocket", self._listen)
+
+    def _listen(self, socket: Any) -> None:
+        self.addresses.append(socket.url)
+        socket.on("framesent", lambda frame: self.sent.append(frame))
+
+    def open(self, charts: int, query: str = "") -> "ProjectPage":
+        """Go there and wait until so many charts have lines."""
+        self.page.goto(self._url + query)
+        return self.ready(charts)
+
+    def reload(self, charts: int) -> "ProjectPage":
+        self.page.reload()
+        return self.ready(charts)
+
+    def ready(self, charts: int) -> "ProjectPage":
+        self.wait(
+            "(n) => [...window.prevue?.charts?.values() ?? []].filter((one) => one._curves?.length).length === n",
+            charts,
+        )
+        self.wait("() => document.querySelector('#pill').dataset.state === 'live'")
+        return self
+
+    def wait(self, claim: str, argument: Any = None) -> None:
+        """Wait until a function of the page's is true."""
+        self.page.wait_for_function(claim, arg=argument, timeout=PATIENCE_MS)
+
+    def wait_chart(self, metric: str, claim: str) -> None:
+        """Wait until a claim about `chart` is true."""
+        self.wait(f"(key) => {{ const chart = ({DRAWN})(key); return chart && ({claim}); }}", metric)
+
+    def chart(self, metric: str, expression: str) -> Any:
+        """Return what an expression about `chart` gives."""
+        return self.page.evaluate(f"(key) => {{ const chart = ({DRAWN})(key); return {expression}; }}", metric)
+
+    def lines(self, metric: str) -> list[list[float]]:
+        """Return the values of the lines that a chart has drawn."""
+        return self.chart(metric, "[...chart._sources.lines.data.ys].map((line) => [...line])")
+
+    def asked(self) -> tuple[int, int]:
+        """Return how many requests and frames went out. Files don't count: the icon comes when the browser likes."""
+        return len([address for address in self.addresses if "/assets/" not in address]), len(self.sent)
+
+    def plot(self, metric: str) -> dict[str, float]:
+        """Return where on the page the frame of a chart is, in CSS pixels."""
+        card = self.page.locator(f"article[aria-label$='/{metric}'] .plot")
+        card.scroll_into_view_if_needed()
+        frame = self.chart(
+            metric, "(({left, top, width, height}) => ({left, top, width, height}))(chart._views.roots[0].frame.bbox)"
+        )
+        box = card.bounding_box()
+        assert box is not None
+        return {**frame, "left": box["x"] + frame["left"], "top": box["y"] + frame["top"]}
+
+    def drag(self, metric: str, start: float, end: float) -> None:
+        """Drag over a chart, from one share of its width to another."""
+        frame = self.plot(metric)
+        middle = frame["top"] + frame["height"] / 2
+        self.page.mouse.move(frame["left"] + frame["width"] * start, middle)
+        self.page.mouse.down()
+        self.page.mouse.move(frame["left"] + frame["width"] * (start + end) / 2, middle, steps=4)
+        self.page.mouse.move(frame["left"] + frame["width"] * end, middle, steps=4)
+        self.page.mouse.up()
+
+    def query(self) -> dict[str, list[str]]:
+        """Return what the address says of the view."""
+        return parse_qs(urlsplit(self.page.url).query)

@@ -1,0 +1,55 @@
+"""Series as the backend gives them, made from a few values, and a plain reader of fragments."""
+
+import math
+import struct
+from typing import Any
+
+from prevue.api import Series
+
+
+def series(
+    values: list[float | None], *, first_step: int = 0, run_id: str = "a", split: str = "train", name: str = "loss"
+) -> Series:
+    """Return a series with one row a value; None: what is not finite."""
+    rows = len(values)
+    plain: dict[str, Any] = {column: list(values) for column in ("mean", "low", "high")}
+    plain |= {column: ["NaN" if value is None else value for value in values] for column in ("first", "last")}
+    columns: dict[str, Any] = {
+        "step": list(range(first_step, first_step + rows)),
+        "time": [1_700_000_000.25 + row for row in range(rows)],
+        "epoch": [None] * rows,
+        **plain,
+        "count": [1] * rows,
+        "nan_count": [int(value is None) for value in values],
+        "inf_count": [0] * rows,
+        "ninf_count": [0] * rows,
+    }
+    who = {"run_id": run_id, "rank": 0, "split": split, "name": name, "kind": "metric"}
+    return Series({**who, "exact": True, "count": rows, "columns": columns})
+
+
+def decoded(buffer: bytes) -> list[dict[str, Any]]:
+    """Return the fragments of a buffer, each as a dict of its header and columns; NaN is None."""
+    found, at = [], 0
+    while at < len(buffer):
+        names = ("run", "key", "rows", "total", "flags", "nan", "inf", "ninf")
+        part: dict[str, Any] = dict(zip(names, struct.unpack_from("<8I", buffer, at), strict=True))
+        at += 32
+        kinds = {
+            "step": "d",
+            "time": "d",
+            "epoch": "f",
+            "mean": "f",
+            "low": "f",
+            "high": "f",
+            "last": "f",
+            "count": "I",
+        }
+        for name, kind in kinds.items():
+            layout = f"<{part['rows']}{kind}"
+            values = struct.unpack_from(layout, buffer, at)
+            part[name] = [None if isinstance(value, float) and math.isnan(value) else value for value in values]
+            at += struct.calcsize(layout)
+        at += -at % 8
+        found.append(part)
+    return found

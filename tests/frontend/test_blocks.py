@@ -1,0 +1,49 @@
+import math
+
+import pytest
+
+from frontend.series import decoded, series
+from frontend_bokeh.blocks import APPEND, RAW, fragment
+
+
+def test_a_fragment_has_the_series_rows():
+    (part,) = decoded(fragment(3, 7, series([0.5, 0.25, 2.0], first_step=10), total=13))
+    assert (part["run"], part["key"], part["rows"], part["total"]) == (3, 7, 3, 13)
+    assert part["step"] == [10, 11, 12]
+    assert part["time"] == [1_700_000_000.25, 1_700_000_001.25, 1_700_000_002.25]
+    assert part["mean"] == part["low"] == part["high"] == part["last"] == [0.5, 0.25, 2.0]
+    assert part["count"] == [1, 1, 1]
+    assert part["epoch"] == [None, None, None]
+
+
+@pytest.mark.parametrize("rows", [0, 1, 2, 3, 8, 1_001])
+def test_fragments_can_be_joined(rows):
+    one = fragment(0, 0, series([0.5] * rows), total=rows)
+    assert len(one) % 8 == 0
+    assert [part["rows"] for part in decoded(one + fragment(1, 0, series([1.0]), total=1) + one)] == [rows, 1, rows]
+
+
+def test_steps_beyond_32_bits_stay_exact():
+    (part,) = decoded(fragment(0, 0, series([1.0], first_step=2**52 + 1), total=1))
+    assert part["step"] == [2**52 + 1]
+
+
+@pytest.mark.parametrize(("exact", "flags", "expected"), [(True, 0, RAW), (False, 0, 0), (True, APPEND, RAW | APPEND)])
+def test_flags_tell_points_from_buckets(exact, flags, expected):
+    given = series([1.0, 2.0])
+    given.exact = exact
+    (part,) = decoded(fragment(0, 0, given, total=2, flags=flags))
+    assert part["flags"] == expected
+
+
+def test_what_is_not_finite_is_counted_and_drawn_as_nothing():
+    given = series([0.5, None, 1.5])
+    given.columns |= {"inf_count": [0, 2, 0], "ninf_count": [0, 3, 1]}
+    (part,) = decoded(fragment(0, 0, given, total=3))
+    assert (part["nan"], part["inf"], part["ninf"]) == (1, 2, 4)
+    assert part["mean"] == [0.5, None, 1.5]
+
+
+def test_a_value_beyond_float32_stays_beyond():
+    (part,) = decoded(fragment(0, 0, series([1e300, -1e300]), total=2))
+    assert part["mean"] == [math.inf, -math.inf]

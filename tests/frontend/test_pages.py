@@ -1,0 +1,205 @@
+"""The dashboard's pages, from a real server before a real backend."""
+
+import asyncio
+import base64
+import html
+import http.client
+import json
+import re
+import zlib
+from urllib.parse import quote, urlsplit
+
+import pytest
+from tornado.httpclient import HTTPRequest
+from tornado.websocket import websocket_connect
+
+import prevue
+from serving import finished, free_port, served
+
+EVIL = "<img src=x onerror=alert(1)>\"'</script>"
+
+
+@pytest.fixture(scope="module")
+def stores(tmp_path_factory):
+    """A backend with one project, and a folder for spools."""
+    folder = tmp_path_factory.mktemp("stores")
+    with served("backend", "--port", "0", data=folder) as backend:
+        url = backend.address("backend")
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("PREVUE_SPOOL_DIR", str(folder / "client"))
+            run = prevue.init("digits", EVIL, url=url, uid="ann/lee")
+            run.describe({"name": EVIL, "framework": "none", "layers": [{"name": EVIL, "type": "Dense"}]})
+            run.log({"loss": 0.5})
+            finished(run)
+            evil = prevue.init(EVIL.replace("/", ""), "plain", url=url, uid="ann")
+            evil.log({"loss": 0.5})
+            finished(evil)
+        yield url
+
+
+@pytest.fixture(scope="module")
+def dashboard(stores, tmp_path_factory):
+    """The address of a dashboard over `stores`."""
+    with served("dashboard", "--port", "0", "--url", stores, data=tmp_path_factory.mktemp("d")) as dashboard:
+        yield dashboard.address("dashboard")
+
+
+def ask(url, path, **headers):
+    connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=30)
+    connection.request("GET", path, headers={name.replace("_", "-"): value for name, value in headers.items()})
+    answer = connection.getresponse()
+    body = answer.read()
+    connection.close()
+    return answer.status, answer.headers, body.decode()
+
+
+def given(page):
+    """Return what a page hands to its script."""
+    return json.loads(re.search(r'<script id="given" type="application/json">(.*?)</script>', page, re.DOTALL).group(1))
+
+
+RUNS = "/p/ann%2Flee/digits"
+PAGES = ["/", RUNS, f"{RUNS}/model"]
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_pages_run_scripts_of_their_own_server_only(dashboard, path):
+    status, headers, page = ask(dashboard, path)
+    assert status == 200
+    assert "script-src 'self';" in headers["Content-Security-Policy"]
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert headers["Cache-Control"] == "no-store"
+    assert not re.search(r"(src|href)=\"(https?:)?//", page)
+    scripts = re.findall(r"<script([^>]*)>", page)
+    assert scripts
+    assert all("src=" in script or 'type="application/json"' in script for script in scripts)
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_names_cannot_become_markup(dashboard, path):
+    page = ask(dashboard, path)[2]
+    assert "<img src=x" not in page
+    assert page.count("</script>") == page.count("<script")
+
+
+def test_the_lists_show_names_as_they_are(dashboard):
+    shown = html.unescape(ask(dashboard, "/")[2])
+    assert EVIL in shown
+    assert EVIL in html.unescape(ask(dashboard, f"{RUNS}/model")[2])
+
+
+def test_every_link_of_the_projects_page_leads_to_a_page(dashboard):
+    links = [html.unescape(link) for link in re.findall(r'href="(/p/[^"]*)"', ask(dashboard, "/")[2])]
+    assert len(links) == 2
+    assert [ask(dashboard, link)[0] for link in links] == [200, 200]
+
+
+def test_every_file_that_a_page_names_is_there(dashboard):
+    page = ask(dashboard, RUNS)[2]
+    files = re.findall(r'(?:src|href)="(/(?:assets|bokeh)/[^"]+)"', page)
+    assert any("bokeh.min.js" in name for name in files)
+    for name in files:
+        status, headers, _ = ask(dashboard, name)
+        assert (status, headers["X-Content-Type-Options"]) == (200, "nosniff")
+
+
+@pytest.mark.parametrize("path", ["/assets/../pages.py", "/assets/%2e%2e/pages.py", "/bokeh/..%2f..%2fserver.py"])
+def test_files_outside_the_folder_stay_inside(dashboard, path):
+    assert ask(dashboard, path)[0] in (403, 404)
+
+
+@pytest.mark.parametrize("path", ["/p/nobody/digits", "/p/nobody/digits/model", "/p/n/100%25s"])
+def test_an_unknown_project_is_a_page_that_says_so(dashboard, path):
+    status, headers, page = ask(dashboard, path)
+    assert status == 404
+    assert "there is no project n" in page
+    assert "%s/" not in page
+    assert "script-src 'self'" in headers["Content-Security-Policy"]
+
+
+def test_the_token_of_a_page_has_nothing_of_the_request(dashboard):
+    page = ask(dashboard, RUNS, Cookie="secret=hunter2", Authorization="Bearer hunter2", X_Own="hunter2")[2]
+    payload = given(page)["token"].split(".")[0]
+    inside_out = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+    extra = inside_out.pop("__bk__zlib_", None)
+    assert set(inside_out) <= {"session_id", "session_expiry", "project_id", "owner", "name"}
+    if extra:
+        inside = json.loads(zlib.decompress(base64.urlsafe_b64decode(extra + "=" * (-len(extra) % 4))))
+        assert set(inside) == {"project_id", "owner", "name"}
+    assert "hunter2" not in page
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz"])
+def test_probes_are_answered(dashboard, path):
+    assert (ask(dashboard, path)[0], json.loads(ask(dashboard, path)[2])) == (200, {"status": "ok"})
+
+
+@pytest.mark.parametrize("path", ["/session", "/session/autoload.js?bokeh-autoload-element=x"])
+def test_bokehs_own_pages_open_no_session(dashboard, path):
+    assert ask(dashboard, path)[0] == 403
+
+
+@pytest.mark.parametrize(
+    ("origin", "status"),
+    [
+        ("{own}", 101),
+        ("http://evil.example", 403),
+        ("{own}.evil.example", 403),
+        ("http://localhost:1", 403),
+        ("null", 403),
+    ],
+)
+def test_only_its_own_pages_may_open_a_session(dashboard, origin, status):
+    token = given(ask(dashboard, RUNS)[2])["token"]
+    assert handshake(dashboard, origin.format(own=dashboard), token) == status
+
+
+def test_a_token_that_nobody_signed_opens_no_session(dashboard):
+    token = given(ask(dashboard, RUNS)[2])["token"]
+    payload, signature = token.rsplit(".", 1)
+    assert first_message(dashboard, token) is not None
+    assert first_message(dashboard, f"{payload}.{signature[::-1]}") is None
+    assert first_message(dashboard, payload) is None
+
+
+def first_message(url, token):
+    """Return what a session begins with; None: it is closed instead."""
+
+    async def ask() -> object:
+        request = HTTPRequest(url.replace("http", "ws") + "/session/ws", headers={"Origin": url})
+        connection = await websocket_connect(request, subprotocols=["bokeh", token])
+        message = await connection.read_message()
+        connection.close()
+        while await connection.read_message() is not None:  # until the server has closed it, too
+            continue
+        return message
+
+    return asyncio.run(ask())
+
+
+def handshake(url, origin, token):
+    return ask(
+        url, "/session/ws", Upgrade="websocket", Connection="Upgrade", Sec_WebSocket_Version="13",
+        Sec_WebSocket_Key="dGhlIHNhbXBsZSBub25jZQ==", Origin=origin, Sec_WebSocket_Protocol=f"bokeh, {token}",
+    )[0]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def lonely(tmp_path_factory):
+    """The address of a dashboard whose backend is away."""
+    away = f"http://127.0.0.1:{free_port()}"
+    with served("dashboard", "--port", "0", "--url", away, data=tmp_path_factory.mktemp("l")) as dashboard:
+        yield dashboard.address("dashboard"), away
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_a_backend_that_is_away_is_a_page_that_says_so(lonely, path):
+    status, headers, page = ask(lonely[0], path)
+    assert status == 503
+    assert lonely[1] in html.unescape(page)
+    assert "script-src 'self'" in headers["Content-Security-Policy"]
+
+
+def test_a_percent_sign_in_an_error_stays_one(lonely):
+    status, _, page = ask(lonely[0], "/p/a/" + quote("50%d"))
+    assert (status, "%%" in page) == (503, False)
