@@ -17,8 +17,11 @@ from urllib.parse import parse_qs, urlsplit
 import orjson
 import pytest
 
+from client.records import RUN_ID, START, body
+from prevue import spool
 from prevue.notices import notices
 from prevue.sender import Answer
+from prevue.spool import Spool
 from prevue.testing import RecordingTransport
 from prevue_core.errors import Unreachable
 
@@ -85,6 +88,28 @@ def start(tmp_path) -> Iterator[Callable[..., subprocess.Popen]]:
     for process in started:
         process.kill()
         process.communicate()
+
+
+@pytest.fixture
+def new_spool(tmp_path):
+    """Open a writer's spool with some metrics behind its start; it is closed with the test."""
+    opened = []
+
+    def new_spool(records: int = 0) -> Spool:
+        opened.append(Spool(tmp_path / "server", RUN_ID, START))
+        for step in range(1, records + 1):
+            assert opened[-1].append(body(step))
+        return opened[-1]
+
+    yield new_spool
+    for one in opened:
+        one.close(is_delivered=False)
+
+
+@pytest.fixture
+def small_pieces(monkeypatch) -> None:
+    """A piece of the spool has a few records only."""
+    monkeypatch.setattr(spool, "SEGMENT_BYTES", 500)
 
 
 class Backend:

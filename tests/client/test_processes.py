@@ -294,6 +294,26 @@ os.wait()
     assert list(spool_dir.glob("*/*")) == []
 
 
+def test_a_forked_child_sends_what_its_parent_left(python):
+    """What the parent held is not the child's: it is a leftover like any other once the parent is dead."""
+    source = """
+import os, pathlib, prevue
+from prevue.folder import claim
+run = prevue.init("p", mode="offline")
+run.log({"loss": 1.0})
+read_end, write_end = os.pipe()
+if os.fork():
+    os.write(1, b"parent ")
+    os.kill(os.getpid(), 9)
+os.close(write_end)
+os.read(read_end, 1)  # ends with the parent
+(folder,) = pathlib.Path(os.environ["PREVUE_SPOOL_DIR"]).glob("*/*")
+os.write(1, b"child" if claim(folder) is not None else b"nobody")
+os._exit(0)
+"""
+    assert python(source, **FORKING).stdout == "parent child"
+
+
 def test_a_child_forked_in_the_middle_of_logging_logs(python, spooled):
     """The fork may come while another thread holds any lock of ours."""
     source = """

@@ -3,7 +3,7 @@ import logging
 import orjson
 import pytest
 
-from prevue import spool as spool_module
+from client.records import RUN_ID, START, body, tiled
 from prevue.folder import claim, release
 from prevue.notices import QUIET_S, Notices
 from prevue.sender import (
@@ -22,8 +22,6 @@ from prevue.testing import RecordingTransport
 from prevue_core.contract import HEARTBEAT_S, PROBLEM_DELETED, PROBLEM_GAP, PROBLEM_REFUSED
 from prevue_core.errors import InvalidValue, Unreachable
 
-RUN_ID = "019ab1c2-0000-7000-8000-000000000001"
-START = {"type": "start", "run_id": RUN_ID, "url": "http://recording"}
 AWAY = Unreachable("cannot reach http://recording: Connection refused")
 
 
@@ -46,21 +44,6 @@ def transport() -> RecordingTransport:
 
 
 @pytest.fixture
-def new_spool(tmp_path):
-    opened = []
-
-    def new_spool(records: int = 0) -> Spool:
-        spool = Spool(tmp_path / "server", RUN_ID, START)
-        opened.append(spool)
-        log(spool, records)
-        return spool
-
-    yield new_spool
-    for spool in opened:
-        spool.close(is_delivered=False)
-
-
-@pytest.fixture
 def deliver(transport, clock):
     """Make the delivery of a source; its backoff is the highest that may be drawn."""
 
@@ -74,7 +57,7 @@ def deliver(transport, clock):
 def log(spool: Spool | MemorySpool, records: int) -> None:
     first = spool.next_seq
     for step in range(first, first + records):
-        assert spool.append(encode({"type": "metrics", "step": step, "values": {"loss": step / 8}}))
+        assert spool.append(body(step))
 
 
 def drain(delivery: Delivery) -> None:
@@ -88,11 +71,6 @@ def drain(delivery: Delivery) -> None:
 def stored(transport: RecordingTransport) -> list[dict]:
     """All that is stored, each writer's in its order."""
     return [record for records in transport.records.values() for record in records]
-
-
-def tiled(records: list[dict]) -> list[int]:
-    """Return all numbers that records use, in their order."""
-    return [seq for record in records for seq in range(record["seq"], record.get("until", record["seq"]) + 1)]
 
 
 def refused(status: int = 400) -> Answer:
@@ -149,14 +127,20 @@ def test_a_sign_of_life_finds_a_server_that_forgot(new_spool, deliver, transport
     assert tiled(stored(transport)) == [0, 1, 2, 3]
 
 
-def test_while_more_waits_the_next_request_comes_soon(new_spool, deliver, monkeypatch):
+def test_while_more_waits_the_next_request_comes_soon(new_spool, deliver, small_pieces):
     """A small batch is not the end: pieces end where they are full."""
-    monkeypatch.setattr(spool_module, "SEGMENT_BYTES", 500)
     delivery = deliver(new_spool(20))
     waits = []
     while not delivery.is_drained:
         waits.append(delivery.step())
     assert waits == [*[GATHER_S] * (len(waits) - 1), None]
+
+
+def test_a_backlog_is_sent_without_a_pause(deliver):
+    ring = MemorySpool(RUN_ID, START)
+    log(ring, 9_999)
+    delivery = deliver(ring)
+    assert [delivery.step(), delivery.step()] == [0.0, None]
 
 
 # answers
@@ -415,9 +399,8 @@ def test_a_server_that_lost_everything_is_refilled(new_spool, deliver, transport
 
 @pytest.mark.parametrize("as_leftover", [False, True])
 def test_what_is_no_more_here_is_told_as_a_gap_behind_the_start(
-    new_spool, deliver, transport, monkeypatch, as_leftover
+    new_spool, deliver, transport, small_pieces, as_leftover
 ):
-    monkeypatch.setattr(spool_module, "SEGMENT_BYTES", 500)
     spool = new_spool(40)
     delivery = deliver(spool)
     drain(delivery)
@@ -434,6 +417,19 @@ def test_what_is_no_more_here_is_told_as_a_gap_behind_the_start(
     assert tiled(records) == list(range(42))
     assert [record["type"] for record in records[:3]] == ["start", "gap", "metrics"]
     assert (records[1]["seq"], records[1]["until"]) == (1, oldest - 1)
+
+
+def test_what_the_ring_has_no_more_is_told_as_a_gap_behind_the_start(deliver, transport):
+    ring = MemorySpool(RUN_ID, START)
+    log(ring, 9)
+    delivery = deliver(ring)
+    drain(delivery)
+    transport.forget()
+    log(ring, 1)
+    drain(delivery)
+    records = stored(transport)
+    assert tiled(records) == list(range(11))
+    assert [record["type"] for record in records] == ["start", "gap", "metrics"]
 
 
 @pytest.mark.parametrize("expected", [None, "0", -1, 5, 900])

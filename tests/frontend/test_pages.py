@@ -169,9 +169,10 @@ def first_message(url, token):
         request = HTTPRequest(url.replace("http", "ws") + "/session/ws", headers={"Origin": url})
         connection = await websocket_connect(request, subprotocols=["bokeh", token])
         message = await connection.read_message()
+        protocol = connection.protocol
         connection.close()
-        while await connection.read_message() is not None:  # until the server has closed it, too
-            continue
+        if protocol is not None:  # the loop ends before the server could close it
+            protocol.stream.close()
         return message
 
     return asyncio.run(ask())
