@@ -17,7 +17,7 @@ os.environ["PIP_DISABLE_PIP_VERSION_CHECK"] = "1"
 @nox.session
 def lint(session):
     """Style and types."""
-    session.install(".[server]", "ruff==0.17.6", "mypy==2.4.1", "types-requests")
+    session.install(".[server]", "ruff==0.17.6", "mypy==2.4.1", "types-requests", "pytest")
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
     session.run("mypy")

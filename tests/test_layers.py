@@ -31,6 +31,7 @@ LAYERS: list[tuple[str, set[str], set[str]]] = [
     ),
     ("prevue.transport", {*GROUND, "prevue.sender"}, {"requests", "orjson"}),
     ("prevue.cli", {*GROUND, "prevue"}, {"click"}),
+    ("prevue.testing_backend", {*GROUND, "prevue"}, {"pytest"}),
     ("prevue", {*GROUND, "prevue"}, {"orjson", "pandas"}),
     ("prevue_core", set(), set()),
     (

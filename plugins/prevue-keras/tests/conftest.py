@@ -1,10 +1,8 @@
 """A real backend, and real trainings in processes of their own: Keras takes its backend once, when it is imported."""
 
 import contextlib
-import json
 import os
 import re
-import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,21 +10,19 @@ from pathlib import Path
 
 import pytest
 
+from prevue.testing_backend import StoredBackend
+
 os.environ.setdefault("KERAS_BACKEND", "torch")  # of the tests that use Keras in pytest's process
 
 HERE = Path(__file__).parent
 
 
-class Backend:
-    """`prevue backend` with an SQLite database in `folder`."""
+class Backend(StoredBackend):
+    """`prevue backend` with an SQLite database in `folder`, which may stop and start."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder = folder
+        super().__init__(folder, url="")
         self.port = 0
-
-    @property
-    def url(self):
-        return f"http://127.0.0.1:{self.port}"
 
     @contextlib.contextmanager
     def listening(self) -> Iterator["Backend"]:
@@ -35,30 +31,14 @@ class Backend:
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
             try:
                 self.port = int(re.search(r":(\d+) ", process.stdout.readline())[1])
+                self.url = f"http://127.0.0.1:{self.port}"
                 yield self
             finally:
                 process.terminate()
 
-    def rows(self, sql, *values):
-        """Return the rows that a query finds, in the order stored."""
-        with contextlib.closing(sqlite3.connect(self.folder / "prevue.sqlite")) as connection:
-            return connection.execute(sql, values).fetchall()
-
     def states(self, project):
         """Return the states of a project's runs."""
-        sql = "SELECT state FROM runs JOIN projects USING (project_id) WHERE project_name = ?"
-        return [state for (state,) in self.rows(sql, project)]
-
-    def metrics(self, project, columns):
-        """Return columns of the metric rows of a project's runs."""
-        sql = "FROM metrics JOIN runs USING (run_id) JOIN projects USING (project_id) WHERE project_name = ?"
-        return self.rows(f"SELECT {columns} {sql} ORDER BY metric_id", project)
-
-    def model(self, project):
-        """Return the name, the connector and the architecture of a project's model."""
-        sql = "FROM models JOIN projects USING (model_id) WHERE project_name = ?"
-        [(name, connector, architecture)] = self.rows(f"SELECT model_name, connector_name, architecture {sql}", project)
-        return name, connector, json.loads(architecture)
+        return [state for (state,) in self.runs(project)]
 
     def environment(self, keras_backend="torch", **variables):
         """Return the environment of a training whose records wait in this folder."""
