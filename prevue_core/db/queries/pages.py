@@ -1,0 +1,200 @@
+"""Lists in pages, and single objects."""
+
+import base64
+import datetime
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+import peewee
+
+from prevue_core.contract import LOST, LOST_AFTER_S, RUNNING, check_int64
+from prevue_core.db.models import ModelDescription, Project, Series, TrainingRun, User, utc_now
+from prevue_core.db.queries.stored import to_float, to_unix
+from prevue_core.errors import InvalidValue
+
+MAX_PAGE = 1_000
+
+Row = dict[str, Any]
+
+
+@dataclass
+class Page:
+    """A part of a list, and the cursor of the next part (None: this was the last)."""
+
+    items: list[Row]
+    next: str | None
+
+
+def projects(limit: int, cursor: str | None = None, *, user: str | None = None, name: str | None = None) -> Page:
+    """Return projects with their owner's name, the newest first."""
+    query = Project.select(Project, User).join(User)
+    if user is not None:
+        query = query.where(User.username == user)
+    if name is not None:
+        query = query.where(Project.project_name == name)
+    return _page(query, (Project.project_id,), limit, cursor, _project)
+
+
+def project(project_id: int) -> Row | None:
+    """Return one project, or None."""
+    return _first(Project.select(Project, User).join(User).where(Project.project_id == project_id), _project)
+
+
+def runs(
+    limit: int,
+    cursor: str | None = None,
+    *,
+    project_id: int | None = None,
+    project_name: str | None = None,
+    user: str | None = None,
+) -> Page:
+    """Return runs, those that started last first."""
+    query = _runs()
+    if project_id is not None:
+        query = query.where(TrainingRun.project == project_id)
+    if project_name is not None:
+        query = query.where(Project.project_name == project_name)
+    if user is not None:
+        query = query.where(User.username == user)
+    return _page(query, (TrainingRun.started_at, TrainingRun.run_id), limit, cursor, _run)
+
+
+def run(run_id: str) -> Row | None:
+    """Return one run with its highest step, or None."""
+    row = _first(_runs().where(TrainingRun.run_id == run_id), _run)
+    if row is not None:
+        row["last_step"] = Series.select(peewee.fn.MAX(Series.last_step)).where(Series.run_id == run_id).scalar()
+    return row
+
+
+def models(limit: int, cursor: str | None = None, *, connector_name: str | None = None) -> Page:
+    """Return models without their architecture, the newest first."""
+    query = ModelDescription.select()
+    if connector_name is not None:
+        query = query.where(ModelDescription.connector_name == connector_name)
+    return _page(query, (ModelDescription.model_id,), limit, cursor, _model)
+
+
+def model(model_id: int) -> Row | None:
+    """Return one model with its architecture, or None."""
+    return _first(
+        ModelDescription.select().where(ModelDescription.model_id == model_id),
+        lambda row: {**_model(row), "architecture": orjson.loads(row.architecture)},
+    )
+
+
+def series_of(run_id: str) -> list[Row]:
+    """Return the sums of each series of a run, in the order in which they began."""
+    query = Series.select().where(Series.run_id == run_id).order_by(Series.series_no)
+    return [_series(row) for row in query]
+
+
+def _runs() -> "peewee.ModelSelect[Any]":
+    return TrainingRun.select(TrainingRun, Project, User).join(Project).switch(TrainingRun).join(User)
+
+
+def _first(query: "peewee.ModelSelect[Any]", to_row: Callable[[Any], Row]) -> Row | None:
+    found = query.first()
+    return None if found is None else to_row(found)
+
+
+def _page(
+    query: "peewee.ModelSelect[Any]",
+    key: tuple[peewee.Field, ...],
+    limit: int,
+    cursor: str | None,
+    to_row: Callable[[Any], Row],
+) -> Page:
+    """Cut a page out of `query`, in falling order of `key`. The cursor is the key of the page's last row, so pages
+    stay right while rows are added, and the last page costs as much as the first."""
+    if cursor is not None:
+        query = query.where(peewee.Tuple(*key) < peewee.Tuple(*_read_cursor(cursor, key)))
+    found = list(query.order_by(*(column.desc() for column in key)).limit(limit + 1))
+    rows = [to_row(row) for row in found[:limit]]
+    return Page(rows, _write_cursor(found[limit - 1], key) if len(found) > limit else None)
+
+
+def _write_cursor(row: Any, key: tuple[peewee.Field, ...]) -> str:
+    values = [getattr(row, column.name) for column in key]
+    text = orjson.dumps([value.isoformat() if isinstance(value, datetime.datetime) else value for value in values])
+    return base64.urlsafe_b64encode(text).decode().rstrip("=")
+
+
+def _read_cursor(cursor: str, key: tuple[peewee.Field, ...]) -> list[Any]:
+    try:
+        values = orjson.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+        return [
+            peewee.Value(_key_value(column, value), converter=column.db_value)
+            for column, value in zip(key, values, strict=True)
+        ]
+    except (ValueError, TypeError, RecursionError):
+        raise InvalidValue(f"cursor {cursor!r} is not one that this server gave; leave it out to begin again") from None
+
+
+def _key_value(column: peewee.Field, value: Any) -> Any:
+    if isinstance(column, peewee.DateTimeField):
+        return datetime.datetime.fromisoformat(value)
+    return uuid.UUID(str(value)) if isinstance(column, peewee.UUIDField) else check_int64("key", value)
+
+
+def _project(row: Any) -> Row:
+    return {
+        "project_id": row.project_id,
+        "project_name": row.project_name,
+        "user": row.user.username,
+        "model_id": row.model_id,
+        "visibility": row.visibility,
+        "created_at": to_unix(row.created_at),
+    }
+
+
+def _run(row: Any) -> Row:
+    return {
+        "run_id": str(row.run_id),
+        "run_name": row.run_name,
+        "project_id": row.project_id,
+        "project_name": row.project.project_name,
+        "user": row.user.username,
+        "model_id": row.model_id,
+        "state": _state(row),
+        "config": orjson.loads(row.config),
+        "environment": orjson.loads(row.environment),
+        "tags": orjson.loads(row.tags),
+        "notes": row.notes,
+        "run_group": row.run_group,
+        "started_at": to_unix(row.started_at),
+        "heard_at": to_unix(row.heard_at),
+        "finished_at": None if row.finished_at is None else to_unix(row.finished_at),
+    }
+
+
+def _state(row: Any) -> str:
+    silence = utc_now() - row.heard_at
+    return LOST if row.state == RUNNING and silence.total_seconds() > LOST_AFTER_S else str(row.state)
+
+
+def _model(row: Any) -> Row:
+    return {
+        "model_id": row.model_id,
+        "model_name": row.model_name,
+        "connector_name": row.connector_name,
+        "fingerprint": row.fingerprint,
+        "created_at": to_unix(row.created_at),
+    }
+
+
+def _series(row: Any) -> Row:
+    names = ("first", "last", "low", "high")
+    return {
+        **{name: getattr(row, name) for name in ("series_no", "rank", "split", "name", "kind", "count")},
+        **{name: getattr(row, name) for name in ("nan_count", "inf_count", "ninf_count", "rewritten")},
+        **{f"{name}_step": getattr(row, f"{name}_step") for name in names},
+        # The first and the last value may be NaN, which SQLite keeps as NULL; low and high are finite or absent.
+        "first": to_float(row.first_value),
+        "last": to_float(row.last_value),
+        "low": row.low_value,
+        "high": row.high_value,
+    }
