@@ -1,0 +1,34 @@
+"""All reading: lists in pages and single objects (`pages`), series cut down to a budget (`series`)."""
+
+from prevue_core.db.queries.pages import (
+    MAX_PAGE,
+    Page,
+    Row,
+    model,
+    models,
+    project,
+    projects,
+    run,
+    runs,
+    series_of,
+)
+from prevue_core.db.queries.series import MAX_BUDGET, Columns, SeriesPart, rows_of, series, values_of
+
+__all__ = [
+    "MAX_BUDGET",
+    "MAX_PAGE",
+    "Columns",
+    "Page",
+    "Row",
+    "SeriesPart",
+    "model",
+    "models",
+    "project",
+    "projects",
+    "rows_of",
+    "run",
+    "runs",
+    "series",
+    "series_of",
+    "values_of",
+]

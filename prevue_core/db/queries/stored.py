@@ -1,0 +1,14 @@
+"""What a value in the tables stands for, on SQLite and on PostgreSQL."""
+
+import datetime
+import math
+
+
+def to_unix(time: datetime.datetime) -> float:
+    """Return UNIX seconds of a time as the tables hold it."""
+    return time.replace(tzinfo=datetime.UTC).timestamp()
+
+
+def to_float(value: float | None) -> float:
+    """Return a value as it was logged: SQLite has NULL for NaN, PostgreSQL has NaN."""
+    return math.nan if value is None else value
