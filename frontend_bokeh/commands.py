@@ -1,7 +1,10 @@
 """The command `prevue dashboard`."""
 
+from pathlib import Path
+
 import click
 
+from frontend_bokeh.signing import kept_key
 from prevue.config import client_settings
 from prevue_core.commands import refuse_open_network
 from prevue_core.errors import PrevueError
@@ -12,10 +15,16 @@ from prevue_core.settings import dashboard_settings
 @click.option("--host", help="Address to listen on.  [default: PREVUE_DASHBOARD_HOST or 127.0.0.1]")
 @click.option("--port", type=int, help="Port to listen on.  [default: PREVUE_DASHBOARD_PORT or 5006]")
 @click.option("--url", help="The backend to show.  [default: PREVUE_URL or http://localhost:8080]")
-def dashboard(host: str | None, port: int | None, url: str | None) -> None:
+@click.option(
+    "--data",
+    "data_dir",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder for the key that signs pages.  [default: PREVUE_DATA_DIR or the user's data folder]",
+)
+def dashboard(host: str | None, port: int | None, url: str | None, data_dir: Path | None) -> None:
     """Run the dashboard, which draws what a backend has. Ctrl-C stops."""
     try:
-        settings = dashboard_settings(host=host, port=port)
+        settings = dashboard_settings(host=host, port=port, data_dir=data_dir)
         backend_url = client_settings(url=url).url
     except PrevueError as error:
         raise click.ClickException(str(error)) from None
@@ -25,7 +34,15 @@ def dashboard(host: str | None, port: int | None, url: str | None) -> None:
     except ImportError as error:
         raise click.ClickException(f"{error.name} is not installed: pip install 'prevue[server]'") from None
     try:
-        serve(backend_url, settings.host, settings.port, lambda address: click.echo(f"Prevue's dashboard: {address}"))
+        key = settings.secret_key or kept_key(settings.data_dir)
+    except PrevueError as error:
+        raise click.ClickException(str(error)) from None
+
+    def tell(address: str) -> None:
+        click.echo(f"Prevue's dashboard: {address}")
+
+    try:
+        serve(backend_url, settings.host, settings.port, key, tell)
     except OSError as error:
         raise click.ClickException(
             f"cannot listen on {settings.host} port {settings.port}: {error.strerror}; "

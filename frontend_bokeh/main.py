@@ -1,7 +1,6 @@
 """The dashboard's process: a Bokeh server with pages of our own."""
 
 import asyncio
-import secrets
 import signal
 from collections.abc import Callable
 from typing import Any
@@ -15,7 +14,7 @@ from tornado.httpserver import HTTPServer
 from tornado.ioloop import IOLoop
 from tornado.netutil import bind_sockets
 
-from frontend_bokeh import pages
+from frontend_bokeh import assets, pages
 from frontend_bokeh.hub import Hub
 from frontend_bokeh.session import Session
 from frontend_bokeh.source import Source
@@ -40,14 +39,15 @@ class Dashboard:
         Session(document, self._hubs[project_id])
 
 
-def make_server(url: str, host: str, port: int) -> tuple[BaseServer, int]:
+def make_server(url: str, host: str, port: int, secret_key: bytes) -> tuple[BaseServer, int]:
     """Return a server that shows the backend at `url`, and the port that it got (`port` 0: a free one).
+
+    `secret_key` signs pages: with the same key, those that are open go on after a restart.
 
     Raises OSError where the port is taken.
     """
     sockets = bind_sockets(port, address=host)
     port = sockets[0].getsockname()[1]
-    secret_key = secrets.token_bytes(32)
     shared = {"url": url, "secret_key": secret_key}
     names = {host, "localhost", "127.0.0.1"}
     application = BokehTornado(
@@ -59,8 +59,7 @@ def make_server(url: str, host: str, port: int) -> tuple[BaseServer, int]:
             (r"/p/([^/]+)/([^/]+)/model", pages.ModelPage, shared),
             (r"/healthz", pages.Health),
             (r"/readyz", pages.Health),
-            (r"/assets/(.*)", pages.Files, {"path": str(pages.FOLDER / "static")}),
-            (r"/bokeh/(.*)", pages.Files, {"path": str(pages.BOKEH_JS)}),
+            *assets.ROUTES,
         ],
         use_index=False,
         secret_key=secret_key,
@@ -78,14 +77,14 @@ def make_server(url: str, host: str, port: int) -> tuple[BaseServer, int]:
     return BaseServer(IOLoop.current(), application, http), port
 
 
-def serve(url: str, host: str, port: int, tell: Callable[[str], None]) -> None:
+def serve(url: str, host: str, port: int, secret_key: bytes, tell: Callable[[str], None]) -> None:
     """Show the backend at `url` until SIGINT or SIGTERM; `tell` is given the address. OSError: the port is taken."""
 
     async def run() -> None:
         stopped = asyncio.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, stopped.set)
-        server, got = make_server(url, host, port)
+        server, got = make_server(url, host, port, secret_key)
         server.start()
         tell(f"http://{host if host != '127.0.0.1' else 'localhost'}:{got}")
         await stopped.wait()

@@ -1,27 +1,24 @@
 """Pages and files: plain HTML with scripts of our own, which run under `script-src 'self'`."""
 
 import json
-import mimetypes
 from collections.abc import Callable
 from functools import partial
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-import bokeh
 import jinja2
 from bokeh.util.token import generate_jwt_token, generate_session_id
 from tornado.ioloop import IOLoop
-from tornado.web import HTTPError, RequestHandler, StaticFileHandler
+from tornado.web import HTTPError, RequestHandler
 
+from frontend_bokeh.assets import BOKEH_ADDRESS, asset
 from frontend_bokeh.figures import curves
 from frontend_bokeh.source import find_project
 from prevue.api import Api
 from prevue_core.errors import ApiError, NotFound
 
 FOLDER = Path(__file__).parent
-BOKEH_JS = Path(str(files(bokeh) / "server" / "static" / "js"))
 TOKEN_LIFE_S = 14 * 24 * 3600  # a page may stay open for days, and reconnect with the token that it has
 
 CSP = (
@@ -135,16 +132,6 @@ class Health(RequestHandler):
         self.write({"status": "ok"})
 
 
-class Files(StaticFileHandler):
-    """Scripts, styles and fonts; the address carries a version, so browsers keep them."""
-
-    def set_extra_headers(self, path: str) -> None:
-        """Let browsers keep what has a version in its address."""
-        self.set_header("X-Content-Type-Options", "nosniff")
-        if self.get_query_argument("v", None):
-            self.set_header("Cache-Control", "public, max-age=31536000, immutable")
-
-
 def _with_runs(api: Api) -> list[dict[str, Any]]:
     found = []
     for project in api.projects():
@@ -160,16 +147,4 @@ def _models(api: Api, project_id: int, asked: str | None) -> tuple[list[dict[str
     return models, chosen
 
 
-def version(path: Path) -> str:
-    """Return what changes when a file does."""
-    stat = path.stat()
-    return f"{stat.st_mtime_ns ^ stat.st_size:x}"
-
-
-def asset(name: str) -> str:
-    """Return the address of a file of ours."""
-    return f"/assets/{name}?v={version(FOLDER / 'static' / name)}"
-
-
-_templates.globals.update(asset=asset, bokeh_js=f"/bokeh/bokeh.min.js?v={bokeh.__version__}")
-mimetypes.add_type("font/woff2", ".woff2")
+_templates.globals.update(asset=asset, bokeh_js=BOKEH_ADDRESS)

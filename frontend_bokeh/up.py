@@ -101,7 +101,7 @@ def _plan(port: int | None, dashboard_port: int | None, data_dir: Path | None) -
     backend_url, dashboard_url = f"http://127.0.0.1:{backend_port}", f"http://localhost:{shown_port}"
     here = ["--host", "127.0.0.1"]
     backend = ["backend", *here, "--port", str(backend_port), *data, "--dashboard-url", dashboard_url]
-    dashboard = ["dashboard", *here, "--port", str(shown_port), "--url", backend_url]
+    dashboard = ["dashboard", *here, "--port", str(shown_port), *data, "--url", backend_url]
     return Plan({"backend": backend, "dashboard": dashboard}, backend_url, dashboard_url)
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from prevue_core.errors import SettingsError
-from prevue_core.settings import plugin_settings, secret, server_settings
+from prevue_core.settings import dashboard_settings, plugin_settings, secret, server_settings
 
 
 def test_without_settings_the_backend_is_for_this_machine_with_a_file_of_its_own(tmp_path):
@@ -90,6 +90,30 @@ def test_a_missing_secret_file_is_named():
 def test_settings_do_not_show_the_database_url():
     settings = server_settings(environ={"PREVUE_DATABASE_URL": "postgresql://me:hunter2@db/prevue"})
     assert "hunter2" not in repr(settings)
+
+
+def test_a_key_to_sign_with_comes_from_the_environment_or_a_file(tmp_path):
+    key = "0123456789abcdefghijklmnopqrstuv"
+    (tmp_path / "key").write_text(f"{key}\n")
+    given = {"PREVUE_SECRET_KEY": key}, {"PREVUE_SECRET_KEY_FILE": str(tmp_path / "key")}
+    assert [dashboard_settings(environ=environ).secret_key for environ in given] == [key.encode()] * 2
+    assert key not in repr(dashboard_settings(environ=given[0]))
+    assert dashboard_settings(environ={}).secret_key is None
+
+
+@pytest.mark.parametrize(
+    ("key", "told"),
+    [
+        ("hunter2", "has 7 bytes, at least 32 are needed"),
+        ("CHANGE_ME_TO_A_COMPLEX_RANDOM_SECRET", "is a placeholder"),
+        ("please-replace-this-with-a-key-of-your-own", "is a placeholder"),
+        ("0" * 64, "is a placeholder"),
+    ],
+)
+def test_a_key_that_others_could_know_is_refused_and_not_shown(key, told):
+    with pytest.raises(SettingsError, match=f"PREVUE_SECRET_KEY {told}.*token_urlsafe") as caught:
+        dashboard_settings(environ={"PREVUE_SECRET_KEY": key})
+    assert key not in str(caught.value)
 
 
 @pytest.mark.parametrize(

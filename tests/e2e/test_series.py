@@ -3,7 +3,7 @@
 import pytest
 
 APPEND = """async ([known, first, count, raw]) => {
-  const {append} = await import("/assets/series.js");
+  const {append} = await import("/assets/now/series.js");
   const part = (first, count) => ({
     total: first + count, raw: true, bad: 0,
     columns: {

@@ -101,9 +101,25 @@ def test_every_file_that_a_page_names_is_there(dashboard):
     for name in files:
         status, headers, _ = ask(dashboard, name)
         assert (status, headers["X-Content-Type-Options"]) == (200, "nosniff")
+        assert headers["Cache-Control"] == "public, max-age=31536000, immutable"
 
 
-@pytest.mark.parametrize("path", ["/assets/../pages.py", "/assets/%2e%2e/pages.py", "/bokeh/..%2f..%2fserver.py"])
+def test_a_script_and_what_it_imports_have_the_same_version(dashboard):
+    page = ask(dashboard, RUNS)[2]
+    (folder,) = set(re.findall(r'"(/assets/[^"]+/)[a-z]+\.js"', page))
+    script = ask(dashboard, f"{folder}runs.js")[2]
+    imported = re.findall(r'from "(.+?)"', script)
+    assert imported
+    assert all(re.fullmatch(r"\./[a-z]+\.js", name) for name in imported)
+    assert {ask(dashboard, folder + name[2:])[0] for name in imported} == {200}
+
+
+def test_files_of_another_version_are_not_kept_by_browsers(dashboard):
+    status, headers, _ = ask(dashboard, "/assets/of-yesterday/page.js")
+    assert (status, headers["Cache-Control"]) == (200, "no-store")
+
+
+@pytest.mark.parametrize("path", ["/assets/v/../../pages.py", "/assets/v/%2e%2e/pages.py", "/bokeh/v/..%2f..%2fserver.py"])
 def test_files_outside_the_folder_stay_inside(dashboard, path):
     assert ask(dashboard, path)[0] in (403, 404)
 

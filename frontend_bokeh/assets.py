@@ -1,0 +1,68 @@
+"""Scripts, styles and fonts. A version stands in their addresses, so browsers keep them until an upgrade.
+
+It is one for all files, in the path: what a module imports by a relative name then has the same version.
+"""
+
+import hashlib
+import mimetypes
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+
+import bokeh
+from tornado.web import StaticFileHandler
+
+FOLDER = Path(__file__).parent / "static"
+BOKEH_JS = Path(str(files(bokeh) / "server" / "static" / "js"))
+
+mimetypes.add_type("font/woff2", ".woff2")
+
+
+def version() -> str:
+    """Return what changes when a file of ours does."""
+    paths = sorted(path for path in FOLDER.rglob("*") if path.is_file())
+    return _digest(tuple((path, path.stat().st_mtime_ns) for path in paths))
+
+
+@cache
+def _digest(stamps: tuple[tuple[Path, int], ...]) -> str:
+    # Of the content: an installer may give all files of a release the same time.
+    content = hashlib.sha256()
+    for path, _ in stamps:
+        content.update(path.name.encode() + path.read_bytes())
+    return content.hexdigest()[:12]
+
+
+def asset(name: str) -> str:
+    """Return the address of a file of ours."""
+    return f"/assets/{version()}/{name}"
+
+
+class Files(StaticFileHandler):
+    """Files of one version, which stands in the path before their name."""
+
+    def initialize(self, path: str, current: str | None = None) -> None:
+        """Serve `path`. `current`: the version of its files; None: that of ours, at the time."""
+        super().initialize(path)
+        self._current = current
+
+    async def get(self, given: str, path: str, include_body: bool = True) -> None:
+        """Answer with a file, whatever version is asked for: there is only one."""
+        self._is_current = given == (self._current or version())
+        await super().get(path, include_body)
+
+    async def head(self, given: str, path: str) -> None:
+        """Answer as `get` does, without the file."""
+        await self.get(given, path, include_body=False)
+
+    def set_extra_headers(self, path: str) -> None:
+        """Let browsers keep what is what they asked for."""
+        self.set_header("X-Content-Type-Options", "nosniff")
+        self.set_header("Cache-Control", "public, max-age=31536000, immutable" if self._is_current else "no-store")
+
+
+ROUTES = [
+    (r"/assets/([^/]+)/(.*)", Files, {"path": str(FOLDER)}),
+    (r"/bokeh/([^/]+)/(.*)", Files, {"path": str(BOKEH_JS), "current": bokeh.__version__}),
+]
+BOKEH_ADDRESS = f"/bokeh/{bokeh.__version__}/bokeh.min.js"
