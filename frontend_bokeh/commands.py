@@ -6,7 +6,7 @@ import click
 
 from frontend_bokeh.signing import kept_key
 from prevue.config import client_settings
-from prevue_core.commands import refuse_open_network
+from prevue_core.commands import listening
 from prevue_core.errors import PrevueError
 from prevue_core.settings import dashboard_settings
 
@@ -28,7 +28,6 @@ def dashboard(host: str | None, port: int | None, url: str | None, data_dir: Pat
         backend_url = client_settings(url=url).url
     except PrevueError as error:
         raise click.ClickException(str(error)) from None
-    refuse_open_network(settings, "dashboard")
     try:
         from frontend_bokeh.main import serve
     except ImportError as error:
@@ -41,10 +40,5 @@ def dashboard(host: str | None, port: int | None, url: str | None, data_dir: Pat
     def tell(address: str) -> None:
         click.echo(f"Prevue's dashboard: {address}")
 
-    try:
-        serve(backend_url, settings.host, settings.port, key, tell)
-    except OSError as error:
-        raise click.ClickException(
-            f"cannot listen on {settings.host} port {settings.port}: {error.strerror}; "
-            "give another with --port, or stop what uses it"
-        ) from None
+    with listening(settings, "dashboard") as (sockets, _):
+        serve(backend_url, settings.host, sockets, key, tell)

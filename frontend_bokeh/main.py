@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+import socket
 from collections.abc import Callable
 from typing import Any
 
@@ -12,7 +13,6 @@ from bokeh.server.server import BaseServer
 from bokeh.server.tornado import BokehTornado
 from tornado.httpserver import HTTPServer
 from tornado.ioloop import IOLoop
-from tornado.netutil import bind_sockets
 
 from frontend_bokeh import assets, pages
 from frontend_bokeh.hub import Hub
@@ -20,6 +20,7 @@ from frontend_bokeh.session import Session
 from frontend_bokeh.source import Source
 
 MAX_MESSAGE_BYTES = 1 << 20
+BACKLOG = 128
 
 
 class Dashboard:
@@ -39,14 +40,11 @@ class Dashboard:
         Session(document, self._hubs[project_id])
 
 
-def make_server(url: str, host: str, port: int, secret_key: bytes) -> tuple[BaseServer, int]:
-    """Return a server that shows the backend at `url`, and the port that it got (`port` 0: a free one).
+def make_server(url: str, host: str, sockets: list[socket.socket], secret_key: bytes) -> tuple[BaseServer, int]:
+    """Return a server that shows the backend at `url` to whoever comes to the bound `sockets`, and their port.
 
     `secret_key` signs pages: with the same key, those that are open go on after a restart.
-
-    Raises OSError where the port is taken.
     """
-    sockets = bind_sockets(port, address=host)
     port = sockets[0].getsockname()[1]
     shared = {"url": url, "secret_key": secret_key}
     names = {host, "localhost", "127.0.0.1"}
@@ -73,18 +71,20 @@ def make_server(url: str, host: str, port: int, secret_key: bytes) -> tuple[Base
         compress_response=True,
     )
     http = HTTPServer(application)
+    for one in sockets:
+        one.listen(BACKLOG)
     http.add_sockets(sockets)
     return BaseServer(IOLoop.current(), application, http), port
 
 
-def serve(url: str, host: str, port: int, secret_key: bytes, tell: Callable[[str], None]) -> None:
-    """Show the backend at `url` until SIGINT or SIGTERM; `tell` is given the address. OSError: the port is taken."""
+def serve(url: str, host: str, sockets: list[socket.socket], secret_key: bytes, tell: Callable[[str], None]) -> None:
+    """Show the backend at `url` until SIGINT or SIGTERM; `tell` is given the address."""
 
     async def run() -> None:
         stopped = asyncio.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, stopped.set)
-        server, got = make_server(url, host, port, secret_key)
+        server, got = make_server(url, host, sockets, secret_key)
         server.start()
         tell(f"http://{host if host != '127.0.0.1' else 'localhost'}:{got}")
         await stopped.wait()

@@ -1,8 +1,12 @@
 """The server's commands: `prevue backend` and `prevue db`."""
 
 import logging
+import socket
 import sys
 import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +14,7 @@ import click
 
 from prevue_core.contract import MAX_BODY_BYTES
 from prevue_core.errors import PrevueError, SettingsError
+from prevue_core.listening import bind, is_on_network
 from prevue_core.settings import Listening, ServerSettings, server_settings
 
 if TYPE_CHECKING:
@@ -19,6 +24,7 @@ EX_CONFIG = 78  # sysexits.h: something is wrong in the configuration
 THREADS = 8  # of waitress; bodies are received outside of them
 CONNECTIONS = 1_000
 RETRY_S = 2.0
+WARN_EACH_S = 3600.0  # while everybody on the network may come in
 
 log = logging.getLogger("prevue.backend")
 
@@ -39,15 +45,14 @@ def backend(host: str | None, port: int | None, data_dir: Path | None, dashboard
     """Run the backend, which stores what training sends.
 
     The database is PREVUE_DATABASE_URL, or else an SQLite file in the data folder. Its tables are made or brought up
-    to date at the start. Ctrl-C stops.
+    to date at the start. On this machine alone it asks for no password; with PREVUE_AUTH=auth users log in, and the
+    log says how the first admin does. Ctrl-C stops.
     """
     settings = _settings(host=host, port=port, data_dir=data_dir, dashboard_url=dashboard_url)
-    refuse_open_network(settings, "backend")
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("peewee").setLevel(logging.WARNING)
-    database = _connect(settings)
-    _upgrade_or_keep_trying(database)
-    _serve(settings)
+    with listening(settings, "backend") as (sockets, auth):
+        _run(replace(settings, auth=auth), sockets)
 
 
 @click.group()
@@ -83,17 +88,61 @@ def _settings(**options: Any) -> ServerSettings:
         raise click.ClickException(str(error)) from None
 
 
-def refuse_open_network(settings: Listening, command: str) -> None:
-    """Exit where others on the network could come in without a password, unless that is wished for in words."""
-    if settings.is_loopback or settings.auth == "open":
+@contextmanager
+def listening(settings: Listening, command: str) -> Iterator[tuple[list[socket.socket], str]]:
+    """Open with the bound sockets and `open` or `auth`; exit with a word where that cannot be.
+
+    Nobody comes in from the network without a login, unless that is wished for in words.
+    """
+    try:
+        sockets = bind(settings.host, settings.port)
+    except OSError as error:
+        raise click.ClickException(
+            f"cannot listen on {settings.host} port {settings.port}: {error.strerror}; "
+            "give another with --port, or stop what uses it"
+        ) from None
+    with ExitStack() as stack:
+        for one in sockets:
+            stack.enter_context(one)
+        if settings.auth is None and is_on_network(sockets):
+            click.echo(
+                f"Error: {settings.host} can be reached from the network, and this {command} asks for no password. "
+                "Either\n"
+                f"  PREVUE_AUTH=auth prevue {command} --host {settings.host}      (users log in)\n"
+                f"  prevue {command} --host 127.0.0.1      (this machine only)",
+                err=True,
+            )
+            sys.exit(EX_CONFIG)
+        yield sockets, settings.auth or "open"
+
+
+def _run(settings: ServerSettings, sockets: list[socket.socket]) -> None:
+    database = _connect(settings)
+    address = "localhost" if settings.host in ("0.0.0.0", "::") else settings.host  # noqa: S104
+    url = f"http://{address}:{sockets[0].getsockname()[1]}"
+    _upgrade_or_keep_trying(database, lambda: _welcome(settings, url))
+    if settings.auth == "open" and is_on_network(sockets):
+        threading.Thread(target=_keep_warning, args=(settings.host,), name="prevue-warning", daemon=True).start()
+    _serve(settings, sockets, url)
+
+
+def _welcome(settings: ServerSettings, url: str) -> None:
+    """Let the first admin in: with the password that the settings have, or a one-time code in the log."""
+    from prevue_core.api.auth import tell_first_code
+    from prevue_core.db import logins
+
+    if settings.auth == "open":
         return
-    click.echo(
-        f"Error: {settings.host} can be reached from the network, and this {command} asks for no password. Either\n"
-        f"  prevue {command} --host 127.0.0.1                      (this machine only)\n"
-        f"  PREVUE_AUTH=open prevue {command} --host {settings.host}   (open to whoever reaches it, on purpose)",
-        err=True,
-    )
-    sys.exit(EX_CONFIG)
+    if settings.admin_password is None:
+        tell_first_code(url)
+    elif logins.set_first_password(settings.admin_password):
+        log.info("made the first admin, user 'admin', with the password that was set")
+
+
+def _keep_warning(host: str) -> None:
+    while True:
+        log.warning("whoever reaches %s may read and log everything: PREVUE_AUTH=open asks for no password", host)
+        threading.Event().wait(WARN_EACH_S)
 
 
 def _connect(settings: ServerSettings) -> "peewee.Database":
@@ -109,8 +158,9 @@ def _connect(settings: ServerSettings) -> "peewee.Database":
         raise click.ClickException(str(error)) from None
 
 
-def _upgrade_or_keep_trying(database: "peewee.Database") -> None:
-    """Bring the tables up to date; while the database is away the server answers 503 and this goes on behind it."""
+def _upgrade_or_keep_trying(database: "peewee.Database", then: Callable[[], None]) -> None:
+    """Bring the tables up to date, and call `then`; while the database is away the server answers 503 and this goes
+    on behind it."""
     import peewee
 
     from prevue_core.db import schema
@@ -119,6 +169,8 @@ def _upgrade_or_keep_trying(database: "peewee.Database") -> None:
         try:
             for name in schema.upgrade(database):
                 log.info("applied migration %s", name)
+            with database.connection_context():
+                then()
         except peewee.OperationalError as error:
             log.warning("the database does not answer; trying again each %g s: %s", RETRY_S, str(error).split("\n")[0])
             return False
@@ -138,32 +190,22 @@ def _upgrade_or_keep_trying(database: "peewee.Database") -> None:
         raise click.ClickException(str(error)) from None
 
 
-def _serve(settings: ServerSettings) -> None:
+def _serve(settings: ServerSettings, sockets: list[socket.socket], url: str) -> None:
     import signal
 
     import waitress
 
     from prevue_core.api.app import create_app
 
-    try:
-        server = waitress.create_server(
-            create_app(settings),
-            host=settings.host.strip("[]"),
-            port=settings.port,
-            threads=THREADS,
-            connection_limit=CONNECTIONS,
-            max_request_body_size=16 * MAX_BODY_BYTES,  # above, waitress itself refuses; below, the API with a word
-            ident=None,
-        )
-    except OSError as error:
-        raise click.ClickException(
-            f"cannot listen on {settings.host} port {settings.port}: {error.strerror}; "
-            "give another with --port, or stop what uses it"
-        ) from None
+    server = waitress.create_server(
+        create_app(settings, is_on_network=is_on_network(sockets)),
+        sockets=sockets,
+        threads=THREADS,
+        connection_limit=CONNECTIONS,
+        max_request_body_size=16 * MAX_BODY_BYTES,  # above, waitress itself refuses; below, the API with a word
+        ident=None,
+    )
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    address = "localhost" if settings.host in ("0.0.0.0", "::") else settings.host  # noqa: S104
-    # A name such as localhost may stand for an IPv4 and an IPv6 address: then there is a socket for each.
-    port = server.effective_listen[0][1] if hasattr(server, "effective_listen") else server.effective_port
-    click.echo(f"Prevue's backend listens on http://{address}:{port}  (Ctrl-C stops)")
-    click.echo(f"API page: http://{address}:{port}/api/docs/")
+    click.echo(f"Prevue's backend listens on {url}  (Ctrl-C stops)")
+    click.echo(f"API page: {url}/api/docs/")
     server.run()

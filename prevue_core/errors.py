@@ -8,11 +8,19 @@ PrevueError
 ├── RecordRefused                  a record, or the batch around it, cannot be read
 ├── RunDeleted                     the run was deleted; its records are not wanted any more
 ├── SchemaTooNew                   the database was made by a newer Prevue
+├── Missing                        what is asked for does not exist, or is not the asker's to see
+├── AlreadyExists                  there is one of that name
+├── NoAccounts                     the server is open, and has no users to care for
+├── LoginRefused                   name and password, or a one-time code, are not right
+├── TooManyAttempts                to log in; `wait_s` says when to try again
 └── ApiError                       the backend could not be asked
     ├── Unreachable                no answer, or one that is not Prevue's
     ├── Refused                    it answered with an error
+    ├── NotLoggedIn                it asks for a token, or does not accept the one it got
     └── NotFound                   it does not know the object
 """
+
+import math
 
 
 class PrevueError(Exception):
@@ -51,6 +59,30 @@ class SchemaTooNew(PrevueError):
     """The database was made by a newer Prevue."""
 
 
+class Missing(PrevueError):
+    """What is asked for does not exist, or is not the asker's to see: the two are told in the same words."""
+
+
+class AlreadyExists(PrevueError):
+    """There is one of that name."""
+
+
+class NoAccounts(PrevueError):
+    """The server is open, and has no users to care for."""
+
+
+class LoginRefused(PrevueError):
+    """A user's name and password, or a one-time code, are not right."""
+
+
+class TooManyAttempts(PrevueError):
+    """There were too many attempts to log in; `wait_s` is the seconds until the next is looked at."""
+
+    def __init__(self, wait_s: float) -> None:
+        self.wait_s = max(1, math.ceil(wait_s))
+        super().__init__(f"too many attempts to log in; wait {self.wait_s} s")
+
+
 class ApiError(PrevueError):
     """The backend could not be asked."""
 
@@ -61,6 +93,10 @@ class Unreachable(ApiError):
 
 class Refused(ApiError):
     """The backend answered with an error."""
+
+
+class NotLoggedIn(ApiError):
+    """The backend asks for a token, or does not accept the one it got."""
 
 
 class NotFound(ApiError):

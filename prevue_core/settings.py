@@ -1,6 +1,5 @@
 """The server's settings, read from the environment once, here and nowhere else."""
 
-import ipaddress
 import os
 import re
 import sys
@@ -30,17 +29,7 @@ class Listening:
 
     host: str
     port: int
-    auth: str | None  # None: not said
-
-    @property
-    def is_loopback(self) -> bool:
-        """Whether only this machine can reach the server."""
-        if self.host == "localhost":
-            return True
-        try:
-            return ipaddress.ip_address(self.host.strip("[]")).is_loopback
-        except ValueError:
-            return False
+    auth: str | None  # None: not said, so open on this machine alone
 
 
 @dataclass(frozen=True)
@@ -51,6 +40,8 @@ class ServerSettings(Listening):
     data_dir: Path
     allowed_hosts: frozenset[str]
     dashboard_url: str | None  # where `/` leads a browser
+    admin_password: str | None = field(repr=False)  # of the first admin; None: a one-time code makes one
+    trusted_proxies: int  # in front of the server, whose X-Forwarded-For is believed
 
 
 @dataclass(frozen=True)
@@ -82,6 +73,8 @@ def server_settings(
         auth=_auth(environ),
         allowed_hosts=frozenset(_words(environ.get("PREVUE_ALLOWED_HOSTS", ""))),
         dashboard_url=dashboard_url or environ.get("PREVUE_DASHBOARD_URL") or None,
+        admin_password=secret("PREVUE_ADMIN_PASSWORD", environ),
+        trusted_proxies=_proxies(environ.get("PREVUE_TRUSTED_PROXIES") or "0"),
     )
 
 
@@ -173,6 +166,12 @@ def _port(value: int | str) -> int:
     if not 0 <= port <= 65_535:
         raise SettingsError(f"port {value!r} is not a number from 0 to 65535; 8080 is usual, 0 takes a free one")
     return port
+
+
+def _proxies(text: str) -> int:
+    if text.isascii() and text.isdigit() and int(text) < 10:
+        return int(text)
+    raise SettingsError(f"PREVUE_TRUSTED_PROXIES is {text!r}; use the number of proxies in front, such as 1")
 
 
 def _words(text: str) -> list[str]:

@@ -150,7 +150,7 @@ def app() -> Any:
     from prevue_core.api.app import create_app
     from prevue_core.settings import server_settings
 
-    return create_app(server_settings(environ={}))
+    return create_app(server_settings(environ={"PREVUE_AUTH": "open"}))
 
 
 @pytest.fixture

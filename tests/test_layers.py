@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 OURS = ("prevue", "frontend_bokeh")
-GROUND = {f"prevue_core.{name}" for name in ("contract", "errors", "settings", "hookspecs", "manager")} | {
+GROUND = {f"prevue_core.{name}" for name in ("contract", "errors", "settings", "listening", "hookspecs", "manager")} | {
     "prevue_core"
 }
 
@@ -18,12 +18,13 @@ LAYERS: list[tuple[str, set[str], set[str]]] = [
     ("prevue_core.contract", {"prevue_core.errors"}, set()),
     ("prevue_core.errors", set(), set()),
     ("prevue_core.settings", {"prevue_core.errors"}, set()),
+    ("prevue_core.listening", set(), set()),
     ("prevue_core.hookspecs", set(), {"pluggy", "click"}),
     ("prevue_core.manager", GROUND, {"pluggy"}),
     ("prevue_core.plugin", {*GROUND, "prevue_core.commands"}, {"click"}),
     ("prevue_core.commands", {*GROUND, "prevue_core.db", "prevue_core.api"}, {"click", "peewee", "waitress"}),
     ("prevue_core.db.migrations", set(), {"peewee"}),
-    ("prevue_core.db", {*GROUND, "prevue_core.db"}, {"peewee", "playhouse", "psycopg2", "orjson"}),
+    ("prevue_core.db", {*GROUND, "prevue_core.db"}, {"peewee", "playhouse", "psycopg2", "orjson", "argon2"}),
     (
         "prevue_core.api",
         {*GROUND, "prevue_core.db", "prevue_core.api"},

@@ -4,21 +4,37 @@ from typing import Any
 
 import flask
 from flask_swagger_ui import get_swaggerui_blueprint
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 from prevue_core import __version__, contract
 from prevue_core.api import auth
 from prevue_core.api.blueprint import Api, request_id
-from prevue_core.api.resources import health, models, projects, records, runs, series
+from prevue_core.api.resources import (
+    health,
+    models,
+    projects,
+    records,
+    runs,
+    series,
+    sessions,
+    tokens,
+    users,
+)
 from prevue_core.db import connection
 from prevue_core.settings import ServerSettings
 
-RESOURCES = (projects, runs, models, series, records, health)
+RESOURCES = (projects, runs, models, series, records, sessions, tokens, users, health)
 
 
-def create_app(settings: ServerSettings) -> flask.Flask:
-    """Return the backend over the database that `prevue_core.db.connection.connect` was called with."""
+def create_app(settings: ServerSettings, *, is_on_network: bool = False) -> flask.Flask:
+    """Return the backend over the database that `prevue_core.db.connection.connect` was called with.
+
+    It asks for a login unless the settings say `open`. `is_on_network`: others than this machine reach it.
+    """
     app = flask.Flask("prevue", static_folder=None)
     app.config.update(
+        IS_OPEN=settings.auth == "open",
+        IS_ON_NETWORK=is_on_network,
         MAX_CONTENT_LENGTH=contract.MAX_BODY_BYTES,
         API_TITLE="Prevue",
         API_VERSION=__version__,
@@ -27,21 +43,42 @@ def create_app(settings: ServerSettings) -> flask.Flask:
         OPENAPI_JSON_PATH="openapi.json",
         API_SPEC_OPTIONS={"info": {"description": _ABOUT}, "servers": [{"url": "/"}]},
     )
-    auth.guard(app, settings.allowed_hosts)
+    if settings.trusted_proxies:
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=settings.trusted_proxies, x_proto=1)  # type: ignore[method-assign]
+    auth.guard(app, is_open=settings.auth == "open", allowed_hosts=settings.allowed_hosts)
     api = Api(app)
+    api.spec.components.security_scheme("bearer", {"type": "http", "scheme": "bearer", "description": _BEARER})
     for module in RESOURCES:
         module.document(api.spec) if hasattr(module, "document") else None
         api.register_blueprint(module.blueprint)
     app.register_blueprint(get_swaggerui_blueprint("/api/docs", "/api/openapi.json", config=_API_PAGE))
     app.add_url_rule("/", "root", lambda: flask.redirect(settings.dashboard_url or "/api/docs/"))
-    app.after_request(_add_request_id)
+    app.after_request(_add_headers)
     app.teardown_appcontext(_hand_back_connection)
     return app
 
 
-def _add_request_id(response: flask.Response) -> flask.Response:
+def _add_headers(response: flask.Response) -> flask.Response:
     response.headers["X-Request-ID"] = request_id()
+    is_api_page = flask.request.path.startswith("/api/docs/")
+    response.headers["Content-Security-Policy"] = _API_PAGE_POLICY if is_api_page else _POLICY
+    response.headers.update(_HEADERS)
+    if not is_api_page:
+        response.headers["Cache-Control"] = "no-store"
     return response
+
+
+_POLICY = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+_API_PAGE_POLICY = (
+    "default-src 'none'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; "
+    "img-src 'self' data:; font-src 'self'; connect-src 'self'; frame-ancestors 'none'; base-uri 'none'"
+)
+_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
 
 
 def _hand_back_connection(error: Any) -> None:
@@ -52,6 +89,8 @@ def _hand_back_connection(error: Any) -> None:
 
 # Swagger UI comes from its package: the page works without internet, and asks nobody else to judge the document.
 _API_PAGE = {"app_name": "Prevue API", "layout": "BaseLayout", "validatorUrl": "none"}
+
+_BEARER = "A token from `prevue token create`, or a session. A server in open mode needs none."
 
 _ABOUT = """\
 Prevue's backend: projects, their runs and models, the series that runs log, and the way in for records.

@@ -1,22 +1,50 @@
-"""Who may ask. In open mode: nobody but this machine's own programs, whatever a web page in its browser tries."""
+"""Who may ask. In open mode: this machine's own programs, whatever a web page in its browser tries. Else: a bearer."""
 
 import ipaddress
+import logging
 from urllib.parse import urlsplit
 
 import flask
 
 from prevue_core.api.blueprint import problem
+from prevue_core.db import logins
+from prevue_core.db.accounts import NOBODY, OPEN, Identity, identify
 
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 
+log = logging.getLogger("prevue.backend")
 
-def guard(app: flask.Flask, allowed_hosts: frozenset[str]) -> None:
+
+def guard(app: flask.Flask, *, is_open: bool, allowed_hosts: frozenset[str]) -> None:
+    """Find out who asks, for `blueprint.identity()`."""
+    if is_open:
+        _guard_names(app, allowed_hosts)
+
+    @app.before_request
+    def find_out() -> None:
+        flask.g.identity = OPEN if is_open else _identity(flask.request.headers.get("Authorization"))
+
+
+def tell_first_code(url: str) -> None:
+    """Write to the log how the first admin comes in at `url`, if nobody can log in yet."""
+    if code := logins.first_code():
+        log.warning("nobody can log in yet. Within %g minutes:  prevue login %s --code %s", _MINUTES, url, code)
+
+
+_MINUTES = logins.FIRST_CODE_S / 60
+
+
+def _identity(authorization: str | None) -> Identity:
+    scheme, _, bearer = (authorization or "").partition(" ")
+    return (identify(bearer.strip()) if scheme.lower() == "bearer" else None) or NOBODY
+
+
+def _guard_names(app: flask.Flask, allowed_hosts: frozenset[str]) -> None:
     """Refuse requests that came under a stranger's name.
 
     A web page can make its own host name point to this machine and then reach it from the user's browser (DNS
     rebinding); such requests carry the page's name as Host. Numbers and `localhost` cannot be taken over so.
     """
-
     allowed = {"localhost", *map(str.lower, allowed_hosts)}
 
     def is_allowed(host: str | None) -> bool:

@@ -1,5 +1,6 @@
 """The API's own versions of flask-smorest's classes: blueprints below /api/v1, errors as problem+json."""
 
+import functools
 import http
 import logging
 import uuid
@@ -12,10 +13,12 @@ from werkzeug.exceptions import HTTPException, InternalServerError, NotFound
 
 from prevue_core import contract, errors
 from prevue_core.api.fields import ProblemSchema
+from prevue_core.db.accounts import NOBODY, Identity, may
 from prevue_core.db.connection import FAILURES
 
 PREFIX = "/api/v1"
 PROBLEM_JSON = "application/problem+json"
+CHALLENGE = {"WWW-Authenticate": "Bearer"}  # with every 401
 
 log = logging.getLogger("prevue.api")
 
@@ -26,10 +29,46 @@ class Blueprint(flask_smorest.Blueprint):
     def __init__(self, name: str, module: str, description: str) -> None:
         super().__init__(name, module, url_prefix=PREFIX, description=description)
 
-    def route(self, rule: str, **options: Any) -> Callable[[Any], Any]:
-        """Add a route; generated clients call it by the function's name."""
+    def route(self, rule: str, *, action: str | None, **options: Any) -> Callable[[Any], Any]:
+        """Add a route for those who may do `action` (None: for everybody).
+
+        Generated clients call it by the function's name.
+        """
         add = super().route(rule, **options)
-        return lambda function: add(self.doc(operationId=function.__name__)(function))
+        security: list[dict[str, list[str]]] = [{"bearer": []}] if action else []
+
+        def decorate(function: Any) -> Any:
+            documented = self.doc(operationId=function.__name__, security=security)(function)
+            return add(documented if action is None else _asking(action, documented))
+
+        return decorate
+
+
+def identity() -> Identity:
+    """Return who asks; `auth.guard` has found it out."""
+    who: Identity = flask.g.identity
+    return who
+
+
+def need_accounts() -> None:
+    """Answer 409 in open mode, where nobody logs in."""
+    if flask.current_app.config["IS_OPEN"]:
+        raise errors.NoAccounts("this server is open: it has no accounts, and needs no login")
+
+
+def _asking(action: str, function: Any) -> Any:
+    """Return `function` behind the question whether the asker may do `action`; objects are the queries' to guard."""
+
+    @functools.wraps(function)
+    def ask_first(*args: Any, **kwargs: Any) -> Any:
+        if identity() == NOBODY:
+            what = "the token is not known, or over" if flask.request.authorization else "no token was sent"
+            return problem(401, f"{what}; `prevue login` gets one", headers=CHALLENGE)
+        if not may(identity(), action):
+            return problem(403, f"this needs {action!r}, which your token or user does not have")
+        return function(*args, **kwargs)
+
+    return ask_first
 
 
 class Api(flask_smorest.Api):
@@ -98,9 +137,17 @@ def _prevue_error(error: errors.PrevueError) -> flask.Response:
         return problem(400, str(error), type=contract.PROBLEM_REFUSED)
     if isinstance(error, errors.RunDeleted):
         return problem(410, str(error), type=contract.PROBLEM_DELETED)
-    if isinstance(error, errors.InvalidValue):
-        return problem(422, str(error))
+    if isinstance(error, errors.TooManyAttempts):
+        return problem(429, str(error), headers={"Retry-After": str(error.wait_s)})
+    if isinstance(error, errors.LoginRefused):
+        return problem(401, str(error), headers=CHALLENGE)
+    for kind, status in _STATUS.items():
+        if isinstance(error, kind):
+            return problem(status, str(error))
     raise error
+
+
+_STATUS = {errors.InvalidValue: 422, errors.Missing: 404, errors.AlreadyExists: 409, errors.NoAccounts: 409}
 
 
 def _database_error(error: Exception) -> flask.Response:

@@ -16,10 +16,11 @@ import peewee
 
 from prevue_core import contract
 from prevue_core.contract import check_int64, check_label
+from prevue_core.db.accounts import INGEST, OPEN, Identity, may
 from prevue_core.db.connection import insert_rows, is_sqlite, writing
 from prevue_core.db.models import Event, ModelDescription, Project, TrainingRun, User, Writer, utc_now
 from prevue_core.db.summary import Points, update_series
-from prevue_core.errors import InvalidValue, RecordRefused, SequenceGap
+from prevue_core.errors import InvalidValue, Missing, RecordRefused, SequenceGap
 
 MAX_REJECTED_LISTED = 100
 MAX_REASON_CHARS = 600
@@ -52,12 +53,13 @@ class Batch:
     points: Points = field(default_factory=dict)
 
 
-def apply_records(run_id: str, writer_id: str, first_seq: int, records: list[Record]) -> Applied:
+def apply_records(identity: Identity, run_id: str, writer_id: str, first_seq: int, records: list[Record]) -> Applied:
     """Store what is new of `records`, numbered from `first_seq` on, and return the number to go on with.
 
     A record that is well formed but cannot be accepted is listed as rejected and uses its number.
-    Raises SequenceGap where records are missing before these, and RecordRefused, with nothing stored, for a batch
-    whose numbers are not consecutive or whose writer belongs to another run.
+    Raises SequenceGap where records are missing before these, Missing where the run or its project is not one that
+    `identity` may log to, and RecordRefused, with nothing stored, for a batch whose numbers are not consecutive or
+    whose writer belongs to another run.
     """
     records = number(first_seq, records)
     with writing():
@@ -65,13 +67,15 @@ def apply_records(run_id: str, writer_id: str, first_seq: int, records: list[Rec
         if writer is None:
             if first_seq != 0 or not records or records[0].get("type") != "start":
                 raise SequenceGap(0)
-            _open_writer(run_id, writer_id, records[0])
+            _open_writer(identity, run_id, writer_id, records[0])
             writer = _lock(writer_id)  # the row may be another's, who sent the same batch at the same moment
+        now = utc_now()
+        run = _locked_run(identity, writer, now)
         if str(writer.run_id) != run_id:
             raise RecordRefused(f"writer {writer_id} belongs to run {writer.run_id}, not {run_id}; use a new writer")
         if first_seq > writer.next_seq:
             raise SequenceGap(writer.next_seq)
-        return _apply(writer, records)
+        return _apply(Batch(run, writer, now), records)
 
 
 def number(first_seq: int, records: Iterable[Record]) -> list[Record]:
@@ -109,14 +113,23 @@ def _lock(writer_id: str) -> Any:
     return (query if is_sqlite() else query.for_update()).first()  # SQLite's transaction holds all
 
 
-def _apply(writer: Writer, records: list[Record]) -> Applied:
-    now = utc_now()
+def _locked_run(identity: Identity, writer: Writer, now: datetime.datetime) -> TrainingRun:
+    """Return the writer's run and note that it was heard of.
+
+    The update also locks the run's row, so that two writers of one run never number the same new series.
+    """
+    TrainingRun.update(heard_at=now).where(TrainingRun.run_id == writer.run_id).execute()
+    run = TrainingRun.get_by_id(writer.run_id)
+    if not may(identity, INGEST, run.__data__["project"]):
+        raise Missing(f"run {writer.run_id} does not exist, or is not yours to log to")
+    return run
+
+
+def _apply(batch: Batch, records: list[Record]) -> Applied:
+    writer = batch.writer
     known = writer.next_seq
     fresh = [record for record in records if _end(record) > known]
     applied = Applied(_end(records[-1]) if fresh else known)
-    # This update also locks the run's row, so that two writers of one run never number the same new series.
-    TrainingRun.update(heard_at=now).where(TrainingRun.run_id == writer.run_id).execute()
-    batch = Batch(TrainingRun.get_by_id(writer.run_id), writer, now)
     for record in fresh:
         try:
             _APPLY[_type_of(record)](batch, record)
@@ -150,10 +163,12 @@ def _reason(error: InvalidValue | RecursionError) -> str:
 # start
 
 
-def _open_writer(run_id: str, writer_id: str, start: Record) -> None:
+def _open_writer(identity: Identity, run_id: str, writer_id: str, start: Record) -> None:
     try:
-        project = _project_of(start)
-        _join_run(run_id, project, start)
+        uid = check_label("uid", start.get("uid"))  # a label, no proof: where there are accounts, the token decides
+        user = _ensure(User, username=uid) if identity == OPEN else User.get_by_id(identity.user_id)
+        project = _project_of(identity, user, start)
+        _join_run(run_id, project, user, start)
         host = start.get("host")
         Writer.insert(
             writer_id=writer_id,
@@ -167,18 +182,24 @@ def _open_writer(run_id: str, writer_id: str, start: Record) -> None:
         raise RecordRefused(f"the start record cannot be accepted: {_reason(error)}") from error
 
 
-def _project_of(start: Record) -> Project:
-    uid = check_label("uid", start.get("uid"))
+def _project_of(identity: Identity, user: User, start: Record) -> Project:
+    """Return the project to log to. It is made if it is missing and the user's own, in open mode whosever it is."""
     owner, _, name = contract.check_project(start.get("project")).rpartition("/")
-    _ensure(User, username=uid)
-    user = _ensure(User, username=owner) if owner else User.get(User.username == uid)
-    return _ensure(Project, user=user, project_name=name)
+    is_own = owner in ("", user.username)
+    if identity == OPEN:
+        return _ensure(Project, user=user if is_own else _ensure(User, username=owner), project_name=name)
+    if is_own and identity.project_id is None:
+        return _ensure(Project, user=user, project_name=name)
+    query = Project.select().join(User).where(User.username == (owner or user.username), Project.project_name == name)
+    project = query.first()
+    if project is None or not may(identity, INGEST, project.project_id):
+        raise Missing(f"project {owner or user.username}/{name} does not exist, or is not yours to log to")
+    return project
 
 
-def _join_run(run_id: str, project: Project, start: Record) -> None:
+def _join_run(run_id: str, project: Project, user: User, start: Record) -> None:
     now = utc_now()
     time = _time(start, now)
-    user = User.get(User.username == check_label("uid", start.get("uid")))
     name = start.get("run_name")
     group = start.get("group")
     TrainingRun.insert(

@@ -294,11 +294,12 @@ class Token(Table):
     token_id = peewee.AutoField()
     public_id = peewee.CharField(max_length=8, unique=True)
     token_hash = peewee.CharField(max_length=64, unique=True)
+    token_name = LabelField()  # what it is for
     user = peewee.ForeignKeyField(User, column_name="user_id")
     project = peewee.ForeignKeyField(Project, column_name="project_id", null=True)
     scopes = peewee.TextField()  # JSON list of ingest, read, write, admin
     created_at = TimeField(default=utc_now)
-    expires_at = TimeField(null=True)
+    expires_at = TimeField()
     used_at = TimeField(null=True)
 
     class Meta:
@@ -316,6 +317,29 @@ class Session(Table):
 
     class Meta:
         table_name = "sessions"
+
+
+class Code(Table):
+    """A one-time code with which a user sets a password; without a user it makes the first admin."""
+
+    code_hash = peewee.CharField(max_length=64, primary_key=True)
+    user = peewee.ForeignKeyField(User, column_name="user_id", null=True)
+    expires_at = TimeField()
+
+    class Meta:
+        table_name = "codes"
+
+
+class Attempts(Table):
+    """How often somebody tried to log in, by account and by address, and from when on the next attempt counts."""
+
+    subject = LabelField(primary_key=True)
+    count = peewee.IntegerField(default=0)
+    since = TimeField()
+    until = TimeField(null=True)
+
+    class Meta:
+        table_name = "attempts"
 
 
 class Member(Table):
@@ -345,5 +369,5 @@ class AuditEntry(Table):
 
 TABLES = (
     Store, User, ModelDescription, Project, TrainingRun, Writer, Metric, Series, Rollup, Result, Evaluation,
-    Prediction, Event, Token, Session, Member, AuditEntry,
+    Prediction, Event, Token, Session, Code, Attempts, Member, AuditEntry,
 )  # fmt: skip

@@ -10,6 +10,7 @@ from api.posting import NDJSON, lines, post, post_body
 from core.stream import Stream, metrics, start
 from prevue_core import contract
 from prevue_core.db import queries, schema
+from prevue_core.db.accounts import OPEN
 from prevue_core.db.models import Metric, TrainingRun, utc_now
 
 JSON = "application/json"
@@ -22,7 +23,13 @@ def stored(stream):
 
 def test_the_answer_says_where_to_go_on_and_which_database_it_is(client):
     answer = post(client, Stream(), start(), LOSS)
-    assert answer.json == {"next_seq": 2, "store_id": schema.store_id(), "rejected": [], "rejected_count": 0}
+    assert answer.json == {
+        "next_seq": 2,
+        "user": None,
+        "store_id": schema.store_id(),
+        "rejected": [],
+        "rejected_count": 0,
+    }
 
 
 @pytest.mark.parametrize(
@@ -75,9 +82,9 @@ def test_rejected_records_are_listed_with_their_reasons(client, stream):
 @pytest.mark.parametrize(("content_type", "body"), [(JSON, b'{"records": []}'), (NDJSON, b"")])
 def test_an_empty_batch_keeps_the_run_alive(client, stream, content_type, body):
     TrainingRun.update(heard_at=utc_now().replace(year=2020)).execute()
-    assert queries.run(stream.run_id)["state"] == "lost"
+    assert queries.run(OPEN, stream.run_id)["state"] == "lost"
     assert post_body(client, stream, body, content_type).json["next_seq"] == 1
-    assert queries.run(stream.run_id)["state"] == "running"
+    assert queries.run(OPEN, stream.run_id)["state"] == "running"
 
 
 def test_the_ids_of_run_and_writer_may_be_written_in_capitals(client, stream):

@@ -4,6 +4,7 @@ import uuid
 from typing import Any
 
 from prevue_core.db import ingest
+from prevue_core.db.accounts import OPEN, Identity
 from prevue_core.db.ingest import Applied, Record
 
 
@@ -34,7 +35,8 @@ def end(**fields: Any) -> Record:
 class Stream:
     """One writer of a run: numbers its records, as the client does, and sends them."""
 
-    def __init__(self, run_id: str | None = None) -> None:
+    def __init__(self, run_id: str | None = None, identity: Identity = OPEN) -> None:
+        self.identity = identity
         self.run_id = run_id or str(uuid.uuid4())
         self.writer_id = str(uuid.uuid4())
         self.next_seq = 0
@@ -47,11 +49,12 @@ class Stream:
 
     def send_from(self, first_seq: int, *records: Record) -> Applied:
         """Send records under numbers of one's choice, for the first time or again."""
-        return ingest.apply_records(self.run_id, self.writer_id, first_seq, [dict(record) for record in records])
+        new = [dict(record) for record in records]
+        return ingest.apply_records(self.identity, self.run_id, self.writer_id, first_seq, new)
 
 
-def started(run_id: str | None = None, **fields: Any) -> Stream:
+def started(run_id: str | None = None, identity: Identity = OPEN, **fields: Any) -> Stream:
     """Return a stream whose start record is stored."""
-    stream = Stream(run_id)
+    stream = Stream(run_id, identity)
     stream.send(start(**fields))
     return stream

@@ -9,6 +9,7 @@ import pytest
 
 from core.stream import Stream, metrics, model, start, started
 from prevue_core.db import queries
+from prevue_core.db.accounts import OPEN
 from prevue_core.db.models import Metric, ModelDescription, Project, Series, TrainingRun, User, Writer
 
 WRITERS, BATCHES, RECORDS = 8, 4, 10
@@ -100,7 +101,7 @@ def test_readers_are_served_while_writers_write(at_once):
 
     def read() -> None:
         for _ in range(10):
-            assert len(queries.runs(10).items) == 4
+            assert len(queries.runs(OPEN, 10).items) == 4
             queries.series([stream.run_id for stream in streams])
 
     at_once(*(lambda stream=stream: train(stream) for stream in map(Stream, [s.run_id for s in streams])), *[read] * 4)

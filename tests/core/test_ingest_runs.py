@@ -7,6 +7,7 @@ import orjson
 import pytest
 
 from core.stream import Stream, end, event, metrics, model, start, started
+from prevue_core.db.accounts import OPEN
 from prevue_core.db.ingest import apply_records
 from prevue_core.db.models import Event, ModelDescription, Project, TrainingRun, User, Writer
 
@@ -258,7 +259,7 @@ def test_a_word_about_one_run_says_nothing_of_another():
 
 def test_an_end_that_is_older_than_the_newest_start_does_not_end_the_run():
     run_id, first, second = (str(uuid.uuid4()) for _ in range(3))
-    apply_records(run_id, first, 0, [{"type": "start", "project": "test", "uid": "test", "time": 100}])
-    apply_records(run_id, second, 0, [{"type": "start", "project": "test", "uid": "test", "time": 300}])
-    apply_records(run_id, first, 1, [{"type": "end", "state": "failed", "message": "killed", "time": 200}])
+    apply_records(OPEN, run_id, first, 0, [{"type": "start", "project": "test", "uid": "test", "time": 100}])
+    apply_records(OPEN, run_id, second, 0, [{"type": "start", "project": "test", "uid": "test", "time": 300}])
+    apply_records(OPEN, run_id, first, 1, [{"type": "end", "state": "failed", "message": "killed", "time": 200}])
     assert TrainingRun.get_by_id(run_id).state == "running"

@@ -9,7 +9,7 @@ from prevue_core.settings import dashboard_settings, plugin_settings, secret, se
 
 def test_without_settings_the_backend_is_for_this_machine_with_a_file_of_its_own(tmp_path):
     settings = server_settings(environ={"XDG_DATA_HOME": str(tmp_path)})
-    assert (settings.host, settings.port, settings.auth, settings.is_loopback) == ("127.0.0.1", 8080, None, True)
+    assert (settings.host, settings.port, settings.auth) == ("127.0.0.1", 8080, None)
     assert settings.database_url == f"sqlite:///{tmp_path}/prevue/prevue.sqlite"
 
 
@@ -55,24 +55,6 @@ def test_a_refused_port_is_quoted(port):
 def test_an_unknown_kind_of_login_is_refused():
     with pytest.raises(SettingsError, match="PREVUE_AUTH is 'none'"):
         server_settings(environ={"PREVUE_AUTH": "none"})
-
-
-@pytest.mark.parametrize(
-    ("host", "is_loopback"),
-    [
-        ("127.0.0.1", True),
-        ("127.1.2.3", True),
-        ("localhost", True),
-        ("::1", True),
-        ("[::1]", True),
-        ("0.0.0.0", False),
-        ("::", False),
-        ("10.0.0.1", False),
-        ("prevue.example", False),
-    ],
-)
-def test_only_loopback_addresses_are_this_machines_own(host, is_loopback):
-    assert server_settings(host=host, environ={}).is_loopback is is_loopback
 
 
 def test_a_secret_may_stand_in_a_file(tmp_path):

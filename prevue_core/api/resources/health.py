@@ -14,7 +14,7 @@ class HealthSchema(ma.Schema):
     status = ma.fields.Constant("ok", required=True)
 
 
-@blueprint.route("/healthz")
+@blueprint.route("/healthz", action=None)
 @blueprint.response(200, HealthSchema)
 def is_alive() -> dict[str, str]:
     """Tell that the process is alive
@@ -24,7 +24,7 @@ def is_alive() -> dict[str, str]:
     return {"status": "ok"}
 
 
-@blueprint.route("/readyz")
+@blueprint.route("/readyz", action=None)
 @blueprint.response(200, HealthSchema)
 def is_ready() -> dict[str, str] | flask.Response:
     """Tell whether requests can be served

@@ -4,10 +4,11 @@ from typing import Any
 
 import marshmallow as ma
 
-from prevue_core.api.blueprint import Blueprint, found
+from prevue_core.api.blueprint import Blueprint, found, identity
 from prevue_core.api.fields import PageArguments, TimeField, has_no_nul, page_of
 from prevue_core.contract import MAX_INT64
 from prevue_core.db import queries
+from prevue_core.db.accounts import READ
 
 blueprint = Blueprint("models", __name__, description="Named architectures of a framework")
 
@@ -30,7 +31,7 @@ class ModelsArguments(PageArguments):
     connector_name = ma.fields.String(load_default=None, validate=has_no_nul, metadata={"description": "such as keras"})
 
 
-@blueprint.route("/models")
+@blueprint.route("/models", action=READ)
 @blueprint.arguments(ModelsArguments, location="query", as_kwargs=True)
 @blueprint.response(200, page_of(ModelSchema))
 def list_models(**arguments: Any) -> queries.Page:
@@ -38,11 +39,11 @@ def list_models(**arguments: Any) -> queries.Page:
 
     The newest first, without their architecture.
     """
-    return queries.models(**arguments)
+    return queries.models(identity(), **arguments)
 
 
-@blueprint.route(f"/models/<int(max={MAX_INT64}):model_id>")
+@blueprint.route(f"/models/<int(max={MAX_INT64}):model_id>", action=READ)
 @blueprint.response(200, ModelDetailSchema)
 def get_model(model_id: int) -> queries.Row:
     """Get one model with its architecture"""
-    return found(queries.model(model_id), f"model {model_id}")
+    return found(queries.model(identity(), model_id), f"model {model_id}")

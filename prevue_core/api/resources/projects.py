@@ -4,10 +4,11 @@ from typing import Any
 
 import marshmallow as ma
 
-from prevue_core.api.blueprint import Blueprint, found
+from prevue_core.api.blueprint import Blueprint, found, identity
 from prevue_core.api.fields import PageArguments, TimeField, has_no_nul, page_of
 from prevue_core.contract import MAX_INT64
 from prevue_core.db import queries
+from prevue_core.db.accounts import READ
 
 blueprint = Blueprint("projects", __name__, description="What users work on")
 
@@ -30,7 +31,7 @@ class ProjectsArguments(PageArguments):
     )
 
 
-@blueprint.route("/projects")
+@blueprint.route("/projects", action=READ)
 @blueprint.arguments(ProjectsArguments, location="query", as_kwargs=True)
 @blueprint.response(200, page_of(ProjectSchema))
 def list_projects(**arguments: Any) -> queries.Page:
@@ -38,11 +39,11 @@ def list_projects(**arguments: Any) -> queries.Page:
 
     The newest first.
     """
-    return queries.projects(**arguments)
+    return queries.projects(identity(), **arguments)
 
 
-@blueprint.route(f"/projects/<int(max={MAX_INT64}):project_id>")
+@blueprint.route(f"/projects/<int(max={MAX_INT64}):project_id>", action=READ)
 @blueprint.response(200, ProjectSchema)
 def get_project(project_id: int) -> queries.Row:
     """Get one project"""
-    return found(queries.project(project_id), f"project {project_id}")
+    return found(queries.project(identity(), project_id), f"project {project_id}")

@@ -12,9 +12,10 @@ import marshmallow as ma
 import orjson
 
 from prevue_core import contract
-from prevue_core.api.blueprint import Blueprint
+from prevue_core.api.blueprint import Blueprint, identity
 from prevue_core.api.fields import NUMBER, json_response
 from prevue_core.db import ingest, schema
+from prevue_core.db.accounts import INGEST
 from prevue_core.errors import RecordRefused
 
 blueprint = Blueprint("records", __name__, description="The one way in: metrics, models, events, begin and end of runs")
@@ -37,6 +38,13 @@ class RejectedSchema(ma.Schema):
 
 class RecordsAnswerSchema(ma.Schema):
     next_seq = ma.fields.Integer(required=True, metadata={"description": "number to go on with"})
+    user = ma.fields.String(
+        required=True,
+        allow_none=True,
+        metadata={
+            "description": "whose token was sent: the user whom a new run belongs to, whatever the `uid` of its start"
+        },
+    )
     store_id = ma.fields.UUID(required=True, metadata={"description": "identity of the database"})
     rejected = ma.fields.List(
         ma.fields.Nested(RejectedSchema),
@@ -119,7 +127,7 @@ _BODY = {
 }
 
 
-@blueprint.route("/runs/<uuid:run_id>/writers/<uuid:writer_id>/records", methods=["POST"])
+@blueprint.route("/runs/<uuid:run_id>/writers/<uuid:writer_id>/records", action=INGEST, methods=["POST"])
 @blueprint.arguments(RecordsArguments, location="query", as_kwargs=True)
 @blueprint.response(200, RecordsAnswerSchema)
 @blueprint.doc(requestBody=_BODY)
@@ -131,8 +139,8 @@ def add_records(run_id: uuid.UUID, writer_id: uuid.UUID, first_seq: int) -> flas
     stored already is skipped. `next_seq` of the answer is the number to go on with; 409 with `expected` says that
     records are missing before these. An empty batch is a sign of life. The body may be gzipped.
     """
-    applied = ingest.apply_records(str(run_id), str(writer_id), first_seq, _records())
-    return json_response({**vars(applied), "store_id": schema.store_id()})
+    applied = ingest.apply_records(identity(), str(run_id), str(writer_id), first_seq, _records())
+    return json_response({**vars(applied), "user": identity().username, "store_id": schema.store_id()})
 
 
 def _records() -> list[dict[str, Any]]:

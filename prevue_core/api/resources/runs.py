@@ -5,10 +5,11 @@ from typing import Any
 
 import marshmallow as ma
 
-from prevue_core.api.blueprint import Blueprint, found
+from prevue_core.api.blueprint import Blueprint, found, identity
 from prevue_core.api.fields import NumberField, PageArguments, TimeField, has_no_nul, is_int64, page_of
 from prevue_core.contract import RUN_STATES
 from prevue_core.db import queries
+from prevue_core.db.accounts import READ
 
 blueprint = Blueprint("runs", __name__, description="Trainings and tests of a model in a project")
 
@@ -72,7 +73,7 @@ class RunSeriesSchema(ma.Schema):
     items = ma.fields.List(ma.fields.Nested(SeriesSummarySchema), required=True)
 
 
-@blueprint.route("/runs")
+@blueprint.route("/runs", action=READ)
 @blueprint.arguments(RunsArguments, location="query", as_kwargs=True)
 @blueprint.response(200, page_of(RunSchema))
 def list_runs(**arguments: Any) -> queries.Page:
@@ -80,22 +81,22 @@ def list_runs(**arguments: Any) -> queries.Page:
 
     Those that started last come first.
     """
-    return queries.runs(**arguments)
+    return queries.runs(identity(), **arguments)
 
 
-@blueprint.route("/runs/<uuid:run_id>")
+@blueprint.route("/runs/<uuid:run_id>", action=READ)
 @blueprint.response(200, RunDetailSchema)
 def get_run(run_id: uuid.UUID) -> queries.Row:
     """Get one run"""
-    return found(queries.run(str(run_id)), f"run {run_id}")
+    return found(queries.run(identity(), str(run_id)), f"run {run_id}")
 
 
-@blueprint.route("/runs/<uuid:run_id>/series")
+@blueprint.route("/runs/<uuid:run_id>/series", action=READ)
 @blueprint.response(200, RunSeriesSchema)
 def list_series_of_run(run_id: uuid.UUID) -> dict[str, list[queries.Row]]:
     """List a run's series
 
     Each with its count, its first and last value and its extremes: what a table of runs shows.
     """
-    found(queries.run(str(run_id)), f"run {run_id}")
+    found(queries.run(identity(), str(run_id)), f"run {run_id}")
     return {"items": queries.series_of(str(run_id))}

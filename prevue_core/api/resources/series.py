@@ -6,10 +6,11 @@ from typing import Any
 import flask
 import marshmallow as ma
 
-from prevue_core.api.blueprint import Blueprint
+from prevue_core.api.blueprint import Blueprint, identity
 from prevue_core.api.fields import NUMBER, NUMBER_OR_NULL, has_no_nul, is_int64, json_response
 from prevue_core.contract import encode_number
 from prevue_core.db import queries
+from prevue_core.db.accounts import READ
 
 blueprint = Blueprint("series", __name__, description="The values of one name in one split of a run, in order of step")
 
@@ -73,7 +74,7 @@ class SeriesArguments(ma.Schema):
     )
 
 
-@blueprint.route("/series")
+@blueprint.route("/series", action=READ)
 @blueprint.arguments(SeriesArguments, location="query", as_kwargs=True)
 @blueprint.response(200, SeriesAnswerSchema)
 def get_series(
@@ -85,7 +86,9 @@ def get_series(
     a longer one as buckets of equally many steps, whose low and high are exact: no stored extreme is ever hidden,
     and the last point is always there. Of equal steps the value logged last counts.
     """
-    found = queries.series([str(one) for one in run_id], name, split, **range_and_budget)
+    found = queries.series(
+        queries.runs_in_reach(identity(), [str(one) for one in run_id]), name, split, **range_and_budget
+    )
     return json_response({"series": [_document(part) for part in found]})
 
 

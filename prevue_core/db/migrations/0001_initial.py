@@ -23,6 +23,15 @@ def _tables(db: peewee.Database) -> list[type[peewee.Model]]:
         class Meta:
             table_name = "audit"
 
+    class Attempts(Table):
+        subject = peewee.CharField(primary_key=True, max_length=255)
+        count = peewee.IntegerField(default=0)
+        since = peewee.DateTimeField()
+        until = peewee.DateTimeField(null=True)
+
+        class Meta:
+            table_name = "attempts"
+
     class Evaluation(Table):
         evaluation_id = peewee.BigAutoField()
         run_id = peewee.UUIDField(index=True)
@@ -58,6 +67,14 @@ def _tables(db: peewee.Database) -> list[type[peewee.Model]]:
 
         class Meta:
             table_name = "users"
+
+    class Code(Table):
+        code_hash = peewee.CharField(primary_key=True, max_length=64)
+        user = peewee.ForeignKeyField(User, null=True)
+        expires_at = peewee.DateTimeField()
+
+        class Meta:
+            table_name = "codes"
 
     class ModelDescription(Table):
         model_id = peewee.AutoField()
@@ -212,11 +229,12 @@ def _tables(db: peewee.Database) -> list[type[peewee.Model]]:
         token_id = peewee.AutoField()
         public_id = peewee.CharField(unique=True, max_length=8)
         token_hash = peewee.CharField(unique=True, max_length=64)
+        token_name = peewee.CharField(max_length=255)
         user = peewee.ForeignKeyField(User)
         project = peewee.ForeignKeyField(Project, null=True)
         scopes = peewee.TextField()
         created_at = peewee.DateTimeField()
-        expires_at = peewee.DateTimeField(null=True)
+        expires_at = peewee.DateTimeField()
         used_at = peewee.DateTimeField(null=True)
 
         class Meta:
@@ -255,7 +273,7 @@ def _tables(db: peewee.Database) -> list[type[peewee.Model]]:
             table_name = "writers"
 
     return [
-        AuditEntry, Evaluation, Event, User, ModelDescription, Project, Member, Metric, Prediction,
+        Attempts, AuditEntry, Evaluation, Event, User, Code, ModelDescription, Project, Member, Metric, Prediction,
         Result, Rollup, Series, Session, Store, Token, TrainingRun, Writer,
     ]  # fmt: skip
 

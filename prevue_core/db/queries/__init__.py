@@ -10,9 +10,12 @@ from prevue_core.db.queries.pages import (
     projects,
     run,
     runs,
+    runs_in_reach,
     series_of,
+    users,
 )
 from prevue_core.db.queries.series import MAX_BUDGET, Columns, SeriesPart, rows_of, series, values_of
+from prevue_core.db.queries.stored import to_unix
 
 __all__ = [
     "MAX_BUDGET",
@@ -28,7 +31,10 @@ __all__ = [
     "rows_of",
     "run",
     "runs",
+    "runs_in_reach",
     "series",
     "series_of",
+    "to_unix",
+    "users",
     "values_of",
 ]

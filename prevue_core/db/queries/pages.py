@@ -1,4 +1,4 @@
-"""Lists in pages, and single objects."""
+"""Lists in pages, and single objects: of what the asker may see, as `accounts.in_reach` has it."""
 
 import base64
 import datetime
@@ -11,6 +11,7 @@ import orjson
 import peewee
 
 from prevue_core.contract import LOST, LOST_AFTER_S, RUNNING, check_int64
+from prevue_core.db.accounts import OPEN, Identity, in_reach
 from prevue_core.db.models import ModelDescription, Project, Series, TrainingRun, User, utc_now
 from prevue_core.db.queries.stored import to_float, to_unix
 from prevue_core.errors import InvalidValue
@@ -28,9 +29,11 @@ class Page:
     next: str | None
 
 
-def projects(limit: int, cursor: str | None = None, *, user: str | None = None, name: str | None = None) -> Page:
+def projects(
+    identity: Identity, limit: int, cursor: str | None = None, *, user: str | None = None, name: str | None = None
+) -> Page:
     """Return projects with their owner's name, the newest first."""
-    query = Project.select(Project, User).join(User)
+    query = _projects(identity)
     if user is not None:
         query = query.where(User.username == user)
     if name is not None:
@@ -38,12 +41,13 @@ def projects(limit: int, cursor: str | None = None, *, user: str | None = None, 
     return _page(query, (Project.project_id,), limit, cursor, _project)
 
 
-def project(project_id: int) -> Row | None:
+def project(identity: Identity, project_id: int) -> Row | None:
     """Return one project, or None."""
-    return _first(Project.select(Project, User).join(User).where(Project.project_id == project_id), _project)
+    return _first(_projects(identity).where(Project.project_id == project_id), _project)
 
 
 def runs(
+    identity: Identity,
     limit: int,
     cursor: str | None = None,
     *,
@@ -52,7 +56,7 @@ def runs(
     user: str | None = None,
 ) -> Page:
     """Return runs, those that started last first."""
-    query = _runs()
+    query = _runs(identity)
     if project_id is not None:
         query = query.where(TrainingRun.project == project_id)
     if project_name is not None:
@@ -62,28 +66,40 @@ def runs(
     return _page(query, (TrainingRun.started_at, TrainingRun.run_id), limit, cursor, _run)
 
 
-def run(run_id: str) -> Row | None:
+def run(identity: Identity, run_id: str) -> Row | None:
     """Return one run with its highest step, or None."""
-    row = _first(_runs().where(TrainingRun.run_id == run_id), _run)
+    row = _first(_runs(identity).where(TrainingRun.run_id == run_id), _run)
     if row is not None:
         row["last_step"] = Series.select(peewee.fn.MAX(Series.last_step)).where(Series.run_id == run_id).scalar()
     return row
 
 
-def models(limit: int, cursor: str | None = None, *, connector_name: str | None = None) -> Page:
+def runs_in_reach(identity: Identity, run_ids: list[str]) -> list[str]:
+    """Return those of `run_ids` that exist, in their order."""
+    query = _runs(identity).where(TrainingRun.run_id.in_(run_ids))
+    known = {str(row.run_id) for row in query}
+    return [run_id for run_id in run_ids if run_id in known]
+
+
+def models(identity: Identity, limit: int, cursor: str | None = None, *, connector_name: str | None = None) -> Page:
     """Return models without their architecture, the newest first."""
-    query = ModelDescription.select()
+    query = _models(identity)
     if connector_name is not None:
         query = query.where(ModelDescription.connector_name == connector_name)
     return _page(query, (ModelDescription.model_id,), limit, cursor, _model)
 
 
-def model(model_id: int) -> Row | None:
+def model(identity: Identity, model_id: int) -> Row | None:
     """Return one model with its architecture, or None."""
     return _first(
-        ModelDescription.select().where(ModelDescription.model_id == model_id),
+        _models(identity).where(ModelDescription.model_id == model_id),
         lambda row: {**_model(row), "architecture": orjson.loads(row.architecture)},
     )
+
+
+def users(limit: int, cursor: str | None = None) -> Page:
+    """Return all users, the newest first; for those who may know them."""
+    return _page(User.select(), (User.user_id,), limit, cursor, _user)
 
 
 def series_of(run_id: str) -> list[Row]:
@@ -92,8 +108,20 @@ def series_of(run_id: str) -> list[Row]:
     return [_series(row) for row in query]
 
 
-def _runs() -> "peewee.ModelSelect[Any]":
-    return TrainingRun.select(TrainingRun, Project, User).join(Project).switch(TrainingRun).join(User)
+def _projects(identity: Identity) -> "peewee.ModelSelect[Any]":
+    return Project.select(Project, User).join(User).where(in_reach(identity))
+
+
+def _runs(identity: Identity) -> "peewee.ModelSelect[Any]":
+    query = TrainingRun.select(TrainingRun, Project, User).join(Project).switch(TrainingRun).join(User)
+    return query.where(in_reach(identity))
+
+
+def _models(identity: Identity) -> "peewee.ModelSelect[Any]":
+    if identity == OPEN:  # also those that no run has any more
+        return ModelDescription.select()
+    used = TrainingRun.select(TrainingRun.model).join(Project).where(in_reach(identity))
+    return ModelDescription.select().where(ModelDescription.model_id.in_(used))
 
 
 def _first(query: "peewee.ModelSelect[Any]", to_row: Callable[[Any], Row]) -> Row | None:
@@ -138,6 +166,14 @@ def _key_value(column: peewee.Field, value: Any) -> Any:
     if isinstance(column, peewee.DateTimeField):
         return datetime.datetime.fromisoformat(value)
     return uuid.UUID(str(value)) if isinstance(column, peewee.UUIDField) else check_int64("key", value)
+
+
+def _user(row: Any) -> Row:
+    return {
+        **{name: getattr(row, name) for name in ("user_id", "username", "email", "is_admin")},
+        "can_log_in": row.password is not None,
+        "created_at": to_unix(row.created_at),
+    }
 
 
 def _project(row: Any) -> Row:
