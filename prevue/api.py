@@ -154,16 +154,20 @@ class StoredRun:
 
 
 class Api:
-    """A backend to read from. `url` and `token` come from PREVUE_URL and PREVUE_TOKEN where they are not given.
+    """A backend to read from.
 
-    Raises Unreachable where nobody answers, Refused where the backend answers with an error, and NotFound, a part of
-    neither, where it does not know the object. It may be used in a `with`, which closes its connection.
+    `url` and `token` come from PREVUE_URL and PREVUE_TOKEN where they are not given, the token also from
+    `prevue login`; with an empty `token` none is sent.
+
+    Raises Unreachable where nobody answers, NotLoggedIn where a token is missing or not good, NotFound where the
+    backend does not know the object, and Refused for every other error that it answers with; all are ApiError.
+    It may be used in a `with`, which closes its connection.
     """
 
     def __init__(self, url: str | None = None, token: str | None = None) -> None:
         settings = client_settings(url=url, token=token)
         self.url = settings.url
-        self._transport = HttpTransport(settings.url, settings.token)
+        self._transport = HttpTransport(settings.url, settings.bearer)
 
     def close(self) -> None:
         """Close the connection."""
@@ -176,6 +180,29 @@ class Api:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def identity(self) -> dict[str, Any]:
+        """Return who asks: `mode` (open or auth), `user` (None: nobody), `is_admin`, `scopes`, `is_on_network`."""
+        return self._get("/api/v1/identity")
+
+    def log_in(self, username: str, password: str) -> dict[str, Any]:
+        """Return a new `session`, which may be given as `token`, with `username`, `is_admin` and `expires_at`.
+
+        Raises NotLoggedIn where name or password are wrong, Refused where one has to wait or the backend is open.
+        """
+        return self._transport.post("/api/v1/sessions", {"username": username, "password": password})
+
+    def log_in_with_code(self, code: str, username: str | None, password: str) -> dict[str, Any]:
+        """Set a password with a one-time code and return a new session, as `log_in` does.
+
+        The first admin chooses a `username`; others may leave it out.
+        """
+        document = {"code": code, "username": username, "password": password}
+        return self._transport.post("/api/v1/sessions/with-code", document)
+
+    def log_out(self) -> None:
+        """End the session that was given as `token`."""
+        self._transport.delete("/api/v1/sessions/current")
 
     def projects(self, user: str | None = None, name: str | None = None) -> list[Project]:
         """Return projects, of one user or of all, the newest first."""

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from prevue.account_commands import json_option, login, logout, token, url_option, user
 from prevue.config import client_settings, spool_root
 from prevue.folder import claim, release, writer_folders
 from prevue.leftovers import Leftover
@@ -24,6 +25,10 @@ GIVE_UP_AFTER = 3  # failures in a row of one writer
 @click.version_option(__version__, package_name="prevue")
 def cli() -> None:
     """Prevue shows how machine-learning models train and how well they test."""
+
+
+for command in (login, logout, user, token):
+    cli.add_command(command)
 
 
 def main() -> None:
@@ -45,10 +50,6 @@ class Waiting:
     records: int
     is_in_use: bool
     problem: str | None = None
-
-
-url_option = click.option("--url", help="The server.  [default: PREVUE_URL or http://localhost:8080]")
-json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object, for scripts.")
 
 
 @cli.command(epilog="Examples: prevue sync      prevue sync --all      prevue sync 019ab1c2-...")
@@ -92,7 +93,7 @@ def doctor(run: str | None, url: str | None, as_json: bool) -> None:
     settings = client_settings(url=url)
     problem = None
     try:
-        with HttpTransport(settings.url, settings.token) as transport:
+        with HttpTransport(settings.url, settings.bearer) as transport:
             transport.get("/readyz", timeout_s=5)
     except PrevueError as error:
         problem = str(error)
@@ -134,7 +135,7 @@ def _look(folder: Path) -> Waiting | None:
 def _send(writer: Waiting, *, show: bool) -> int:
     """Send what a writer left and return how many records that were; `writer.problem` says why some are left."""
     before = writer.records
-    with HttpTransport(writer.url, client_settings().token) as transport:
+    with HttpTransport(writer.url, client_settings(url=writer.url).bearer) as transport:
         steps = deliver_leftover(writer.folder, transport)
         if show:
             with click.progressbar(length=before, label=f"run {writer.run_id}", show_pos=True) as bar:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
+from prevue.credentials import stored_login
 from prevue.values import whole
 from prevue_core.contract import check_label, check_project
 from prevue_core.errors import InvalidValue
@@ -31,7 +32,14 @@ class ClientSettings:
     rank: int  # of this process in a distributed run
     mode: str
     spool_root: Path
-    token: str | None = field(repr=False)
+    tokens_file: Path  # where `prevue login` keeps its tokens
+    token: str | None = field(repr=False)  # None: the one of `prevue login`; empty: none at all
+
+    def bearer(self) -> str | None:
+        """Return the token to send now: one of `prevue login` may come, or change, while a training runs."""
+        if self.token is None:
+            return (stored_login(self.tokens_file, self.url) or {}).get("token")
+        return self.token or None
 
     @property
     def server_folder(self) -> Path:
@@ -50,17 +58,21 @@ def client_settings(
     rank: int | None = None,
     environ: Mapping[str, str] = os.environ,
 ) -> ClientSettings:
-    """Return the settings of a run. Raises InvalidValue where a value cannot be used."""
+    """Return the settings of a run; an empty `token` says that none is to be sent, whatever there is.
+
+    Raises InvalidValue where a value cannot be used.
+    """
     run_id = run_id or environ.get("PREVUE_RUN_ID") or None
     return ClientSettings(
         url=normal_url(url or environ.get("PREVUE_URL") or DEFAULT_URL),
         project=check_project(project or environ.get("PREVUE_PROJECT") or DEFAULT_PROJECT),
-        uid=check_label("uid", uid or environ.get("PREVUE_UID") or _login_name()),
+        uid=check_label("uid", uid or environ.get("PREVUE_UID") or login_name()),
         run_id=None if run_id is None else _uuid(run_id),
         rank=_rank(environ.get("RANK") or 0 if rank is None else rank),
         mode=_mode(mode or environ.get("PREVUE_MODE") or "online"),
         spool_root=spool_root(environ),
-        token=_token(token or secret("PREVUE_TOKEN", environ)),
+        tokens_file=_tokens_file(environ),
+        token=_token(secret("PREVUE_TOKEN", environ) if token is None else token),
     )
 
 
@@ -95,15 +107,24 @@ def spool_root(environ: Mapping[str, str] = os.environ) -> Path:
     return Path(environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "prevue" / "spool"
 
 
+def _tokens_file(environ: Mapping[str, str]) -> Path:
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Application Support" / "prevue" / "tokens.json"
+    if sys.platform == "win32":
+        return Path(environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local") / "prevue" / "tokens.json"
+    return Path(environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "prevue" / "tokens.json"
+
+
 def _token(text: str | None) -> str | None:
     """Return a token that can stand in a header; secrets in files and containers often end with a newline."""
     text = text and text.strip()
     if text and not (text.isascii() and text.isprintable()):
         raise InvalidValue("the token has characters that no token has; copy it again")
-    return text or None
+    return text
 
 
-def _login_name() -> str:
+def login_name() -> str:
+    """Return what the operating system calls the user."""
     try:
         return getpass.getuser()
     except (OSError, KeyError):  # a container's user may have no name

@@ -18,7 +18,7 @@ def last_step(settings: ClientSettings, run_id: str, timeout_s: float) -> int:
 
 def _on_server(settings: ClientSettings, run_id: str, timeout_s: float) -> int:
     try:
-        with HttpTransport(settings.url, settings.token) as transport:
+        with HttpTransport(settings.url, settings.bearer) as transport:
             step = transport.get(f"/api/v1/runs/{run_id}", timeout_s=timeout_s).get("last_step")
     except ApiError:  # a new run, or a server that is away
         return -1

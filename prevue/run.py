@@ -313,7 +313,7 @@ class Run:
                 self._sender = _NoSender()
             elif self._sender is None:
                 settings = self._settings
-                self._sender = Sender(spool, settings.url, settings.token, settings.server_folder)
+                self._sender = Sender(spool, settings.url, settings.bearer, settings.server_folder)
                 try:
                     self._sender.start()
                 except RuntimeError as error:  # no more threads can be had

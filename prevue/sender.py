@@ -3,6 +3,7 @@
 `Delivery` decides, one request at a time; `Sender` is the thread that lets it, and sends what earlier processes left.
 """
 
+import json
 import random
 import threading
 import time
@@ -11,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+from prevue.config import login_name
 from prevue.folder import claim, release, writer_folders
 from prevue.leftovers import Leftover
 from prevue.notices import Notices, log
@@ -157,6 +159,7 @@ class Delivery:
             # A captive portal, say, answers 200 to everything.
             return self._try_later(f"{self._transport.url} does not answer as Prevue's backend does")
         self._tell_rejected(answer.document)
+        self._tell_user(answer.document)
         self._note_success()
         self._limit = min(MAX_RECORDS, self._limit * 2)
         self._in_place_of.pop(batch.first_seq, None)
@@ -182,6 +185,13 @@ class Delivery:
             self._notices.warn(
                 "rejected", f"the server did not accept {count} records; the first: {first.get('reason')}"
             )
+
+    def _tell_user(self, document: dict[str, Any]) -> None:
+        """Tell once that a `uid` is not used, where the token decides who logs. The login name is no one's wish."""
+        user = document.get("user")
+        uid = None if user is None else json.loads(self._source.start).get("uid")
+        if uid not in (None, user, login_name()):
+            self._notices.warn(("uid", uid), f"the run is user {user}'s, whose token was sent; uid {uid!r} is not used")
 
     def _go_back(self, answer: Answer, batch: Batch) -> float:
         """Go on where the server is: it was restored from a backup, or its database is another one."""
@@ -231,7 +241,8 @@ class Delivery:
             self._failing_since = self._now()
         self.needs_help = True
         self.state.last_error = f"{self._transport.url} answers {_told(answer)}"
-        hint = "check the token in PREVUE_TOKEN" if answer.status in (401, 403) else "check the url"
+        is_token = answer.status in (401, 403)
+        hint = f"`prevue login {self._transport.url}` gets a token" if is_token else "check the url and the project"
         self._notices.warn(
             ("help", answer.status), f"{self.state.last_error}; {hint}. Training goes on and every record is kept"
         )
@@ -298,10 +309,12 @@ def deliver_leftover(folder: Path, transport: Transport) -> Iterator[Delivery]:
 class Sender(threading.Thread):
     """The thread of a run that sends while the training goes on, and what earlier processes left while it does not."""
 
-    def __init__(self, source: Spool | MemorySpool, url: str, token: str | None, server_folder: Path) -> None:
+    def __init__(
+        self, source: Spool | MemorySpool, url: str, find_token: Callable[[], str | None], server_folder: Path
+    ) -> None:
         super().__init__(name="prevue-sender", daemon=True)
         self._source = source
-        self._url, self._token = url, token
+        self._url, self._find_token = url, find_token
         self._server_folder = server_folder
         self._wake = threading.Event()  # there is something to send
         self._hurry = threading.Event()  # do not wait any longer
@@ -338,7 +351,7 @@ class Sender(threading.Thread):
                 from prevue.transport import HttpTransport  # requests takes 80 ms to import: not in the training's time
             finally:
                 self.has_imported.set()
-            with HttpTransport(self._url, self._token) as transport:
+            with HttpTransport(self._url, self._find_token) as transport:
                 self._send(Delivery(self._source, transport), self._leftovers(transport))
         except Exception:  # noqa: BLE001 - it must not touch the training, whatever it is; the spool keeps all
             log.exception("Prevue's sender stopped; training goes on, and `prevue sync` sends what waits")

@@ -1,6 +1,7 @@
 """HTTP to the backend. The only module that imports requests; what an answer means is the caller's."""
 
 import gzip
+from collections.abc import Callable
 from types import TracebackType
 from typing import Any
 
@@ -8,7 +9,7 @@ import orjson
 import requests
 
 from prevue.sender import Answer
-from prevue_core.errors import NotFound, Refused, Unreachable
+from prevue_core.errors import NotFound, NotLoggedIn, Refused, Unreachable
 
 TIMEOUT_S = (5, 30)  # to connect, to read
 GZIP_ABOVE_BYTES = 4 << 10
@@ -17,10 +18,11 @@ GZIP_ABOVE_BYTES = 4 << 10
 class HttpTransport:
     """A connection to one backend. Not shared between threads, as requests' sessions are not made for it."""
 
-    def __init__(self, url: str, token: str | None = None) -> None:
+    def __init__(self, url: str, find_token: Callable[[], str | None] = lambda: None) -> None:
+        """Connect to `url` when first asked; `find_token` says before each request which token to send."""
         self.url = url
         self._session = requests.Session()
-        self._session.auth = _Bearer(token)
+        self._session.auth = _Bearer(find_token)
         self._session.headers["Accept"] = "application/json, application/problem+json"
 
     def post_records(self, run_id: str, writer_id: str, first_seq: int, lines: bytes) -> Answer:
@@ -33,13 +35,25 @@ class HttpTransport:
         return self._ask("POST", path, params={"first_seq": first_seq}, data=lines, headers=headers)
 
     def get(self, path: str, params: dict[str, Any] | None = None, timeout_s: float | None = None) -> dict[str, Any]:
-        """Return the JSON object at `path`. Raises NotFound, Refused or Unreachable."""
-        answer = self._ask("GET", path, params=params, timeout=timeout_s or TIMEOUT_S)
-        if answer.status == 200 and answer.document:
+        """Return the JSON object at `path`. Raises NotFound, NotLoggedIn, Refused or Unreachable."""
+        return self._understand(path, self._ask("GET", path, params=params, timeout=timeout_s or TIMEOUT_S))
+
+    def post(self, path: str, document: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Send a JSON object and return the one that comes back. Raises as `get` does."""
+        return self._understand(path, self._ask("POST", path, json=document or {}))
+
+    def delete(self, path: str) -> None:
+        """Delete what is at `path`. Raises as `get` does."""
+        self._understand(path, self._ask("DELETE", path))
+
+    def _understand(self, path: str, answer: Answer) -> dict[str, Any]:
+        if answer.status == 204 or (answer.status in (200, 201) and answer.document):
             return answer.document
         detail = answer.document.get("detail") or answer.document.get("errors") or f"status {answer.status}"
         if answer.status == 404 and answer.document.get("request_id"):
             raise NotFound(f"{self.url}: {detail}")
+        if answer.status == 401:
+            raise NotLoggedIn(f"{self.url}: {detail}")
         if 400 <= answer.status < 500:
             raise Refused(f"{self.url}{path}: {detail}")
         raise Unreachable(f"{self.url} did not answer as Prevue's backend does: {detail}")
@@ -69,12 +83,12 @@ class HttpTransport:
 class _Bearer(requests.auth.AuthBase):
     """Sends the token, or nothing; set in any case, because requests would look into .netrc otherwise."""
 
-    def __init__(self, token: str | None) -> None:
-        self._token = token
+    def __init__(self, find_token: Callable[[], str | None]) -> None:
+        self._find_token = find_token
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        if self._token:
-            request.headers["Authorization"] = f"Bearer {self._token}"
+        if token := self._find_token():
+            request.headers["Authorization"] = f"Bearer {token}"
         return request
 
 

@@ -21,6 +21,7 @@ MAX_INFLATED_BYTES = 8 << 20  # of a request after decompression
 MAX_RECORD_BYTES = 1_000_000  # of one record's line: with its envelope it still fits a body
 MAX_RECORDS = 5_000  # in a request
 MAX_NAMES = 10_000  # series of a run
+MAX_LAYERS = 2_000  # of a model's description: at 200 to 400 bytes each they fit a record
 MAX_DEPTH = 20  # of nested objects in a record
 MAX_NAME_BYTES = 512  # of a metric's name, UTF-8
 MAX_LABEL_CHARS = 255  # of names of users, projects, models, connectors and runs
@@ -33,6 +34,10 @@ LOST_AFTER_S = 120  # a running run not heard of for so long is shown as lost
 PROBLEM_GAP = "urn:prevue:problem:sequence-gap"
 PROBLEM_REFUSED = "urn:prevue:problem:record-refused"
 PROBLEM_DELETED = "urn:prevue:problem:run-deleted"
+
+# What tokens and users may do, and how the one-time code begins with which the first admin comes in.
+SCOPES = ("ingest", "read", "write", "admin")
+FIRST_CODE_PREFIX = "pvf_"
 
 RUNNING, LOST, FINISHED, FAILED = "running", "lost", "finished", "failed"
 RUN_STATES = (RUNNING, LOST, FINISHED, FAILED)

@@ -7,12 +7,12 @@ from typing import Any
 import orjson
 import peewee
 
+from prevue_core.contract import SCOPES
 from prevue_core.db import bearers
 from prevue_core.db.connection import writing
 from prevue_core.db.models import AuditEntry, Project, Session, Token, User, utc_now
 
-INGEST, READ, WRITE, ADMIN = "ingest", "read", "write", "admin"
-SCOPES = (INGEST, READ, WRITE, ADMIN)
+INGEST, READ, WRITE, ADMIN = SCOPES
 
 IDLE_S = 12 * 3600  # after which a session that nobody used is over
 TOUCH_S = 60  # how exactly the last use of a session or token is kept

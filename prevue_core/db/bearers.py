@@ -9,8 +9,10 @@ import re
 import secrets
 import zlib
 
-TOKEN, SESSION, CODE = "t", "s", "c"
-_CHARACTERS = {TOKEN: 32, SESSION: 43, CODE: 22}  # 190, 256 and 130 random bits
+from prevue_core.contract import FIRST_CODE_PREFIX
+
+TOKEN, SESSION, CODE, FIRST_CODE = "t", "s", "c", FIRST_CODE_PREFIX[2]
+_CHARACTERS = {TOKEN: 32, SESSION: 43, CODE: 22, FIRST_CODE: 22}  # 190, 256, 130 and 130 random bits
 _BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _SHAPE = re.compile(r"pv([a-z])_([0-9A-Za-z]+)([0-9A-Za-z]{6})")
 

@@ -134,7 +134,7 @@ def _somebody_can_log_in() -> bool:
 
 
 def _new_code(user: Any, seconds: float) -> tuple[str, datetime.datetime]:
-    code = bearers.make(bearers.CODE)
+    code = bearers.make(bearers.FIRST_CODE if user is None else bearers.CODE)
     expires_at = utc_now() + datetime.timedelta(seconds=seconds)
     Code.delete().where(Code.expires_at <= utc_now()).execute()
     Code.create(code_hash=bearers.digest(code), user=user, expires_at=expires_at)

@@ -337,11 +337,11 @@ def test_records_in_memory_are_not_promised_to_stay(deliver, transport, caplog):
 @pytest.mark.parametrize(
     ("status", "hint"),
     [
-        (401, "check the token in PREVUE_TOKEN"),
-        (403, "check the token in PREVUE_TOKEN"),
-        (404, "check the url"),
-        (405, "check the url"),
-        (400, "check the url"),
+        (401, "`prevue login http://recording` gets a token"),
+        (403, "`prevue login http://recording` gets a token"),
+        (404, "check the url and the project"),
+        (405, "check the url and the project"),
+        (400, "check the url and the project"),
     ],
 )
 def test_what_a_person_must_change_is_told_once_and_probed_each_minute(
@@ -658,7 +658,7 @@ def sender_of(backend, tmp_path):
     started = []
 
     def sender_of(source: Spool | MemorySpool) -> Sender:
-        sender = Sender(source, backend.url, None, tmp_path / "server")
+        sender = Sender(source, backend.url, lambda: None, tmp_path / "server")
         started.append(sender)
         sender.start()
         sender.notify()
@@ -745,7 +745,7 @@ def test_a_fault_of_ours_is_told_and_ends_the_thread_only(new_spool, backend, tm
     spool = new_spool(3)
     spool._reader.close()
     spool.read = None  # a fault of ours
-    sender = Sender(spool, backend.url, None, tmp_path / "server")
+    sender = Sender(spool, backend.url, lambda: None, tmp_path / "server")
     sender.start()
     assert not sender.flush(None, None)
     assert [record.levelno for record in caplog.records] == [logging.ERROR]

@@ -4,7 +4,7 @@ import pytest
 
 from prevue.sender import Answer
 from prevue.transport import GZIP_ABOVE_BYTES, HttpTransport
-from prevue_core.errors import NotFound, Refused, Unreachable
+from prevue_core.errors import NotFound, NotLoggedIn, Refused, Unreachable
 
 RUN_ID, WRITER_ID = "019ab1c2-0000-7000-8000-000000000001", "7a1b2c3d-0000-4000-8000-000000000002"
 LINES = b'{"seq":0,"type":"start"}\n'
@@ -12,7 +12,7 @@ LINES = b'{"seq":0,"type":"start"}\n'
 
 @pytest.fixture
 def transport(backend):
-    with HttpTransport(backend.url, "a-token") as transport:
+    with HttpTransport(backend.url, lambda: "a-token") as transport:
         yield transport
 
 
@@ -109,7 +109,7 @@ def test_get_returns_the_object(transport, backend):
     [
         (404, {"detail": "run 7 does not exist", "request_id": "01"}, NotFound, "run 7 does not exist"),
         (404, {}, Refused, "status 404"),  # a wrong address: not our server's word
-        (401, {"detail": "no token"}, Refused, "no token"),
+        (401, {"detail": "no token"}, NotLoggedIn, "no token"),
         (422, {"errors": {"budget": ["too large"]}}, Refused, "too large"),
         (500, {"detail": "a fault"}, Unreachable, "did not answer as Prevue's backend does: a fault"),
         (302, {}, Unreachable, "status 302"),

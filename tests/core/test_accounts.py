@@ -6,8 +6,9 @@ import datetime
 import pytest
 
 from core.stream import Stream, metrics, model, start, started
+from prevue_core.contract import SCOPES
 from prevue_core.db import logins, queries, tokens
-from prevue_core.db.accounts import ADMIN, INGEST, NOBODY, OPEN, READ, SCOPES, WRITE, Identity, identify, may
+from prevue_core.db.accounts import ADMIN, INGEST, NOBODY, OPEN, READ, WRITE, Identity, identify, may
 from prevue_core.db.models import Project, Session, Token, User, utc_now
 from prevue_core.errors import InvalidValue, Missing
 

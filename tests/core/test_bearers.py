@@ -5,7 +5,10 @@ import pytest
 from prevue_core.db import bearers
 
 
-@pytest.mark.parametrize(("kind", "characters"), [(bearers.TOKEN, 32), (bearers.SESSION, 43), (bearers.CODE, 22)])
+@pytest.mark.parametrize(
+    ("kind", "characters"),
+    [(bearers.TOKEN, 32), (bearers.SESSION, 43), (bearers.CODE, 22), (bearers.FIRST_CODE, 22)],
+)
 def test_a_new_one_tells_its_kind_and_is_like_no_other(kind, characters):
     text = bearers.make(kind)
     assert re.fullmatch(rf"pv{kind}_[0-9A-Za-z]{{{characters}}}[0-9A-Za-z]{{6}}", text)

@@ -8,8 +8,8 @@ import marshmallow as ma
 from prevue_core.api.auth import tell_first_code
 from prevue_core.api.blueprint import Blueprint, identity, need_accounts
 from prevue_core.api.fields import TimeField, has_no_nul
+from prevue_core.contract import SCOPES
 from prevue_core.db import bearers, logins, queries
-from prevue_core.db.accounts import SCOPES
 from prevue_core.errors import LoginRefused
 
 blueprint = Blueprint("sessions", __name__, description="Logging in and out, and who one is")
@@ -33,7 +33,7 @@ class LoginArguments(ma.Schema):
 class CodeArguments(ma.Schema):
     code = ma.fields.String(required=True, metadata={"description": "one-time code"})
     username = ma.fields.String(
-        load_default=None, validate=has_no_nul, metadata={"description": "the first admin chooses it"}
+        load_default=None, allow_none=True, validate=has_no_nul, metadata={"description": "the first admin chooses it"}
     )
     password = ma.fields.String(required=True, metadata={"format": "password", "description": "the new one"})
 

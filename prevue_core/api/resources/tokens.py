@@ -6,8 +6,9 @@ import marshmallow as ma
 
 from prevue_core.api.blueprint import Blueprint, identity, need_accounts
 from prevue_core.api.fields import TimeField, has_no_nul, is_int64
+from prevue_core.contract import SCOPES
 from prevue_core.db import queries, tokens
-from prevue_core.db.accounts import READ, SCOPES, WRITE
+from prevue_core.db.accounts import READ, WRITE
 
 blueprint = Blueprint("tokens", __name__, description="What programs show instead of a password")
 
