@@ -105,17 +105,7 @@ _TYPES = {"auto": "integer", "bigauto": "big integer", "bigint": "big integer", 
 
 
 def hooks() -> str:
-    parts = [
-        "# Hooks\n",
-        "A plugin is a pip package with an entry point in the group `prevue` that names a module. Functions in it\n"
-        "that carry `hookimpl` and a hook's name are called when the hook is. The module is loaded in every process,\n"
-        "training ones too, so it imports what is heavy inside its functions.\n",
-        f"```python\n{_EXAMPLE}```\n",
-        '```toml\n[project.entry-points.prevue]\nmine = "my_plugin"\n```\n',
-        "`PREVUE_PLUGINS` says which plugins are loaded; `PREVUE_TRACE_PLUGINS=1` prints each call. A plugin that\n"
-        "cannot be loaded stops a server when it starts, and costs a training one warning. Real ones: `prevue-keras`\n"
-        "(`prevue_keras/plugin.py`) describes models, `prevue_core/plugin.py` adds the server's commands.\n",
-    ]
+    parts = [_HOOKS]
     for name in sorted(vars(hookspecs)):
         if name.startswith("prevue_"):
             hook = getattr(hookspecs, name)
@@ -124,19 +114,34 @@ def hooks() -> str:
     return "\n".join(parts)
 
 
-_EXAMPLE = '''\
-"""my_plugin.py: describes the models of a framework of one's own."""
+_HOOKS = """\
+# Hooks
 
-from prevue_core.hookspecs import hookimpl
+A hook is a function that a plugin may have and that Prevue calls. A plugin is a pip package; its entry points say what
+Prevue finds in it. [How to write a plugin](../how-to/write-a-plugin.md) makes one step by step.
 
+| group of entry points | name | leads to | used |
+|---|---|---|---|
+| `prevue` | any | a module with hooks | by every command `prevue`, and by a training when it describes a model |
+| `prevue.connectors` | `Prevue...`, a class's | the class | when someone imports the name from `prevue` |
+| `prevue.demos` | a framework's | a function `main(url, *, uid=None, once=False)` | by `prevue demo --framework NAME` |
 
-@hookimpl
-def prevue_describe_model(model):
-    if type(model).__name__ != "MyModel":
-        return None
-    layers = [{"name": "all", "type": "MyModel", "output_shape": None, "parameters": 3, "trainable_parameters": 3}]
-    return {"name": "my-model", "framework": "mine", "layers": layers, "parameters": 3, "trainable_parameters": 3}
-'''
+```toml
+[project.entry-points.prevue]
+mine = "my_plugin"
+```
+
+Functions in the module `my_plugin` that carry `hookimpl` and a hook's name are called when the hook is. They may leave
+out arguments that they don't need. The module is imported where any hook is called, in trainings of other frameworks
+too, so it imports what is heavy inside its functions.
+
+A module that cannot be imported, a function with `hookimpl` whose name is no hook's, and an argument that the hook has
+not: each ends every command `prevue` with exit code 1 and one line that names the plugin, and costs a training one
+warning. `PREVUE_PLUGINS` says which plugins are loaded, `PREVUE_TRACE_PLUGINS=1` prints each call.
+
+Real ones: `prevue_keras/plugin.py`, `prevue_torch/plugin.py` and `prevue_sklearn/plugin.py` describe models;
+`prevue_core/plugin.py` and `frontend_bokeh/plugin.py` add commands.
+"""
 
 
 if __name__ == "__main__":

@@ -1,4 +1,7 @@
-"""The hooks that a plugin may implement. Each says when it is called and what it returns; none has logic here."""
+"""The hooks that a plugin may implement. Each says when it is called and what it returns; none has logic here.
+
+The docstrings are Markdown: the reference page of the hooks is made of them.
+"""
 
 from typing import TYPE_CHECKING, Any
 
@@ -13,21 +16,73 @@ hookimpl = pluggy.HookimplMarker("prevue")
 
 @hookspec(firstresult=True)
 def prevue_describe_model(model: Any) -> dict[str, Any] | None:
-    """Describe a framework's model. Called in the training process by `Run.describe`; the first answer wins.
+    """Describe a framework's model: its layers, their shapes and parameters.
 
-    Return None for a model that is not of your framework, and find out without importing the framework: if it is
-    not in `sys.modules`, the model is not one of its own.
+    **Called** by `Run.describe(model)`, and so by every connector, in the training process. Plugins are asked one after
+    the other; the first answer that is not None counts.
 
-    Return a dict otherwise, JSON all through:
-    `name`: the model's name, text;
-    `framework`: such as `keras`;
-    `layers`: list of dicts with `name`, `type`, `output_shape` (list of int or None, None: any size; or None:
-    not known), `parameters` and `trainable_parameters` (int);
-    `parameters`, `trainable_parameters`: int, each shared parameter counted once.
-    More keys are kept as they are.
+    **Returns** None for a model that is not of the plugin's framework. Otherwise a dict that is JSON all through:
+
+    | key | value |
+    |---|---|
+    | `name` | the model's name, text |
+    | `framework` | the framework's, such as `keras` |
+    | `layers` | list of dicts with `name`, `type`, `output_shape`, `parameters` and `trainable_parameters` |
+    | `parameters`, `trainable_parameters` | int, each shared parameter counted once |
+
+    An `output_shape` is a list of int or None (any size), such as `[None, 32]`, or None where it is not known. More
+    keys are kept as they are. The same name with the same description is the same model, so leave out what changes from
+    one training to the next.
+
+    **Imports** nothing heavy to find out whose model it is: it is asked in trainings of other frameworks, too. While
+    the framework is not in `sys.modules`, the model is not one of its own.
+
+    **Errors**: whatever it raises costs one warning and this run's description; training goes on.
+
+    ```python
+    import sys
+
+    from prevue_core.hookspecs import hookimpl
+
+
+    @hookimpl
+    def prevue_describe_model(model):
+        framework = sys.modules.get("my_framework")
+        if framework is None or not isinstance(model, framework.Model):
+            return None
+        sizes = {"parameters": model.size, "trainable_parameters": model.size}
+        layer = {"name": "all", "type": "Dense", "output_shape": [None, 10], **sizes}
+        return {"name": "my-model", "framework": "my-framework", "layers": [layer], **sizes}
+    ```
     """
 
 
 @hookspec
 def prevue_register_commands(cli: "click.Group") -> None:
-    """Add commands to the command line `prevue`. Called when it starts, before it reads its arguments."""
+    """Add commands to the command line `prevue`.
+
+    **Called** once in each process of the command `prevue`, before it reads its arguments; never in a training.
+    `cli` is the group that the commands join: `cli.add_command(command)`. Of two commands with one name either may win,
+    so take a name that is free.
+
+    **Returns** nothing.
+
+    **Imports** what it likes inside the function. Every command pays for that, `prevue --help` too, so a command
+    imports what is heavy when it is run.
+
+    **Errors**: whatever it raises ends `prevue` with a traceback, whichever command was meant. A command itself raises
+    `click.ClickException`, or lets a `PrevueError` pass, to end with `Error: ...` and exit code 1.
+
+    ```python
+    from prevue_core.hookspecs import hookimpl
+
+
+    @hookimpl
+    def prevue_register_commands(cli):
+        import click
+
+        @cli.command()
+        def hello():
+            click.echo("hello")
+    ```
+    """

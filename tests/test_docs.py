@@ -1,23 +1,32 @@
 """The reference says what the code does: pages that are generated are current, the others name everything."""
 
+import inspect
 import re
 import sys
+import tomllib
+from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
+import click
 import pytest
+from click.testing import CliRunner
 
-ROOT = Path(__file__).parent.parent
+from pages import PAGES, ROOT, blocks
+from prevue_core import hookspecs
+
 sys.path.insert(0, str(ROOT / "docs"))
 
-import make_reference  # noqa: E402 - lies beside the pages that it writes
+import make_reference
 
-PAGES = make_reference.pages()
+GENERATED = make_reference.pages()
 
 
-@pytest.mark.parametrize("page", sorted(PAGES))
+@pytest.mark.parametrize("page", sorted(GENERATED))
 def test_a_generated_page_is_current(page: str) -> None:
     written = (ROOT / "docs" / "reference" / page).read_text(encoding="utf-8")
-    assert written == PAGES[page], "run `python docs/make_reference.py` and commit what it writes"
+    assert written == GENERATED[page], "run `python docs/make_reference.py` and commit what it writes"
 
 
 def test_every_setting_is_on_its_page_and_none_that_does_not_exist() -> None:
@@ -37,17 +46,56 @@ def test_the_environment_is_read_in_one_place_on_each_side() -> None:
     assert readers == {"prevue/config.py", "prevue_core/settings.py"}
 
 
-@pytest.mark.parametrize(
-    "page", [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))], ids=lambda page: page.name
-)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_links_to_files_lead_somewhere(page: Path) -> None:
     links = re.findall(r"\]\((?!http)([^)#]+)", page.read_text())
     assert [link for link in links if not (page.parent / link).exists()] == []
 
 
-def test_the_example_of_the_hooks_page_works() -> None:
-    example: dict = {}
-    exec(re.search(r"```python\n(.*?)```", PAGES["hooks.md"], re.DOTALL)[1], example)
-    model = type("MyModel", (), {})()
-    assert example["prevue_describe_model"](model)["name"] == "my-model"
-    assert example["prevue_describe_model"](3) is None
+def test_every_page_is_on_the_map() -> None:
+    index = ROOT / "docs" / "README.md"
+    linked = {(index.parent / link).resolve() for link in re.findall(r"\]\((?!http)([^)#]+)", index.read_text())}
+    assert set((ROOT / "docs").rglob("*.md")) - {index} - linked == set()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_what_is_to_be_installed_exists(page: Path) -> None:
+    for folder, extra in re.findall(r"(?<!\.)\./((?:plugins|examples)/[\w-]+)(?:\[(\w+)\])?", page.read_text()):
+        project = tomllib.loads((ROOT / folder / "pyproject.toml").read_text())["project"]
+        assert not extra or extra in project["optional-dependencies"], f"{folder} has no extra {extra}"
+
+
+def test_pictures_are_small() -> None:
+    sizes = {path.name: path.stat().st_size for path in (ROOT / "docs").rglob("*.png")}
+    assert sizes
+    assert {name: size for name, size in sizes.items() if size > 200_000} == {}
+
+
+@pytest.mark.parametrize("name", [name for name in vars(hookspecs) if name.startswith("prevue_")])
+def test_a_hook_says_what_an_author_asks(name: str) -> None:
+    told = inspect.getdoc(getattr(hookspecs, name))
+    for what in ("**Called**", "**Returns**", "**Imports**", "**Errors**", f"def {name}("):
+        assert what in told
+
+
+def example(hook: str) -> Callable[..., Any]:
+    """Return the function that the page of the hooks shows for a hook."""
+    found: dict[str, Any] = {}
+    [block] = blocks(ROOT / "docs" / "reference" / "hooks.md", "python", f"`{hook}`")
+    exec(block, found)
+    return found[hook]
+
+
+def test_the_example_describes_a_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    describe = example("prevue_describe_model")
+    model = type("Model", (), {"size": 3})
+    assert describe(model=model()) is None
+    monkeypatch.setitem(sys.modules, "my_framework", SimpleNamespace(Model=model))
+    assert describe(model=model())["parameters"] == 3
+    assert describe(model=3) is None
+
+
+def test_the_example_adds_a_command() -> None:
+    cli = click.Group()
+    example("prevue_register_commands")(cli=cli)
+    assert CliRunner().invoke(cli, ["hello"]).output == "hello\n"

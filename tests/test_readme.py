@@ -4,25 +4,27 @@ Only the port is another where 8080 could be taken: it is replaced in the blocks
 """
 
 import os
-import re
 import shutil
 import signal
 import socket
 import sqlite3
 import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-ROOT = Path(__file__).parent.parent
-BLOCKS = re.findall(r"```(\w+)\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+from pages import ROOT, blocks, run_python
+
+README = ROOT / "README.md"
 
 
-def blocks(language: str) -> list[str]:
-    return [text for found, text in BLOCKS if found == language]
+def only(language: str, heading: str) -> str:
+    """Return the block of a language under a heading."""
+    [block] = blocks(README, language, heading)
+    return block
 
 
 @pytest.fixture(scope="module")
@@ -70,26 +72,39 @@ def running(command: str, folder: Path, environ: dict[str, str], until: str) -> 
 @pytest.fixture(scope="module")
 def demo(checkout: Path, environ: dict[str, str]) -> None:
     """The README's first command, until its last training has begun."""
-    with running(blocks("sh")[0].strip(), checkout, environ, until="watched"):
+    with running(only("sh", "See it").strip(), checkout, environ, until="watched"):
         pass
 
 
 @pytest.fixture(scope="module")
 def backend(demo: None, checkout: Path, environ: dict[str, str]) -> Iterator[str]:
-    """The address of the backend that the README's next commands start."""
-    install, start = blocks("sh")[1].strip().splitlines()
-    subprocess.run(install, shell=True, cwd=checkout, check=True)
-    with running(f"exec {start}", checkout, environ, until="dashboard"):
+    """The address of the backend that the README's next command starts."""
+    with running(f"exec {only('sh', 'Start it')}", checkout, environ, until="dashboard"):
         yield f"http://localhost:{environ['PREVUE_PORT']}"
 
 
-def run_blocks(texts: list[str], backend: str, environ: dict[str, str]) -> str:
-    port = backend.rpartition(":")[2]
-    script = "\n".join(texts).replace("localhost:8080", f"localhost:{port}")
-    environ = {**environ, "PREVUE_URL": backend}
-    return subprocess.run(
-        [sys.executable, "-c", script], env=environ, check=True, stdout=subprocess.PIPE, text=True
-    ).stdout
+@pytest.fixture
+def run(backend: str, environ: dict[str, str]) -> Callable[..., str]:
+    """Run blocks of Python and return what they print; rows of the database come after."""
+
+    def run(*headings: str) -> str:
+        texts = [text for heading in headings for text in blocks(README, "python", heading)]
+        texts = [text.replace("http://localhost:8080", backend) for text in texts]
+        return run_python(texts, {**environ, "PREVUE_URL": backend})
+
+    return run
+
+
+def rows(environ: dict[str, str], sql: str) -> list[tuple[Any, ...]]:
+    with closing(sqlite3.connect(f"{environ['PREVUE_DATA_DIR']}/prevue.sqlite")) as database:
+        return database.execute(sql).fetchall()
+
+
+def points(environ: dict[str, str], project: str, name: str) -> int:
+    """Return how many points of a loss are stored for the runs of a project."""
+    sql = "SELECT COUNT(*) FROM metrics JOIN runs USING (run_id) JOIN projects USING (project_id)"
+    [(count,)] = rows(environ, f"{sql} WHERE project_name = '{project}' AND split || '/' || loss_name = '{name}'")
+    return count
 
 
 def test_the_snippet_is_the_one_that_users_know() -> None:
@@ -105,43 +120,39 @@ callback = PrevueKerasCallback(
 
 model.fit(x_train, y_train, epochs=5, callbacks=[callback])
 """
-    assert snippet in blocks("python")
+    assert snippet in blocks(README, "python", "Log a Keras training")
 
 
 def test_the_demo_logs_several_runs(backend: str, environ: dict[str, str]) -> None:
-    with sqlite3.connect(f"{environ['PREVUE_DATA_DIR']}/prevue.sqlite") as database:
-        rows = database.execute("SELECT DISTINCT run_name FROM runs JOIN metrics USING (run_id)").fetchall()
-    assert len(rows) >= 4
+    assert len(rows(environ, "SELECT DISTINCT run_name FROM runs JOIN metrics USING (run_id)")) >= 4
 
 
-def test_the_keras_blocks_train_and_show_the_run(backend: str, environ: dict[str, str]) -> None:
-    printed = run_blocks(blocks("python")[:3], backend, environ)
+def test_the_keras_blocks_train_and_the_next_show_the_run(run: Callable[..., str], environ: dict[str, str]) -> None:
+    printed = run("Log a Keras training", "Look at it")
     assert "finished" in printed
     assert "'type': 'Dense'" in printed
+    assert [row[:4] for row in rows(environ, only("sql", "Look at it"))] == [
+        ("test", "test", "keras", epoch) for epoch in range(5)
+    ]
 
 
-def test_the_sql_shows_five_epochs(backend: str, environ: dict[str, str]) -> None:
-    with sqlite3.connect(f"{environ['PREVUE_DATA_DIR']}/prevue.sqlite") as database:
-        rows = database.execute(blocks("sql")[0]).fetchall()
-    assert [row[:4] for row in rows] == [("test", "test", "keras", epoch) for epoch in range(5)]
+def test_the_pytorch_block_logs_five_epochs(run: Callable[..., str], environ: dict[str, str]) -> None:
+    run("Log a PyTorch training")
+    assert points(environ, "torch", "train/loss") == 5
 
 
-def test_the_other_loop_logs_five_epochs(backend: str, environ: dict[str, str]) -> None:
-    run_blocks(blocks("python")[3:], backend, environ)
-    with sqlite3.connect(f"{environ['PREVUE_DATA_DIR']}/prevue.sqlite") as database:
-        count = database.execute(
-            "SELECT COUNT(*) FROM metrics JOIN runs USING (run_id) JOIN projects USING (project_id)"
-            " WHERE project_name = 'digits' AND split = 'val' AND loss_name = 'loss'"
-        ).fetchone()
-    assert count == (5,)
+def test_the_scikit_learn_block_logs_iterations(run: Callable[..., str], environ: dict[str, str]) -> None:
+    run("Log a fit of scikit-learn")
+    assert points(environ, "iris", "train/loss") > 5
+
+
+def test_the_other_loop_logs_five_epochs(run: Callable[..., str], environ: dict[str, str]) -> None:
+    run("Log any other loop")
+    assert points(environ, "digits", "val/loss") == 5
 
 
 def test_sync_sends_what_waits(backend: str, checkout: Path, environ: dict[str, str]) -> None:
-    offline = {**environ, "PREVUE_MODE": "offline"}
-    run_blocks(["import prevue", "prevue.init('late').log({'loss': 1.0})"], backend, offline)
-    command = blocks("sh")[2]
     environ = {**environ, "PREVUE_URL": backend}
-    printed = subprocess.run(
-        command, shell=True, cwd=checkout, env=environ, check=True, stdout=subprocess.PIPE, text=True
-    )
-    assert "3 records sent" in printed.stdout
+    run_python(["import prevue", "prevue.init('late').log({'loss': 1.0})"], {**environ, "PREVUE_MODE": "offline"})
+    command = only("sh", "Log any other loop")
+    assert "3 records sent" in subprocess.check_output(command, shell=True, cwd=checkout, env=environ, text=True)

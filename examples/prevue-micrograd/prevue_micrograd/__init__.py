@@ -1,0 +1,1 @@
+"""Prevue's connector for micrograd. `from prevue import PrevueMicrogradCallback` is the way in."""

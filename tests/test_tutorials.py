@@ -1,0 +1,86 @@
+"""The tutorials and the how-to pages work as they stand there, before a real backend.
+
+The blocks of a tutorial, one after the other, are a program in `examples`. Its installation is not tried here, as it is
+that of this environment.
+"""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from pages import ROOT, blocks, run_commands, run_python
+from prevue.testing_backend import StoredBackend, listening
+
+__all__ = ["listening"]
+
+DOCS = ROOT / "docs"
+OFFLINE, READ = DOCS / "how-to" / "train-without-a-server.md", DOCS / "how-to" / "read-your-points.md"
+BOTH = {(split, name) for split in ("train", "val") for name in ("loss", "accuracy")}
+# By tutorial: how many runs its program logs, and the series that its text and its picture speak of.
+TUTORIALS = {
+    "keras": (3, BOTH),
+    "torch": (3, BOTH | {("train", "batch/loss")}),
+    "sklearn": (4, {*BOTH - {("val", "loss")}, ("train", "n_iter"), ("test", "accuracy")}),
+}
+
+
+@pytest.fixture(scope="module")
+def environ(listening: StoredBackend, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The environment of a reader whose backend is `listening`."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("PREVUE_")}
+    return {**kept, "PREVUE_URL": listening.url, "PREVUE_SPOOL_DIR": str(tmp_path_factory.mktemp("spool"))}
+
+
+def command(page: Path, heading: str) -> str:
+    [block] = blocks(page, "sh", heading)
+    return block
+
+
+@pytest.mark.parametrize("name", TUTORIALS)
+def test_the_blocks_of_a_tutorial_are_its_program(name: str) -> None:
+    program = (ROOT / "examples" / f"{name}_digits.py").read_text()
+    shown = "\n".join(blocks(DOCS / "tutorials" / f"{name}.md", "python"))
+    said, _, code = program.removeprefix('"""').partition('"""\n')
+    assert said
+    assert [line for line in shown.splitlines() if line] == [line for line in code.splitlines() if line]
+
+
+@pytest.mark.parametrize("name", TUTORIALS)
+def test_a_tutorial_logs_what_it_shows(name: str, listening: StoredBackend, environ: dict[str, str]) -> None:
+    runs, series = TUTORIALS[name]
+    run_commands(command(DOCS / "tutorials" / f"{name}.md", "Train"), environ)
+    project = f"digits-{name}"
+    assert listening.runs(project) == [("finished",)] * runs
+    sql = "FROM series JOIN runs USING (run_id) JOIN projects USING (project_id) WHERE project_name = ?"
+    assert set(listening.rows(f"SELECT DISTINCT split, name {sql}", project)) == series
+    assert listening.model(project)[2]["layers"]
+
+
+def test_runs_without_a_server_wait_and_are_sent(listening: StoredBackend, environ: dict[str, str]) -> None:
+    known = len(listening.runs("digits-sklearn"))
+    train, send = blocks(OFFLINE, "sh", "There is no server on purpose")
+    run_commands(train, environ)
+    assert len(listening.runs("digits-sklearn")) == known
+    printed = run_commands(send, environ)
+    assert "`prevue sync` sends them" in printed
+    assert " records sent." in printed
+    assert listening.runs("digits-sklearn")[known:] == [("finished",)] * 4
+    assert "0 records sent." in run_commands(command(OFFLINE, "The server is away"), environ)
+
+
+def test_python_reads_the_points(listening: StoredBackend, environ: dict[str, str]) -> None:
+    printed = run_python(blocks(READ, "python"), environ)
+    assert printed.startswith("perceptron, rate 0.01 finished 0.01\n")
+    assert "'type': 'MLPClassifier'" in printed
+    assert printed.count("accuracy") >= 4  # a row of the frame for each run
+
+
+def test_sql_reads_the_points(listening: StoredBackend) -> None:
+    points, best = (listening.rows(sql) for sql in blocks(READ, "sql"))
+    [(count,)] = listening.rows(
+        "SELECT COUNT(*) FROM metrics JOIN runs USING (run_id) JOIN projects USING (project_id)"
+        " WHERE project_name = 'digits-sklearn'"
+    )
+    assert len(points) == count
+    assert [name for name, _ in best][::2] == ["perceptron, rate 0.01", "perceptron, rate 0.001"]
