@@ -1,4 +1,4 @@
-"""What is told of a Keras model: its layers, their shapes and parameters, as JSON.
+"""What is told of a Keras model: its layers, their shapes, parameters and connections, as JSON.
 
 The same code gives the same description, however many models the process made before. Keras numbers the names that it
 makes through the whole process (`dense_7`), so those are numbered anew, as a fresh process would.
@@ -11,39 +11,54 @@ from typing import Any
 
 import keras
 
+from prevue_core.contract import MAX_LAYERS
+from prevue_keras.arguments import activation, details
+from prevue_keras.connections import Connections
+
 
 def describe_model(model: Any) -> dict[str, Any]:
     """Return the description of a model, see the hook `prevue_describe_model`.
 
-    The layers of a model inside are listed as `outer/inner`. Parameters of what is not built yet are not counted.
+    The layers of a model inside are listed as `outer/inner`, and operations on a functional model's tensors are too.
+    Parameters of what is not built yet are not counted.
     """
     names = _fresh_names(model)
+    found = Connections(model, names)
+    left_out = max(0, len(found.layers) - MAX_LAYERS)
     return {
         "name": names[id(model)],
         "framework": "keras",
         "framework_version": keras.__version__,
-        "layers": [_describe_layer(name, layer) for name, layer in _layers(model, names)],
+        "layers": [_describe_layer(name, layer) for name, layer in found.layers[:MAX_LAYERS]],
+        **({"layers_left_out": left_out} if left_out else {}),
+        **_edges(found, left_out),
         **_sizes(model),
     }
 
 
+def _edges(found: Connections, left_out: int) -> dict[str, Any]:
+    if found.why_no_edges or left_out:
+        return {"why_no_edges": found.why_no_edges or "too many layers"}
+    return {"edges": sorted(map(list, found.edges))}
+
+
 def _describe_layer(name: str, layer: Any) -> dict[str, Any]:
-    return {"name": name, "type": type(layer).__name__, "output_shape": _output_shape(layer), **_sizes(layer)}
-
-
-def _layers(model: Any, names: dict[int, str], outer: str = "") -> Iterator[tuple[str, Any]]:
-    """Yield names and layers; instead of a model inside, its own layers."""
-    for layer in model.layers:
-        name = outer + names.get(id(layer), layer.name)
-        if isinstance(layer, keras.Model) and layer.layers:
-            yield from _layers(layer, names, f"{name}/")
-        else:
-            yield name, layer
+    described = {
+        "name": name,
+        "type": type(layer).__name__,
+        "output_shape": _output_shape(layer),
+        **_sizes(layer),
+    }
+    told = {"activation": activation(layer), "details": details(layer)}
+    return {**described, **{key: value for key, value in told.items() if value}}
 
 
 def _sizes(layer: Any) -> dict[str, int]:
-    """Return the number of parameters; Keras lists a shared weight once."""
-    return {"parameters": _count(layer.weights), "trainable_parameters": _count(layer.trainable_weights)}
+    """Return the number of parameters; Keras lists a shared weight once, and an operation has none."""
+    return {
+        "parameters": _count(getattr(layer, "weights", [])),
+        "trainable_parameters": _count(getattr(layer, "trainable_weights", [])),
+    }
 
 
 def _count(weights: Iterable[Any]) -> int:
@@ -87,7 +102,7 @@ def _fresh_names(model: Any) -> dict[int, str]:
     names = {}
     made: dict[str, list[tuple[int, Any]]] = {}  # by prefix: numbers, which rise in the order of creation, and layers
     # Keras has no public way to a layer's own sublayers; its `Model.quantize` goes this way too.
-    for layer in model._flatten_layers():
+    for layer in _everything(list(model._flatten_layers())):
         names[id(layer)] = layer.name
         prefix = _snake_case(type(layer).__name__)
         if match := re.fullmatch(rf"{re.escape(prefix)}(?:_([1-9]\d*))?", layer.name):
@@ -97,6 +112,13 @@ def _fresh_names(model: Any) -> dict[int, str]:
         for number, layer in layers:
             names[id(layer)] = f"{prefix}_{numbers[number]}" if numbers[number] else prefix
     return names
+
+
+def _everything(layers: list[Any]) -> Iterator[Any]:
+    """Yield layers, and the operations of those that are functional models."""
+    yield from layers
+    for layer in layers:
+        yield from (one for one in getattr(layer, "operations", []) if not isinstance(one, keras.layers.Layer))
 
 
 def _snake_case(name: str) -> str:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from keras import layers
 
+from prevue_core.contract import MAX_LAYERS
 from prevue_keras.describe import describe_model
 
 
@@ -62,6 +63,7 @@ def test_a_model_inside_is_listed_by_its_layers():
         "output_shape": [None, 8, 4],
         "parameters": 20,
         "trainable_parameters": 20,
+        "details": "units=4",
     }
 
 
@@ -145,3 +147,102 @@ def test_of_several_outputs_the_first_counts():
     inputs = keras.Input((5, 3))
     sequence, *_ = layers.LSTM(4, return_sequences=True, return_state=True)(inputs)
     assert described(keras.Model(inputs, sequence))[1]["lstm"]["output_shape"] == [None, 5, 4]
+
+
+# settings
+
+
+def dense(**settings):
+    return keras.Sequential([keras.Input((6,)), layers.Dense(4, **settings)])
+
+
+def test_models_of_one_shape_that_compute_differently_are_described_differently():
+    settings = [{}, {"activation": "relu"}, {"activation": "tanh"}, {"kernel_constraint": None, "activation": "linear"}]
+    told = [described(dense(**setting))[1]["dense"].get("activation") for setting in settings]
+    assert told == [None, "relu", "tanh", None]
+
+
+@pytest.mark.parametrize(
+    ("layer", "told"),
+    [
+        (layers.Dense(4, activation="relu"), "units=4"),
+        (layers.Dense(4, use_bias=False), "units=4, use_bias=False"),
+        (layers.Conv2D(3, 5, padding="same"), "filters=3, kernel_size=(5, 5), padding=same"),
+        (layers.Dropout(0.25, seed=3), "rate=0.25"),
+        (layers.Activation("gelu"), ""),
+        (layers.TimeDistributed(layers.Dense(2, activation="relu")), "layer=Dense(relu, units=2)"),
+        (layers.Lambda(lambda x: x), ""),
+        (layers.Discretization([0.5] * 90), ""),
+    ],
+)
+def test_settings_are_told_where_they_are_not_the_default(layer, told):
+    assert described(keras.Sequential([layer]))[0]["layers"][0].get("details", "") == told
+
+
+def test_a_layer_that_cannot_tell_its_settings_has_none():
+    class Shy(layers.Layer):
+        def __init__(self, size):
+            super().__init__()
+
+        @property
+        def size(self):
+            raise RuntimeError("not before lunch")
+
+        activation = size
+
+    assert "details" not in described(keras.Sequential([Shy(3)]))[1]["shy"]
+
+
+# connections
+
+
+def connected(model):
+    """Return the edges of a model, by the names of layers."""
+    description, _ = described(model)
+    names = [layer["name"] for layer in description["layers"]]
+    return {(names[before], names[after]) for before, after in description["edges"]}
+
+
+def test_layers_of_a_sequential_model_are_a_chain():
+    inner = keras.Sequential([layers.Dense(4, name="b"), layers.Dense(4, name="c")], name="inner")
+    model = keras.Sequential([layers.Dense(4, name="a"), inner, layers.Dense(4, name="d")])
+    assert connected(model) == {("a", "inner/b"), ("inner/b", "inner/c"), ("inner/c", "d")}
+
+
+def test_branches_and_shared_layers_are_connected_as_they_were_called():
+    left, right = keras.Input((4,), name="left"), keras.Input((4,), name="right")
+    shared = layers.Dense(4, name="shared")
+    joined = layers.Concatenate(name="join")([shared(left), shared(right) + left])
+    layers.Dense(1, name="elsewhere")(shared(left))  # of another model
+    assert connected(keras.Model([left, right], layers.Dense(1, name="out")(joined))) == {
+        *(("left", "shared"), ("right", "shared"), ("shared", "join"), ("shared", "add"), ("left", "add")),
+        *(("add", "join"), ("join", "out")),
+    }
+
+
+def test_inputs_and_outputs_of_a_model_inside_are_connected_one_by_one():
+    a, b = keras.Input((2,), name="a"), keras.Input((3,), name="b")
+    outputs = [layers.Dense(1, name="of_a")(a), layers.Dense(1, name="of_b")(b)]
+    inner = keras.Model([a, b], outputs, name="inner")
+    x, y = keras.Input((2,), name="x"), keras.Input((3,), name="y")
+    first, second = inner([x, y])
+    model = keras.Model([x, y], [layers.Dense(1, name="one")(first), layers.Dense(1, name="two")(second)])
+    assert connected(model) == {
+        *(("x", "inner/a"), ("inner/a", "inner/of_a"), ("inner/of_a", "one")),
+        *(("y", "inner/b"), ("inner/b", "inner/of_b"), ("inner/of_b", "two")),
+    }
+
+
+def test_connections_in_a_models_own_code_are_not_claimed():
+    inputs = keras.Input((6,))
+    for model in (Network(), keras.Model(inputs, Network()(inputs))):
+        description, _ = described(model)
+        assert "edges" not in description
+        assert description["why_no_edges"] == "the code of Network calls the layers, and it is not run to find out how"
+
+
+def test_of_a_model_with_very_many_layers_the_first_are_described():
+    model = keras.Sequential([layers.Flatten() for _ in range(MAX_LAYERS + 3)])
+    description, _ = described(model)
+    assert (len(description["layers"]), description["layers_left_out"]) == (MAX_LAYERS, 3)
+    assert "edges" not in description

@@ -1,14 +1,19 @@
-"""What is told of a PyTorch module: its layers and their parameters, as JSON. The model is never run for it.
+"""What is told of a PyTorch module: its layers, parameters and connections, as JSON. The model is never run for it.
 
 The same code gives the same description, on whatever device and with whatever build of PyTorch.
 """
 
 from collections.abc import Iterable, Iterator
+from itertools import chain, count, islice
 from typing import Any
 
 import torch
 from torch import nn
 from torch.nn.parameter import Parameter, is_lazy
+
+from prevue_core.contract import MAX_LAYERS
+from prevue_torch.connections import connections
+from prevue_torch.values import Unreadable
 
 DETAILS_CHARS = 200  # kept of what a module says of itself
 
@@ -30,14 +35,19 @@ def describe_model(model: nn.Module) -> dict[str, Any]:
 
     Layers are the modules without modules inside, and those with parameters of their own, under their names with `/`.
     A layer in two places is listed twice. Each has `details`, what PyTorch prints of it: `in_features=64, ...`.
+    Where the code of `forward` shows how they are connected, layers are in the order of their use, and what joins
+    several tensors, such as a sum, is listed among them.
     Parameters of lazy modules are not counted until they have a shape.
     """
     model = _unwrapped(model)
+    found = dict(_layers(model))
+    left_out = max(0, len(found) - MAX_LAYERS)
+    layers = [_describe_layer(_name(path, model), layer) for path, layer in islice(found.items(), MAX_LAYERS)]
     return {
         "name": type(model).__name__,
         "framework": "torch",
         "framework_version": str(torch.__version__).partition("+")[0],  # without the build, such as +cpu
-        "layers": [_describe_layer(name, layer) for name, layer in _layers(model)],
+        **({"layers": layers, "layers_left_out": left_out} if left_out else _connected(model, list(found), layers)),
         **_sizes(model.parameters()),
     }
 
@@ -59,10 +69,45 @@ def _unwrapped(model: Any) -> nn.Module:
 
 
 def _layers(model: nn.Module) -> Iterator[tuple[str, nn.Module]]:
-    for name, module in model.named_modules(remove_duplicate=False):
+    """Yield paths, such as `body.0`, and layers."""
+    for path, module in model.named_modules(remove_duplicate=False):
         is_leaf = next(module.children(), None) is None
         if is_leaf or next(module.parameters(recurse=False), None) is not None:
-            yield name.replace(".", "/") or type(model).__name__, module
+            yield path, module
+
+
+def _name(path: str, model: nn.Module) -> str:
+    return path.replace(".", "/") or type(model).__name__
+
+
+def _connected(model: nn.Module, paths: list[str], layers: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return layers and edges, as far as the code shows them."""
+    try:
+        found = connections(model, {path: number for number, path in enumerate(paths)})
+    except Unreadable as error:
+        return {"layers": layers, "why_no_edges": f"{error}, and it is not run to find out"}
+    except Exception as error:  # noqa: BLE001 - code of all kinds is read; what is odd there costs the edges only
+        return {"layers": layers, "why_no_edges": f"its code could not be read ({type(error).__name__})"}
+    names = {layer["name"] for layer in layers}
+    for path, kind in found.operations:
+        layers.append(_describe_operation(_fresh(path.replace(".", "/"), names), kind))
+    order = [*found.order, *(number for number in range(len(layers)) if number not in found.order)]
+    if len(order) > MAX_LAYERS:
+        return {"layers": layers[: len(paths)], "why_no_edges": "it has too many operations"}
+    places = {number: place for place, number in enumerate(order)}
+    edges = sorted([places[before], places[after]] for before, after in found.edges)
+    return {"layers": [layers[number] for number in order], "edges": edges}
+
+
+def _describe_operation(name: str, kind: str) -> dict[str, Any]:
+    return {"name": name, "type": kind, "output_shape": None, "parameters": 0, "trainable_parameters": 0}
+
+
+def _fresh(name: str, names: set[str]) -> str:
+    """Return a name that is not among `names`, and add it."""
+    fresh = next(one for one in chain([name], (f"{name}_{number}" for number in count(1))) if one not in names)
+    names.add(fresh)
+    return fresh
 
 
 def _describe_layer(name: str, layer: nn.Module) -> dict[str, Any]:
