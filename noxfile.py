@@ -52,12 +52,13 @@ def client(session):
 
 @nox.session
 def connectors(session):
-    """Every connector with its framework, and the blocks of the README."""
+    """Every connector with its framework, and the blocks of the README and of the documentation."""
     session.install(
         ".[server]", *("./plugins/prevue-keras[keras]", "./plugins/prevue-torch[torch]", "./plugins/prevue-sklearn"),
         *("tensorflow-cpu", "pandas", "pytest"),
     )  # fmt: skip
-    session.run("pytest", *(session.posargs or ["plugins", "tests/test_readme.py"]))
+    pages = ["tests/test_readme.py", "tests/test_tutorials.py", "tests/test_example_plugin.py"]
+    session.run("pytest", *(session.posargs or ["plugins", *pages]))
 
 
 @nox.session
