@@ -31,6 +31,7 @@ from prevue_torch.values import (
     holds_modules,
     is_plain,
     is_same,
+    item,
     items,
     merged,
 )
@@ -196,10 +197,10 @@ class _Reader:
             case ast.For():
                 return self._loop(node, names, made)
             case ast.With():
-                for item in node.items:
-                    value = self._value(item.context_expr, names)
-                    if item.optional_vars is not None:
-                        self._assign(item.optional_vars, value, names)
+                for one in node.items:
+                    value = self._value(one.context_expr, names)
+                    if one.optional_vars is not None:
+                        self._assign(one.optional_vars, value, names)
                 return self._block(node.body, names, made)
             case ast.Pass() | ast.Assert():
                 pass
@@ -275,7 +276,7 @@ class _Reader:
             case ast.Tuple() | ast.List():
                 return [self._value(one, names) for one in node.elts]
             case ast.Subscript():
-                return _item(self._value(node.value, names), self._value(node.slice, names))
+                return item(self._value(node.value, names), self._value(node.slice, names))
             case ast.Call():
                 return self._call(node, names)
             case ast.BinOp():
@@ -369,16 +370,6 @@ class _Reader:
 
 def _is_torchs(function: Any) -> bool:
     return (function.__module__ or "").startswith("torch.")
-
-
-def _item(value: Value, at: Value) -> Value:
-    if isinstance(value, Layer | list) and isinstance(at, Known):
-        inside = items(value)
-        if isinstance(at.value, int) and -len(inside) <= at.value < len(inside):
-            return inside[at.value]
-        if isinstance(value, Layer) and at.value in value.module._modules:
-            return inside[list(value.module._modules).index(at.value)]
-    return flow(value, at)
 
 
 def _kind(operator: ast.operator) -> str:

@@ -43,6 +43,17 @@ def items(value: Layer | list[Value]) -> list[Value]:
     return [*children(value)] if isinstance(value, Layer) else value
 
 
+def item(value: Value, at: Value) -> Value:
+    """Return what `value[at]` is."""
+    if isinstance(value, Layer | list) and isinstance(at, Known):
+        inside = items(value)
+        if isinstance(at.value, int) and -len(inside) <= at.value < len(inside):
+            return inside[at.value]
+        if isinstance(value, Layer) and at.value in value.module._modules:
+            return inside[list(value.module._modules).index(at.value)]
+    return flow(value, at)
+
+
 def flows(values: Iterable[Value]) -> set[Flow]:
     """Return the different flows among values, of lists those of what is in them."""
     found: set[Flow] = set()
