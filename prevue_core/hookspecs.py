@@ -29,10 +29,12 @@ def prevue_describe_model(model: Any) -> dict[str, Any] | None:
     | `framework` | the framework's, such as `keras` |
     | `layers` | list of dicts with `name`, `type`, `output_shape`, `parameters` and `trainable_parameters` |
     | `parameters`, `trainable_parameters` | int, each shared parameter counted once |
+    | `edges` | may be left out: list of pairs `[from, to]`, places in `layers`, of what flows from which to which |
+    | `why_no_edges` | text, where that is not known |
 
-    An `output_shape` is a list of int or None (any size), such as `[None, 32]`, or None where it is not known. More
-    keys are kept as they are. The same name with the same description is the same model, so leave out what changes from
-    one training to the next.
+    An `output_shape` is a list of int or None (any size), such as `[None, 32]`, or None where it is not known. A layer
+    may also have `activation` and `details`, text. More keys are kept as they are. The same name with the same
+    description is the same model, so leave out what changes from one training to the next.
 
     **Imports** nothing heavy to find out whose model it is: it is asked in trainings of other frameworks, too. While
     the framework is not in `sys.modules`, the model is not one of its own.

@@ -20,6 +20,7 @@ def prevue_describe_model(model: Any) -> dict[str, Any] | None:
         "name": "MLP",
         "framework": "micrograd",
         "layers": [_describe_layer(f"layer_{number}", layer) for number, layer in enumerate(model.layers)],
+        "edges": [[number, number + 1] for number in range(len(model.layers) - 1)],
         "parameters": parameters,
         "trainable_parameters": parameters,
     }

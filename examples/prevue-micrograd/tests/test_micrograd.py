@@ -34,6 +34,7 @@ def test_the_model_is_described(backend):
     assert (name, connector, architecture["parameters"]) == ("MLP", "micrograd", 17)
     shown = [(layer["type"], layer["output_shape"], layer["parameters"]) for layer in architecture["layers"]]
     assert shown == [("ReLU", [4], 12), ("Linear", [1], 5)]
+    assert architecture["edges"] == [[0, 1]]
 
 
 def test_an_exception_makes_the_run_a_failed_one(backend):
