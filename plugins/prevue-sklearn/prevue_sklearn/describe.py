@@ -1,18 +1,23 @@
-"""What is told of an estimator: its steps, their shapes and coefficients, as JSON.
+"""What is told of an estimator: its steps, their shapes and coefficients, and what goes from which to which, as JSON.
 
 Parameters that the user sets, such as `C`, are not told here but in the run's configuration, so that trainings with
-different settings are trainings of one model.
+different settings are trainings of one model. Those in `ARCHITECTURE` make another model of it.
 """
 
 import math
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Mapping
+from itertools import pairwise, product
+from typing import Any, NamedTuple
 
 import sklearn
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, OneToOneFeatureMixin
 
+from prevue_core.contract import MAX_LAYERS
+
 COEFFICIENTS = ("coef_", "coefs_")
 INTERCEPTS = ("intercept_", "intercepts_")
+ARCHITECTURE = ("hidden_layer_sizes", "kernel")  # and `activation`, which has a place of its own
+DETAILS_CHARS = 200  # kept of their values
 
 
 def describe_estimator(estimator: Any, fitted: Mapping[int, Any] | None = None) -> dict[str, Any]:
@@ -23,13 +28,16 @@ def describe_estimator(estimator: Any, fitted: Mapping[int, Any] | None = None) 
     fitted has none yet, and one that learns something else, such as trees, has none at all.
     `fitted`: by `id`, what to describe instead of an estimator that is being fitted.
     """
-    layers = [_describe_step(name, step) for name, step in _steps(estimator, "", fitted or {})]
+    found = _Steps(estimator, fitted or {})
+    layers = [_describe_step(name, step) for name, step in found.steps]
     parameters = sum(layer["parameters"] for layer in layers)
+    left_out = max(0, len(layers) - MAX_LAYERS)
     return {
         "name": type(estimator).__name__,
         "framework": "sklearn",
         "framework_version": sklearn.__version__,
-        "layers": layers,
+        "layers": layers[:MAX_LAYERS],
+        **({"layers_left_out": left_out} if left_out else {"edges": sorted(map(list, found.edges))}),
         "parameters": parameters,
         "trainable_parameters": parameters,
     }
@@ -46,31 +54,71 @@ def last_step(estimator: Any) -> Any:
             return estimator
 
 
-def _steps(estimator: Any, path: str, fitted: Mapping[int, Any]) -> Iterator[tuple[str, Any]]:
-    """Yield names and steps; instead of one with estimators inside, those."""
-    estimator = fitted.get(id(estimator), estimator)
-    inner = _inner(estimator)
-    for name, step in inner:
-        yield from _steps(step, f"{path}/{name}" if path else name, fitted)
-    if not inner:
-        yield path or type(estimator).__name__, estimator
+class _Inner(NamedTuple):
+    """The named estimators inside of one: after each other, or beside each other and then `final`."""
+
+    estimators: list[tuple[str, Any]]
+    is_chain: bool = False
+    final: Any = None
+    is_final_given_all: bool = False  # what the others are given, too
 
 
-def _inner(estimator: Any) -> list[tuple[str, Any]]:
-    """Return the named estimators inside of an estimator: fitted ones if it is. Text such as `drop` may be one."""
+class _Ends(NamedTuple):
+    """The numbers of the steps that take what an estimator is given, and of those that give what it makes."""
+
+    takes: list[int]
+    gives: list[int]
+
+
+class _Steps:
+    """An estimator's steps by name, instead of one with estimators inside those, and `edges` between their places."""
+
+    def __init__(self, estimator: Any, fitted: Mapping[int, Any]) -> None:
+        self.steps: list[tuple[str, Any]] = []
+        self.edges: set[tuple[int, int]] = set()
+        self._fitted = fitted
+        self._add(estimator, "")
+
+    def _add(self, estimator: Any, path: str) -> _Ends:
+        estimator = self._fitted.get(id(estimator), estimator)
+        inner = _inner(estimator)
+        if not inner.estimators:
+            self.steps.append((path or type(estimator).__name__, estimator))
+            number = len(self.steps) - 1
+            return _Ends([number], [] if isinstance(estimator, str) and estimator == "drop" else [number])
+        parts = [self._add(one, _joined(path, name)) for name, one in inner.estimators]
+        if inner.is_chain:
+            for before, after in pairwise(parts):
+                self.edges.update(product(before.gives, after.takes))
+            return _Ends(parts[0].takes, parts[-1].gives)
+        takes = [number for part in parts for number in part.takes]
+        gives = [number for part in parts for number in part.gives]
+        if inner.final is None:
+            return _Ends(takes, gives)
+        final = self._add(inner.final, _joined(path, "final_estimator"))
+        self.edges.update(product(gives, final.takes))
+        return _Ends(takes + final.takes if inner.is_final_given_all else takes, final.gives)
+
+
+def _joined(path: str, name: str) -> str:
+    return f"{path}/{name}" if path else name
+
+
+def _inner(estimator: Any) -> _Inner:
+    """Return the estimators inside of an estimator: fitted ones if it is. Text such as `drop` may be one."""
     if steps := getattr(estimator, "steps", None):  # Pipeline
-        return list(steps)
+        return _Inner(list(steps), is_chain=True)
     if transformers := getattr(estimator, "transformers_", getattr(estimator, "transformers", None)):
-        return [(name, transformer) for name, transformer, *_ in transformers]  # ColumnTransformer
+        return _Inner([(name, transformer) for name, transformer, *_ in transformers])  # ColumnTransformer
     if transformers := getattr(estimator, "transformer_list", None):  # FeatureUnion
-        return list(transformers)
+        return _Inner(list(transformers))
     if _are_named(estimators := getattr(estimator, "estimators", [])):  # Voting..., Stacking...
         final = getattr(estimator, "final_estimator_", getattr(estimator, "final_estimator", None))
         named = dict(getattr(estimator, "named_estimators_", estimators))
-        return [*named.items(), *([] if final is None else [("final_estimator", final)])]
+        return _Inner([*named.items()], final=final, is_final_given_all=bool(getattr(estimator, "passthrough", False)))
     if hasattr(estimator, "refit") and hasattr(estimator, "estimator"):  # ...SearchCV
-        return [("estimator", getattr(estimator, "best_estimator_", estimator.estimator))]
-    return []
+        return _Inner([("estimator", getattr(estimator, "best_estimator_", estimator.estimator))], is_chain=True)
+    return _Inner([])
 
 
 def _are_named(estimators: Any) -> bool:
@@ -90,6 +138,18 @@ def _describe_step(name: str, step: Any) -> dict[str, Any]:
         "output_shape": _output_shape(step),
         "parameters": parameters,
         "trainable_parameters": parameters,
+        **_settings(step),
+    }
+
+
+def _settings(step: Any) -> dict[str, str]:
+    told = [
+        f"{name}={value}" for name in ARCHITECTURE if isinstance(value := getattr(step, name, None), str | int | tuple)
+    ]
+    activation = getattr(step, "activation", None)
+    return {
+        **({"activation": activation} if isinstance(activation, str) else {}),
+        **({"details": ", ".join(told)[:DETAILS_CHARS]} if told else {}),
     }
 
 

@@ -9,11 +9,12 @@ from sklearn.decomposition import PCA
 from sklearn.ensemble import RandomForestClassifier, StackingClassifier, VotingClassifier
 from sklearn.linear_model import LinearRegression, LogisticRegression, RidgeClassifier, SGDClassifier
 from sklearn.model_selection import GridSearchCV
-from sklearn.neural_network import MLPRegressor
+from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
+from prevue_core.contract import MAX_LAYERS
 from prevue_sklearn.describe import describe_estimator, last_step
 
 x = np.random.default_rng(0).normal(size=(30, 4))
@@ -96,6 +97,65 @@ def test_shapes_that_are_not_certain_are_none():
     assert described(LinearRegression().fit(x, y))[1]["LinearRegression"]["output_shape"] is None
     several = RandomForestClassifier(2).fit(x, np.stack([y, y], axis=1))
     assert described(several)[1]["RandomForestClassifier"]["output_shape"] is None
+
+
+def test_what_makes_another_model_is_told():
+    layers = [MLPClassifier((8, 4)), MLPClassifier((8, 4), activation="tanh"), SVC(kernel="linear"), SVC(C=3)]
+    told = [described(layer)[0]["layers"][0] for layer in layers]
+    assert [layer.get("activation") for layer in told] == ["relu", "tanh", None, None]
+    assert [layer["details"] for layer in told] == [*["hidden_layer_sizes=(8, 4)"] * 2, "kernel=linear", "kernel=rbf"]
+
+
+def connected(estimator):
+    """Return the edges of an estimator, by the names of steps."""
+    description, _ = described(estimator)
+    names = [layer["name"] for layer in description["layers"]]
+    return {(names[before], names[after]) for before, after in description["edges"]}
+
+
+def test_steps_of_a_pipeline_are_a_chain():
+    pipeline = make_pipeline(StandardScaler(), "passthrough", LogisticRegression())
+    assert connected(GridSearchCV(pipeline, {})) == {
+        ("estimator/standardscaler", "estimator/passthrough"),
+        ("estimator/passthrough", "estimator/logisticregression"),
+    }
+    assert connected(LogisticRegression()) == set()
+
+
+@pytest.mark.parametrize("is_fitted", [False, True])
+def test_transformers_beside_each_other_are_branches(is_fitted):
+    columns = ColumnTransformer([("scale", StandardScaler(), [0, 1]), ("out", "drop", [2, 3])])
+    union = FeatureUnion([("columns", columns), ("pca", make_pipeline(PCA(2), StandardScaler()))])
+    model = Pipeline([("first", StandardScaler()), ("union", union), ("last", LogisticRegression())])
+    model = model.fit(x, y) if is_fitted else model
+    found = {edge for edge in connected(model) if "remainder" not in "".join(edge)}
+    assert found == {
+        *(("first", "union/columns/scale"), ("first", "union/columns/out"), ("union/columns/scale", "last")),
+        *(("first", "union/pca/pca"), ("union/pca/pca", "union/pca/standardscaler")),
+        ("union/pca/standardscaler", "last"),
+    }
+
+
+@pytest.mark.parametrize("is_given_all", [False, True])
+def test_a_stack_ends_in_its_final_estimator(is_given_all):
+    estimators = [("a", LogisticRegression()), ("b", make_pipeline(StandardScaler(), RidgeClassifier()))]
+    stack = StackingClassifier(estimators, LogisticRegression(), passthrough=is_given_all)
+    found = connected(Pipeline([("first", PCA(2)), ("stack", stack)]))
+    inner = ("stack/b/standardscaler", "stack/b/ridgeclassifier")
+    branches = {("first", "stack/a"), ("first", inner[0]), inner}
+    ends = {(name, "stack/final_estimator") for name in ("stack/a", inner[1])}
+    assert found == branches | ends | ({("first", "stack/final_estimator")} if is_given_all else set())
+
+
+def test_votes_are_counted_beside_each_other():
+    vote = VotingClassifier([("a", LogisticRegression()), ("b", RidgeClassifier())])
+    assert connected(Pipeline([("first", PCA(2)), ("vote", vote)])) == {("first", "vote/a"), ("first", "vote/b")}
+
+
+def test_of_an_estimator_with_very_many_steps_the_first_are_described():
+    description, _ = described(FeatureUnion([(str(number), "passthrough") for number in range(MAX_LAYERS + 3)]))
+    assert (len(description["layers"]), description["layers_left_out"]) == (MAX_LAYERS, 3)
+    assert "edges" not in description
 
 
 def test_the_last_step_is_what_predicts():
