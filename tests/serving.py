@@ -19,12 +19,16 @@ PATIENCE_S = 30  # for what happens in another process; it comes far earlier
 class Served:
     """A command that serves. `url`: what it told of itself, `code`: its exit code once it was stopped."""
 
-    def __init__(self, *command: str, data: Path) -> None:
+    def __init__(self, *command: str, data: Path, **settings: str) -> None:
         environ = {name: value for name, value in os.environ.items() if not name.startswith("PREVUE_")}
         environ |= {"PREVUE_DATA_DIR": str(data), "PREVUE_SPOOL_DIR": str(data / "spool"), "PYTHONUNBUFFERED": "1"}
         self.log = tempfile.TemporaryFile("w+")  # noqa: SIM115 - closed by stop()
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "prevue", *command], env=environ, stdout=subprocess.PIPE, stderr=self.log, text=True
+            [sys.executable, "-m", "prevue", *command],
+            env=environ | settings,
+            stdout=subprocess.PIPE,
+            stderr=self.log,
+            text=True,
         )
 
     def address(self, what: str) -> str:
@@ -32,8 +36,11 @@ class Served:
         for line in self.process.stdout:
             if what in line and (found := re.search(r"http://\S+:\d+", line)):
                 return found.group()
-        self.log.seek(0)
-        raise AssertionError(f"no {what} was told of: {self.log.read()}")
+        raise AssertionError(f"no {what} was told of: {self.logged()}")
+
+    def logged(self) -> str:
+        """Return what the command wrote to standard error so far."""
+        return os.pread(self.log.fileno(), 1 << 20, 0).decode()
 
     def stop(self) -> int:
         """Send SIGTERM, if it still runs, and return the exit code."""
@@ -44,9 +51,9 @@ class Served:
 
 
 @contextmanager
-def served(*command: str, data: Path) -> Iterator[Served]:
-    """Run a command of Prevue's beside the test."""
-    process = Served(*command, data=data)
+def served(*command: str, data: Path, **settings: str) -> Iterator[Served]:
+    """Run a command of Prevue's beside the test, with `settings` in its environment."""
+    process = Served(*command, data=data, **settings)
     try:
         yield process
     finally:

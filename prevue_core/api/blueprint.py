@@ -4,7 +4,7 @@ import functools
 import http
 import logging
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import flask
@@ -125,9 +125,20 @@ def _http_error(error: HTTPException) -> flask.Response:
         log.error("request %s failed", request_id(), exc_info=error.original_exception)
         return problem(500, "the server made a mistake; its log has more under this request_id")
     data = getattr(error, "data", None) or {}
-    more = {"errors": data["messages"]} if data.get("messages") else {}
+    messages = data.get("messages")
+    more = {"errors": messages} if messages else {}
+    detail = "; ".join(_told(messages)) if messages else data.get("message") or error.description
     headers = {name: value for name, value in error.get_headers() if name not in ("Content-Type", "Content-Length")}
-    return problem(error.code or 500, data.get("message") or error.description, headers=headers, **more)
+    return problem(error.code or 500, detail, headers=headers, **more)
+
+
+def _told(messages: Any, name: str = "") -> Iterator[str]:
+    """Yield what is wrong with each argument: marshmallow nests it by where the argument stands, then by name."""
+    if isinstance(messages, dict):
+        for key, inner in messages.items():
+            yield from _told(inner, str(key))
+    else:
+        yield f"{name}: {' '.join(map(str, messages if isinstance(messages, list) else [messages]))}"
 
 
 def _prevue_error(error: errors.PrevueError) -> flask.Response:

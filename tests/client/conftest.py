@@ -17,6 +17,7 @@ from urllib.parse import parse_qs, urlsplit
 import orjson
 import pytest
 
+import prevue
 from client.records import RUN_ID, START, body
 from prevue import spool
 from prevue.notices import notices
@@ -36,6 +37,7 @@ def spool_dir(tmp_path, monkeypatch) -> Path:
         monkeypatch.delenv(name)
     folder = tmp_path / "spool"
     monkeypatch.setenv("PREVUE_SPOOL_DIR", str(folder))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))  # no login of the machine's user
     return folder
 
 
@@ -55,6 +57,20 @@ def spooled(spool_dir) -> Callable[[], list[dict]]:
         return [orjson.loads(line) for path in ordered for line in path.read_bytes().splitlines()]
 
     return read
+
+
+@pytest.fixture
+def new_run():
+    """Open runs; they are finished at the end of the test."""
+    opened = []
+
+    def new_run(*args: object, **kwargs: object) -> prevue.Run:
+        opened.append(prevue.init(*args, **kwargs))
+        return opened[-1]
+
+    yield new_run
+    for run in opened:
+        run.finish()
 
 
 @pytest.fixture

@@ -28,20 +28,6 @@ class Clock:
 
 
 @pytest.fixture
-def new_run():
-    """Open runs; they are finished at the end of the test."""
-    opened = []
-
-    def new_run(*args: object, **kwargs: object) -> Run:
-        opened.append(prevue.init(*args, **kwargs))
-        return opened[-1]
-
-    yield new_run
-    for run in opened:
-        run.finish()
-
-
-@pytest.fixture
 def offline(new_run) -> Run:
     return new_run("digits", mode="offline")
 

@@ -1,0 +1,211 @@
+"""Accounts over HTTP: what each status says, and that no route forgets to ask."""
+
+import re
+
+import pytest
+
+from api.posting import NDJSON, lines, path_of
+from core.stream import Stream, start, started
+from prevue_core.api.app import create_app
+from prevue_core.db import logins, tokens
+from prevue_core.db.accounts import OPEN, identify
+from prevue_core.settings import server_settings
+
+PASSWORD = "correct horse battery"
+PUBLIC = {
+    ("GET", "/"), ("GET", "/api/openapi.json"), ("GET", "/healthz"), ("GET", "/readyz"),
+    ("GET", "/api/v1/identity"), ("POST", "/api/v1/sessions"), ("POST", "/api/v1/sessions/with-code"),
+    ("DELETE", "/api/v1/sessions/current"),
+    ("GET", "/api/docs/"), ("GET", "/api/docs/<path:path>"), ("GET", "/api/docs/dist/<path:filename>"),
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def closed():
+    """The backend in `auth` mode: what nothing is said about it is."""
+    return create_app(server_settings(environ={}))
+
+
+@pytest.fixture
+def client(closed, database):
+    return closed.test_client()
+
+
+def bearer(text):
+    return {"Authorization": f"Bearer {text}"}
+
+
+def session_of(name, is_admin=False):
+    code = logins.add_user(OPEN, name, None, is_admin).code
+    return logins.use_code(code, None, PASSWORD, "here").session
+
+
+@pytest.fixture
+def alice(database):
+    return bearer(session_of("alice"))
+
+
+@pytest.fixture
+def root(database):
+    return bearer(session_of("root", is_admin=True))
+
+
+def test_every_route_but_the_way_in_asks_who_comes(client, problem_of):
+    asked = []
+    for rule in client.application.url_map.iter_rules():
+        for method in rule.methods - {"HEAD", "OPTIONS"}:
+            if (method, rule.rule) not in PUBLIC:
+                path = re.sub(r"<uuid:\w+>", "019ab1c2-0000-7000-8000-000000000001", rule.rule)
+                path = re.sub(r"<[^>]+>", "1", path)
+                for headers in ({}, bearer("pvt_nonsense"), {"Authorization": "Basic YWRtaW46YWRtaW4="}):
+                    answer = client.open(path, method=method, headers=headers)
+                    problem_of(answer, 401)
+                    assert answer.headers["WWW-Authenticate"] == "Bearer"
+                asked.append(path)
+    assert len(asked) >= 14
+
+
+def test_a_cookie_is_no_way_in(client, alice):
+    client.set_cookie("session", alice["Authorization"].partition(" ")[2])
+    assert client.get("/api/v1/projects").status_code == 401
+
+
+def test_logging_in_and_out(client, alice):
+    answer = client.post("/api/v1/sessions", json={"username": "alice", "password": PASSWORD})
+    assert (answer.status_code, answer.json["username"], answer.headers["Cache-Control"]) == (201, "alice", "no-store")
+    who = bearer(answer.json["session"])
+    assert client.get("/api/v1/identity", headers=who).json == {
+        "mode": "auth",
+        "is_on_network": False,
+        "user": "alice",
+        "is_admin": False,
+        "scopes": ["ingest", "read", "write"],
+    }
+    assert client.delete("/api/v1/sessions/current", headers=who).status_code == 204
+    assert client.get("/api/v1/projects", headers=who).status_code == 401
+    assert client.get("/api/v1/identity", headers=who).json["user"] is None
+
+
+def test_wrong_passwords_are_401_and_then_429_with_the_wait(client, alice, problem_of):
+    for _ in range(5):
+        answer = client.post("/api/v1/sessions", json={"username": "alice", "password": "something else"})
+        assert problem_of(answer, 401)["detail"] == "the user name or the password is wrong"
+    answer = client.post("/api/v1/sessions", json={"username": "alice", "password": PASSWORD})
+    assert problem_of(answer, 429)["detail"] == "too many attempts to log in; wait 1 s"
+    assert answer.headers["Retry-After"] == "1"
+
+
+def test_the_first_admin_comes_in_with_the_code(client, database):
+    body = {"code": logins.first_code(), "username": "alice", "password": PASSWORD}
+    answer = client.post("/api/v1/sessions/with-code", json=body)
+    assert (answer.status_code, answer.json["is_admin"]) == (201, True)
+    assert client.post("/api/v1/sessions/with-code", json=body).status_code == 401
+
+
+def test_a_code_that_is_over_has_a_new_one_written_to_the_log(client, database, caplog):
+    body = {"code": "pvf_over", "username": "alice", "password": PASSWORD}
+    assert client.post("/api/v1/sessions/with-code", json=body).status_code == 401
+    (line,) = caplog.messages
+    url, code = re.search(r"prevue login (\S+) --code (\S+)", line).groups()
+    assert url == "http://localhost"
+    assert client.post("/api/v1/sessions/with-code", json={**body, "code": code}).status_code == 201
+
+
+def test_passwords_in_errors_are_not_shown(client, database):
+    for body in ({"username": "a", "password": 4711815}, {"password": "hunter2hunter2"}):
+        assert "4711815" not in client.post("/api/v1/sessions", json=body).text
+        assert "hunter2" not in client.post("/api/v1/sessions", json=body).text
+    body = {"code": logins.first_code(), "username": "a", "password": "hunter2"}
+    answer = client.post("/api/v1/sessions/with-code", json=body)
+    assert answer.status_code == 422
+    assert "hunter2" not in answer.text
+
+
+# users and tokens
+
+
+def test_an_admin_adds_users_and_others_do_not(client, alice, root, problem_of):
+    problem_of(client.get("/api/v1/users", headers=alice), 403)
+    problem_of(client.post("/api/v1/users", headers=alice, json={"username": "eve"}), 403)
+    made = client.post("/api/v1/users", headers=root, json={"username": "bob", "email": "bob@example.org"})
+    assert (made.status_code, made.json["username"]) == (201, "bob")
+    body = {"code": made.json["code"], "password": PASSWORD}
+    assert client.post("/api/v1/sessions/with-code", json=body).status_code == 201
+    listed = client.get("/api/v1/users?limit=1", headers=root).json["items"][0]
+    assert (listed["username"], listed["email"], listed["can_log_in"]) == ("bob", "bob@example.org", True)
+    problem_of(client.post("/api/v1/users", headers=root, json={"username": "bob"}), 409)
+    problem_of(client.post("/api/v1/users", headers=root, json={"username": "x", "email": "nowhere"}), 422)
+
+
+def test_a_user_with_a_strange_name_gets_a_new_code(client, root):
+    client.post("/api/v1/users", headers=root, json={"username": "Zoé the 1st"})
+    assert client.post("/api/v1/users/Zoé%20the%201st/code", headers=root).status_code == 201
+    assert client.post("/api/v1/users/nobody/code", headers=root).status_code == 404
+
+
+def test_an_ingest_token_logs_and_reads_nothing(client, alice, problem_of):
+    made = client.post("/api/v1/tokens", headers=alice, json={"token_name": "node", "scopes": ["ingest"]}).json
+    who, stream = bearer(made["token"]), Stream()
+    headers = {**who, "Content-Type": NDJSON}
+    answer = client.post(path_of(stream), data=lines(start(uid="mallory")), headers=headers)
+    assert (answer.status_code, answer.json["user"]) == (200, "alice")
+    for path in ("/api/v1/projects", f"/api/v1/runs/{stream.run_id}", f"/api/v1/series?run_id={stream.run_id}"):
+        problem_of(client.get(path, headers=who), 403)
+    problem_of(client.post("/api/v1/tokens", headers=who, json={"token_name": "a", "scopes": ["ingest"]}), 403)
+    assert client.get(f"/api/v1/runs/{stream.run_id}", headers=alice).json["user"] == "alice"
+
+
+def test_tokens_are_listed_without_themselves_and_revoked(client, alice):
+    made = client.post("/api/v1/tokens", headers=alice, json={"token_name": "a", "scopes": ["read"]}).json
+    listed = client.get("/api/v1/tokens", headers=alice)
+    assert [item["public_id"] for item in listed.json["items"]] == [made["public_id"]]
+    assert made["token"] not in listed.text
+    assert client.get("/api/v1/projects", headers=bearer(made["token"])).status_code == 200
+    assert client.delete(f"/api/v1/tokens/{made['public_id']}", headers=alice).status_code == 204
+    assert client.get("/api/v1/projects", headers=bearer(made["token"])).status_code == 401
+    assert client.delete(f"/api/v1/tokens/{made['public_id']}", headers=alice).status_code == 404
+
+
+def test_what_is_anothers_answers_as_what_does_not_exist(client, alice, problem_of):
+    stream = started(uid="bob", project="secret")
+    stranger = {
+        "/api/v1/projects/{}": ("1", "999999"),
+        "/api/v1/runs/{}": (stream.run_id, Stream().run_id),
+        "/api/v1/runs/{}/series": (stream.run_id, Stream().run_id),
+    }
+    for path, names in stranger.items():
+        told = []
+        for name in names:
+            problem = problem_of(client.get(path.format(name), headers=alice), 404)
+            told.append(problem["detail"].replace(name, "NAME"))
+        assert told[0] == told[1]
+    assert client.get(f"/api/v1/series?run_id={stream.run_id}", headers=alice).json == {"series": []}
+    assert client.get("/api/v1/projects", headers=alice).json["items"] == []
+
+
+def test_a_tokens_project_is_one_of_the_askers(client, alice, problem_of):
+    started(uid="bob", project="secret")
+    made = client.post("/api/v1/tokens", headers=alice, json={"token_name": "a", "scopes": ["read"], "project_id": 1})
+    problem_of(made, 404)
+
+
+# open mode
+
+
+def test_an_open_server_has_no_accounts(app, database, problem_of):
+    client = app.test_client()
+    identity = client.get("/api/v1/identity").json
+    assert (identity["mode"], identity["user"], identity["is_on_network"]) == ("open", None, False)
+    login = {"username": "alice", "password": PASSWORD}
+    problem_of(client.post("/api/v1/sessions", json=login), 409)
+    problem_of(client.get("/api/v1/tokens"), 409)
+    problem_of(client.post("/api/v1/users", json={"username": "eve"}), 403)
+    text, _ = tokens.create_token(identify(session_of("alice")), "a", ["read"])
+    assert client.get("/api/v1/projects", headers=bearer(text)).status_code == 200
+
+
+def test_answers_are_kept_from_other_pages(client):
+    headers = client.get("/healthz").headers
+    assert headers["Content-Security-Policy"].startswith("default-src 'none'")
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert headers["Cross-Origin-Resource-Policy"] == "same-origin"
