@@ -1,8 +1,9 @@
-"""Where a server listens, and whether others than this machine's own programs reach it there."""
+"""Where a server listens, under which names it is asked, and whether others than this machine's programs reach it."""
 
 import ipaddress
 import socket
 from collections.abc import Iterable
+from urllib.parse import urlsplit
 
 
 def bind(host: str, port: int) -> list[socket.socket]:
@@ -31,3 +32,24 @@ def bind(host: str, port: int) -> list[socket.socket]:
 def is_on_network(sockets: Iterable[socket.socket]) -> bool:
     """Return whether any of `sockets` can be reached from elsewhere: by what was bound, whatever it was called."""
     return not all(ipaddress.ip_address(one.getsockname()[0].partition("%")[0]).is_loopback for one in sockets)
+
+
+def answers_to(host: str, allowed: frozenset[str]) -> bool:
+    """Return whether a request for `host` (a name or an address, with or without a port) is meant for this server.
+
+    A web page can make its own host name point to this machine and then reach it from the user's browser (DNS
+    rebinding); such requests carry the page's name as Host. Numbers and `localhost` cannot be taken over so.
+    """
+    try:
+        name = urlsplit(f"//{host}").hostname
+    except ValueError:
+        return False
+    return name is not None and (name in {"localhost", *map(str.lower, allowed)} or _is_address(name))
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from prevue_core.errors import SettingsError
 
@@ -30,6 +31,8 @@ class Listening:
     host: str
     port: int
     auth: str | None  # None: not said, so open on this machine alone
+    allowed_hosts: frozenset[str]  # names under which it may be asked, in open mode
+    trusted_proxies: int  # in front of it, whose X-Forwarded-For and X-Forwarded-Proto are believed
 
 
 @dataclass(frozen=True)
@@ -38,10 +41,8 @@ class ServerSettings(Listening):
 
     database_url: str = field(repr=False)  # may hold a password
     data_dir: Path
-    allowed_hosts: frozenset[str]
     dashboard_url: str | None  # where `/` leads a browser
     admin_password: str | None = field(repr=False)  # of the first admin; None: a one-time code makes one
-    trusted_proxies: int  # in front of the server, whose X-Forwarded-For is believed
 
 
 @dataclass(frozen=True)
@@ -70,11 +71,9 @@ def server_settings(
         data_dir=folder,
         host=host or environ.get("PREVUE_HOST") or "127.0.0.1",
         port=_port(port if port is not None else environ.get("PREVUE_PORT") or 8080),
-        auth=_auth(environ),
-        allowed_hosts=frozenset(_words(environ.get("PREVUE_ALLOWED_HOSTS", ""))),
         dashboard_url=dashboard_url or environ.get("PREVUE_DASHBOARD_URL") or None,
         admin_password=secret("PREVUE_ADMIN_PASSWORD", environ),
-        trusted_proxies=_proxies(environ.get("PREVUE_TRUSTED_PROXIES") or "0"),
+        **_access(environ),
     )
 
 
@@ -92,9 +91,9 @@ def dashboard_settings(
     return DashboardSettings(
         host=host or environ.get("PREVUE_DASHBOARD_HOST") or "127.0.0.1",
         port=_port(port if port is not None else environ.get("PREVUE_DASHBOARD_PORT") or 5006),
-        auth=_auth(environ),
         data_dir=_data_dir(data_dir, environ),
         secret_key=_key("PREVUE_SECRET_KEY", environ),
+        **_access(environ),
     )
 
 
@@ -147,6 +146,15 @@ def _key(name: str, environ: Mapping[str, str]) -> bytes | None:
     if PLACEHOLDER.search(key) or len(set(key)) < MIN_KEY_BYTES // 4:
         raise SettingsError(f"{name} is a placeholder that others know too; {hint}")
     return key
+
+
+def _access(environ: Mapping[str, str]) -> dict[str, Any]:
+    """Return what both servers ask: who may come in, and how."""
+    return {
+        "auth": _auth(environ),
+        "allowed_hosts": frozenset(_words(environ.get("PREVUE_ALLOWED_HOSTS", ""))),
+        "trusted_proxies": _proxies(environ.get("PREVUE_TRUSTED_PROXIES") or "0"),
+    }
 
 
 def _auth(environ: Mapping[str, str]) -> str | None:

@@ -1,6 +1,6 @@
 import pytest
 
-from prevue_core.listening import bind, is_on_network
+from prevue_core.listening import answers_to, bind, is_on_network
 
 
 @pytest.mark.parametrize(
@@ -31,3 +31,23 @@ def test_a_port_that_is_taken_is_an_error():
         first.listen()
         with pytest.raises(OSError, match="in use"):
             bind("127.0.0.1", first.getsockname()[1])
+
+
+@pytest.mark.parametrize(
+    ("host", "expected"),
+    [
+        ("localhost:5006", True),
+        ("LOCALHOST", True),
+        ("127.0.0.1:80", True),
+        ("[::1]:5006", True),
+        ("192.0.2.7", True),
+        ("prevue.example:5006", True),
+        ("evil.example", False),
+        ("localhost.evil.example", False),
+        ("prevue.example.evil.example", False),
+        ("", False),
+        ("[::1", False),
+    ],
+)
+def test_a_name_that_others_can_point_here_is_not_answered_to_unless_it_is_allowed(host, expected):
+    assert answers_to(host, frozenset({"Prevue.example"})) is expected

@@ -74,6 +74,13 @@ def test_settings_do_not_show_the_database_url():
     assert "hunter2" not in repr(settings)
 
 
+@pytest.mark.parametrize("read", [server_settings, dashboard_settings])
+def test_both_servers_read_who_may_come_in(read):
+    environ = {"PREVUE_AUTH": "auth", "PREVUE_ALLOWED_HOSTS": "a.example,b.example", "PREVUE_TRUSTED_PROXIES": "1"}
+    settings = read(environ=environ)
+    assert (settings.auth, settings.allowed_hosts, settings.trusted_proxies) == ("auth", {"a.example", "b.example"}, 1)
+
+
 def test_a_key_to_sign_with_comes_from_the_environment_or_a_file(tmp_path):
     key = "0123456789abcdefghijklmnopqrstuv"
     (tmp_path / "key").write_text(f"{key}\n")
