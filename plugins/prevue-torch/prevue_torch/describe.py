@@ -91,7 +91,9 @@ def _connected(model: nn.Module, paths: list[str], layers: list[dict[str, Any]])
     names = {layer["name"] for layer in layers}
     for path, kind in found.operations:
         layers.append(_describe_operation(_fresh(path.replace(".", "/"), names), kind))
-    order = [*found.order, *(number for number in range(len(layers)) if number not in found.order)]
+    order = list(found.order)
+    for number in sorted(set(range(len(paths))) - set(order)):  # not used: where it was registered
+        order.insert(order.index(number - 1) + 1 if number else 0, number)
     if len(order) > MAX_LAYERS:
         return {"layers": layers[: len(paths)], "why_no_edges": "it has too many operations"}
     places = {number: place for place, number in enumerate(order)}

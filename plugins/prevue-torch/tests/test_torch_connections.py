@@ -193,7 +193,7 @@ class Cell(nn.Module):
 
     def __init__(self):
         super().__init__()
-        self.cell, self.drop, self.head, self.unused = nn.RNNCell(2, 4), nn.Dropout(), nn.Linear(4, 1), nn.Linear(1, 1)
+        self.cell, self.unused, self.drop, self.head = nn.RNNCell(2, 4), nn.Linear(1, 1), nn.Dropout(), nn.Linear(4, 1)
 
     def forward(self, x, state=None, target=None):
         for part in x.unbind(1):
@@ -208,6 +208,10 @@ class Cell(nn.Module):
 def test_where_data_decides_all_ways_are_followed():
     expected = {("cell", "cell"), ("cell", "drop"), ("cell", "head"), ("drop", "head")}
     assert connected(Cell()) == connected(Cell().eval()) == expected
+
+
+def test_what_the_code_does_not_use_is_listed_where_it_was_registered():
+    assert [layer["name"] for layer in described(Cell())["layers"]] == ["cell", "unused", "drop", "head"]
 
 
 def test_code_is_never_run():
