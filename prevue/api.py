@@ -185,20 +185,25 @@ class Api:
         """Return who asks: `mode` (open or auth), `user` (None: nobody), `is_admin`, `scopes`, `is_on_network`."""
         return self._get("/api/v1/identity")
 
-    def log_in(self, username: str, password: str) -> dict[str, Any]:
+    def log_in(self, username: str, password: str, *, address: str | None = None) -> dict[str, Any]:
         """Return a new `session`, which may be given as `token`, with `username`, `is_admin` and `expires_at`.
 
-        Raises NotLoggedIn where name or password are wrong, Refused where one has to wait or the backend is open.
+        `address`: of the user for whom a server logs in, so that not all users share the server's attempts; the backend
+        believes it where it trusts proxies. Raises NotLoggedIn where name or password are wrong, Refused where one has
+        to wait or the backend is open.
         """
-        return self._transport.post("/api/v1/sessions", {"username": username, "password": password})
+        document = {"username": username, "password": password}
+        return self._transport.post("/api/v1/sessions", document, _forwarded(address))
 
-    def log_in_with_code(self, code: str, username: str | None, password: str) -> dict[str, Any]:
+    def log_in_with_code(
+        self, code: str, username: str | None, password: str, *, address: str | None = None
+    ) -> dict[str, Any]:
         """Set a password with a one-time code and return a new session, as `log_in` does.
 
         The first admin chooses a `username`; others may leave it out.
         """
         document = {"code": code, "username": username, "password": password}
-        return self._transport.post("/api/v1/sessions/with-code", document)
+        return self._transport.post("/api/v1/sessions/with-code", document, _forwarded(address))
 
     def log_out(self) -> None:
         """End the session that was given as `token`."""
@@ -206,10 +211,11 @@ class Api:
 
     def projects(self, user: str | None = None, name: str | None = None) -> list[Project]:
         """Return projects, of one user or of all, the newest first."""
-        return [
-            Project(**{field: item[field] for field in Project.__dataclass_fields__})
-            for item in self._items("/api/v1/projects", {"user": user, "name": name})
-        ]
+        return [_project(item) for item in self._items("/api/v1/projects", {"user": user, "name": name})]
+
+    def project(self, project_id: int) -> Project:
+        """Return one project. Raises NotFound."""
+        return _project(self._get(f"/api/v1/projects/{project_id}"))
 
     def runs(
         self,
@@ -262,3 +268,11 @@ class Api:
 
     def _get(self, path: str, params: Mapping[str, Any] | None = None) -> dict[str, Any]:
         return self._transport.get(path, {name: value for name, value in (params or {}).items() if value is not None})
+
+
+def _project(item: Mapping[str, Any]) -> Project:
+    return Project(**{name: item[name] for name in Project.__dataclass_fields__})
+
+
+def _forwarded(address: str | None) -> dict[str, str] | None:
+    return None if address is None else {"X-Forwarded-For": address}

@@ -38,9 +38,11 @@ class HttpTransport:
         """Return the JSON object at `path`. Raises NotFound, NotLoggedIn, Refused or Unreachable."""
         return self._understand(path, self._ask("GET", path, params=params, timeout=timeout_s or TIMEOUT_S))
 
-    def post(self, path: str, document: dict[str, Any] | None = None) -> dict[str, Any]:
+    def post(
+        self, path: str, document: dict[str, Any] | None = None, headers: dict[str, str] | None = None
+    ) -> dict[str, Any]:
         """Send a JSON object and return the one that comes back. Raises as `get` does."""
-        return self._understand(path, self._ask("POST", path, json=document or {}))
+        return self._understand(path, self._ask("POST", path, json=document or {}, headers=headers))
 
     def delete(self, path: str) -> None:
         """Delete what is at `path`. Raises as `get` does."""
@@ -49,13 +51,13 @@ class HttpTransport:
     def _understand(self, path: str, answer: Answer) -> dict[str, Any]:
         if answer.status == 204 or (answer.status in (200, 201) and answer.document):
             return answer.document
-        detail = answer.document.get("detail") or answer.document.get("errors") or f"status {answer.status}"
+        detail = str(answer.document.get("detail") or answer.document.get("errors") or f"status {answer.status}")
         if answer.status == 404 and answer.document.get("request_id"):
-            raise NotFound(f"{self.url}: {detail}")
+            raise NotFound(f"{self.url}: {detail}", detail=detail, status=404)
         if answer.status == 401:
-            raise NotLoggedIn(f"{self.url}: {detail}")
+            raise NotLoggedIn(f"{self.url}: {detail}", detail=detail, status=401)
         if 400 <= answer.status < 500:
-            raise Refused(f"{self.url}{path}: {detail}")
+            raise Refused(f"{self.url}{path}: {detail}", detail=detail, status=answer.status)
         raise Unreachable(f"{self.url} did not answer as Prevue's backend does: {detail}")
 
     def close(self) -> None:

@@ -84,7 +84,12 @@ class TooManyAttempts(PrevueError):
 
 
 class ApiError(PrevueError):
-    """The backend could not be asked."""
+    """The backend could not be asked. `detail` and `status` are of its answer, None where there was none."""
+
+    def __init__(self, text: str, *, detail: str | None = None, status: int | None = None) -> None:
+        super().__init__(text)
+        self.detail = detail
+        self.status = status
 
 
 class Unreachable(ApiError):

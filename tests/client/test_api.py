@@ -64,6 +64,23 @@ def test_fields_that_a_newer_server_adds_are_passed_over(api, backend):
     assert [project.project_name for project in api.projects()] == ["digits"]
 
 
+def test_a_project_is_read_by_its_id(api, backend):
+    backend.documents["/api/v1/projects/1"] = (200, {**PROJECT, "visibility": "team"})
+    assert (api.project(1).user, api.project(1).project_name) == ("ada", "digits")
+    with pytest.raises(NotFound):
+        api.project(2)
+
+
+def test_an_error_has_what_the_backend_said_in_its_own_words(api, backend):
+    backend.documents["/api/v1/projects/1"] = (429, {"detail": "wait 5 s", "request_id": "r"})
+    with pytest.raises(Refused, match="wait 5 s") as refused:
+        api.project(1)
+    assert (refused.value.detail, refused.value.status) == ("wait 5 s", 429)
+    with pytest.raises(Unreachable) as unreachable:
+        prevue.Api("http://127.0.0.1:1", "").identity()
+    assert (unreachable.value.detail, unreachable.value.status) == (None, None)
+
+
 def test_a_run_is_read_by_its_id(api):
     run = api.run(RUN_ID)
     assert (run.state, run.config, run.started_at) == ("finished", {"lr": 0.1}, 1_763_843_000.0)
