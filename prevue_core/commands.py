@@ -12,17 +12,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from prevue_core.contract import MAX_BODY_BYTES
 from prevue_core.errors import PrevueError, SettingsError
 from prevue_core.listening import bind, is_on_network
+from prevue_core.logs import set_up
 from prevue_core.settings import Listening, ServerSettings, server_settings
 
 if TYPE_CHECKING:
     import peewee
 
 EX_CONFIG = 78  # sysexits.h: something is wrong in the configuration
-THREADS = 8  # of waitress; bodies are received outside of them
-CONNECTIONS = 1_000
 RETRY_S = 2.0
 WARN_EACH_S = 3600.0  # while everybody on the network may come in
 
@@ -49,8 +47,7 @@ def backend(host: str | None, port: int | None, data_dir: Path | None, dashboard
     log says how the first admin does. Ctrl-C stops.
     """
     settings = _settings(host=host, port=port, data_dir=data_dir, dashboard_url=dashboard_url)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    logging.getLogger("peewee").setLevel(logging.WARNING)
+    set_up(settings.log_format)
     with listening(settings, "backend") as (sockets, auth):
         _run(replace(settings, auth=auth), sockets)
 
@@ -118,12 +115,19 @@ def listening(settings: Listening, command: str) -> Iterator[tuple[list[socket.s
 
 def _run(settings: ServerSettings, sockets: list[socket.socket]) -> None:
     database = _connect(settings)
+    from prevue_core.serving import serve  # the server's packages may not be installed
+
     address = "localhost" if settings.host in ("0.0.0.0", "::") else settings.host  # noqa: S104
     url = f"http://{address}:{sockets[0].getsockname()[1]}"
     _upgrade_or_keep_trying(database, lambda: _welcome(settings, url))
     if settings.auth == "open" and is_on_network(sockets):
         threading.Thread(target=_keep_warning, args=(settings.host,), name="prevue-warning", daemon=True).start()
-    _serve(settings, sockets, url)
+
+    def tell() -> None:
+        click.echo(f"Prevue's backend listens on {url}  (Ctrl-C stops)")
+        click.echo(f"API page: {url}/api/docs/")
+
+    serve(settings, sockets, tell)
 
 
 def _welcome(settings: ServerSettings, url: str) -> None:
@@ -188,24 +192,3 @@ def _upgrade_or_keep_trying(database: "peewee.Database", then: Callable[[], None
             threading.Thread(target=keep_trying, name="prevue-upgrade", daemon=True).start()
     except PrevueError as error:
         raise click.ClickException(str(error)) from None
-
-
-def _serve(settings: ServerSettings, sockets: list[socket.socket], url: str) -> None:
-    import signal
-
-    import waitress
-
-    from prevue_core.api.app import create_app
-
-    server = waitress.create_server(
-        create_app(settings, is_on_network=is_on_network(sockets)),
-        sockets=sockets,
-        threads=THREADS,
-        connection_limit=CONNECTIONS,
-        max_request_body_size=16 * MAX_BODY_BYTES,  # above, waitress itself refuses; below, the API with a word
-        ident=None,
-    )
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    click.echo(f"Prevue's backend listens on {url}  (Ctrl-C stops)")
-    click.echo(f"API page: {url}/api/docs/")
-    server.run()

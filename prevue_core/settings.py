@@ -11,6 +11,7 @@ from typing import Any
 from prevue_core.errors import SettingsError
 
 AUTH_MODES = ("open", "auth")
+LOG_FORMATS = ("text", "json")
 MIN_KEY_BYTES = 32
 # What examples and templates show in place of a key. Of 3 000 Superset servers 2 000 ran with the one of its manual.
 PLACEHOLDER = re.compile(rb"(change|replace).?(me|this|it)|your.?(secret|key)|example|placeholder|insecure", re.I)
@@ -33,6 +34,7 @@ class Listening:
     auth: str | None  # None: not said, so open on this machine alone
     allowed_hosts: frozenset[str]  # names under which it may be asked, in open mode
     trusted_proxies: int  # in front of it, whose X-Forwarded-For and X-Forwarded-Proto are believed
+    log_format: str  # text or json
 
 
 @dataclass(frozen=True)
@@ -154,6 +156,7 @@ def _access(environ: Mapping[str, str]) -> dict[str, Any]:
         "auth": _auth(environ),
         "allowed_hosts": frozenset(_words(environ.get("PREVUE_ALLOWED_HOSTS", ""))),
         "trusted_proxies": _proxies(environ.get("PREVUE_TRUSTED_PROXIES") or "0"),
+        "log_format": _log_format(environ.get("PREVUE_LOG_FORMAT") or "text"),
     }
 
 
@@ -174,6 +177,12 @@ def _port(value: int | str) -> int:
     if not 0 <= port <= 65_535:
         raise SettingsError(f"port {value!r} is not a number from 0 to 65535; 8080 is usual, 0 takes a free one")
     return port
+
+
+def _log_format(text: str) -> str:
+    if text not in LOG_FORMATS:
+        raise SettingsError(f"PREVUE_LOG_FORMAT is {text!r}; use 'text' (for people) or 'json' (for collectors)")
+    return text
 
 
 def _proxies(text: str) -> int:

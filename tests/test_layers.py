@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 OURS = ("prevue", "frontend_bokeh")
-GROUND = {f"prevue_core.{name}" for name in ("contract", "errors", "settings", "listening", "hookspecs", "manager")} | {
+GROUND = {f"prevue_core.{name}" for name in ("contract", "errors", "settings", "listening", "logs", "hookspecs", "manager")} | {
     "prevue_core"
 }
 
@@ -22,13 +22,19 @@ LAYERS: list[tuple[str, set[str], set[str]]] = [
     ("prevue_core.hookspecs", set(), {"pluggy", "click"}),
     ("prevue_core.manager", GROUND, {"pluggy"}),
     ("prevue_core.plugin", {*GROUND, "prevue_core.commands"}, {"click"}),
-    ("prevue_core.commands", {*GROUND, "prevue_core.db", "prevue_core.api"}, {"click", "peewee", "waitress"}),
+    (
+        "prevue_core.commands",
+        {*GROUND, "prevue_core.db", "prevue_core.api", "prevue_core.serving"},
+        {"click", "peewee"},
+    ),
+    ("prevue_core.serving", {*GROUND, "prevue_core.api"}, {"waitress"}),
+    ("prevue_core.logs", set(), {"pythonjsonlogger"}),
     ("prevue_core.db.migrations", set(), {"peewee"}),
     ("prevue_core.db", {*GROUND, "prevue_core.db"}, {"peewee", "playhouse", "psycopg2", "orjson", "argon2"}),
     (
         "prevue_core.api",
         {*GROUND, "prevue_core.db", "prevue_core.api"},
-        {"flask", "flask_smorest", "flask_swagger_ui", "marshmallow", "apispec", "werkzeug", "orjson"},
+        {"flask", "flask_smorest", "flask_swagger_ui", "marshmallow", "apispec", "werkzeug", "orjson", "prometheus_client"},
     ),
     ("prevue.transport", {*GROUND, "prevue.sender"}, {"requests", "orjson"}),
     ("prevue.cli", {*GROUND, "prevue"}, {"click"}),

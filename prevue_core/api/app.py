@@ -1,5 +1,6 @@
 """The Flask application: resources, OpenAPI document, API page, errors."""
 
+import threading
 from typing import Any
 
 import flask
@@ -7,7 +8,7 @@ from flask_swagger_ui import get_swaggerui_blueprint
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from prevue_core import __version__, contract
-from prevue_core.api import auth
+from prevue_core.api import auth, watching
 from prevue_core.api.blueprint import Api, request_id
 from prevue_core.api.resources import (
     health,
@@ -26,15 +27,19 @@ from prevue_core.settings import ServerSettings
 RESOURCES = (projects, runs, models, series, records, sessions, tokens, users, health)
 
 
-def create_app(settings: ServerSettings, *, is_on_network: bool = False) -> flask.Flask:
+def create_app(
+    settings: ServerSettings, *, is_on_network: bool = False, stopping: threading.Event | None = None
+) -> flask.Flask:
     """Return the backend over the database that `prevue_core.db.connection.connect` was called with.
 
     It asks for a login unless the settings say `open`. `is_on_network`: others than this machine reach it.
+    `stopping`: set once the process is about to end.
     """
     app = flask.Flask("prevue", static_folder=None)
     app.config.update(
         IS_OPEN=settings.auth == "open",
         IS_ON_NETWORK=is_on_network,
+        STOPPING=stopping or threading.Event(),
         MAX_CONTENT_LENGTH=contract.MAX_BODY_BYTES,
         API_TITLE="Prevue",
         API_VERSION=__version__,
@@ -43,6 +48,7 @@ def create_app(settings: ServerSettings, *, is_on_network: bool = False) -> flas
         OPENAPI_JSON_PATH="openapi.json",
         API_SPEC_OPTIONS={"info": {"description": _ABOUT}, "servers": [{"url": "/"}]},
     )
+    watching.watch(app)  # first, to see all of a request
     if settings.trusted_proxies:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=settings.trusted_proxies, x_proto=1)  # type: ignore[method-assign]
     auth.guard(app, is_open=settings.auth == "open", allowed_hosts=settings.allowed_hosts)

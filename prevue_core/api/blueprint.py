@@ -3,6 +3,7 @@
 import functools
 import http
 import logging
+import re
 import uuid
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -19,6 +20,8 @@ from prevue_core.db.connection import FAILURES
 PREFIX = "/api/v1"
 PROBLEM_JSON = "application/problem+json"
 CHALLENGE = {"WWW-Authenticate": "Bearer"}  # with every 401
+
+_REQUEST_ID = re.compile(r"[0-9A-Za-z-]{8,64}")
 
 log = logging.getLogger("prevue.api")
 
@@ -116,7 +119,8 @@ def found(row: dict[str, Any] | None, what: str) -> dict[str, Any]:
 def request_id() -> str:
     """Return what names this request in answers and logs."""
     if "request_id" not in flask.g:
-        flask.g.request_id = uuid.uuid4().hex[:16]
+        given = flask.request.headers.get("X-Request-ID", "")  # of a proxy, or of the dashboard
+        flask.g.request_id = given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex[:16]
     return str(flask.g.request_id)
 
 

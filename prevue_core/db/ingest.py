@@ -38,6 +38,7 @@ class Applied:
     """What became of a batch."""
 
     next_seq: int
+    count: int = 0  # records that were new, those rejected included
     rejected: list[dict[str, Any]] = field(default_factory=list)  # {seq, reason}, the first 100
     rejected_count: int = 0
 
@@ -129,7 +130,7 @@ def _apply(batch: Batch, records: list[Record]) -> Applied:
     writer = batch.writer
     known = writer.next_seq
     fresh = [record for record in records if _end(record) > known]
-    applied = Applied(_end(records[-1]) if fresh else known)
+    applied = Applied(_end(records[-1]) if fresh else known, len(fresh))
     for record in fresh:
         try:
             _APPLY[_type_of(record)](batch, record)
@@ -186,14 +187,13 @@ def _project_of(identity: Identity, user: User, start: Record) -> Project:
     """Return the project to log to. It is made if it is missing and the user's own, in open mode whosever it is."""
     owner, _, name = contract.check_project(start.get("project")).rpartition("/")
     is_own = owner in ("", user.username)
-    if identity == OPEN:
-        return _ensure(Project, user=user if is_own else _ensure(User, username=owner), project_name=name)
-    if is_own and identity.project_id is None:
+    if is_own:
         return _ensure(Project, user=user, project_name=name)
-    query = Project.select().join(User).where(User.username == (owner or user.username), Project.project_name == name)
-    project = query.first()
+    if identity == OPEN:
+        return _ensure(Project, user=_ensure(User, username=owner), project_name=name)
+    project = Project.select().join(User).where(User.username == owner, Project.project_name == name).first()
     if project is None or not may(identity, INGEST, project.project_id):
-        raise Missing(f"project {owner or user.username}/{name} does not exist, or is not yours to log to")
+        raise Missing(f"project {owner}/{name} does not exist, or is not yours to log to")
     return project
 
 

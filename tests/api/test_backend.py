@@ -1,5 +1,6 @@
 """The real server, waitress: what Flask's test client does not show."""
 
+import contextlib
 import gzip
 import http.client
 import signal
@@ -11,6 +12,7 @@ import pytest
 from api.posting import NDJSON, lines, path_of
 from core.stream import Stream, metrics, start
 from prevue_core import contract
+from prevue_core.db.connection import is_sqlite
 
 
 @pytest.fixture
@@ -58,5 +60,23 @@ def test_a_strangers_name_for_this_machine_is_refused(connection, host, status):
 
 def test_the_server_stops_when_it_is_told_to(backend_process, backend):
     backend_process.send_signal(signal.SIGTERM)
+    backend_process.communicate(timeout=30)
+    assert backend_process.returncode == 0
+
+
+def test_a_request_is_answered_whole_before_the_server_stops(backend_process, connection, database):
+    other = http.client.HTTPConnection(connection.host, connection.port, timeout=30)
+    with contextlib.closing(other), database.atomic():
+        if not is_sqlite():  # there the transaction itself keeps others from writing
+            database.execute_sql("LOCK TABLE writers")
+        body = lines(start(), metrics(0, {"loss": 0.5}))
+        connection.request("POST", path_of(Stream()), body, {"Content-Type": NDJSON})
+        assert ask(other, "GET", "/healthz")[0] == 200  # so the server has read what came before
+        backend_process.send_signal(signal.SIGTERM)
+        while (answer := ask(other, "GET", "/readyz"))[0] != 503:
+            continue
+        assert answer[2]["detail"] == "the server is about to stop"
+    answer = connection.getresponse()
+    assert (answer.status, orjson.loads(answer.read())["next_seq"]) == (200, 2)
     backend_process.communicate(timeout=30)
     assert backend_process.returncode == 0

@@ -1,10 +1,12 @@
-"""Health: whether the process is alive, and whether it can work. At the root, where probes look."""
+"""Health: whether the process is alive, whether it can work, and what it did. At the root, where probes look."""
 
 import flask
 import marshmallow as ma
 
 from prevue_core.api.blueprint import Blueprint, problem
+from prevue_core.api.watching import figures_response
 from prevue_core.db import schema
+from prevue_core.db.accounts import READ
 
 blueprint = Blueprint("health", __name__, description="Whether the server is alive and can work")
 blueprint.url_prefix = None
@@ -29,8 +31,21 @@ def is_alive() -> dict[str, str]:
 def is_ready() -> dict[str, str] | flask.Response:
     """Tell whether requests can be served
 
-    503 while the database is away, or its tables are not those of this version.
+    503 while the database is away, or its tables are not those of this version, and from when the server was told to
+    stop.
     """
+    if flask.current_app.config["STOPPING"].is_set():
+        return problem(503, "the server is about to stop")
     if not schema.is_ready():
         return problem(503, "the database does not answer, or `prevue db upgrade` has not been run")
     return {"status": "ok"}
+
+
+@blueprint.route("/metrics", action=READ)
+@blueprint.response(200, {"type": "string"}, content_type="text/plain")
+def get_figures() -> flask.Response:
+    """Get figures for Prometheus
+
+    Requests by route and status with their times, and records by what became of them.
+    """
+    return figures_response()

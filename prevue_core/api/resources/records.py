@@ -14,6 +14,7 @@ import orjson
 from prevue_core import contract
 from prevue_core.api.blueprint import Blueprint, identity
 from prevue_core.api.fields import NUMBER, json_response
+from prevue_core.api.watching import count_records
 from prevue_core.db import ingest, schema
 from prevue_core.db.accounts import INGEST
 from prevue_core.errors import RecordRefused
@@ -140,7 +141,9 @@ def add_records(run_id: uuid.UUID, writer_id: uuid.UUID, first_seq: int) -> flas
     records are missing before these. An empty batch is a sign of life. The body may be gzipped.
     """
     applied = ingest.apply_records(identity(), str(run_id), str(writer_id), first_seq, _records())
-    return json_response({**vars(applied), "user": identity().username, "store_id": schema.store_id()})
+    count_records(applied.count - applied.rejected_count, applied.rejected_count)
+    document = {name: getattr(applied, name) for name in ("next_seq", "rejected", "rejected_count")}
+    return json_response({**document, "user": identity().username, "store_id": schema.store_id()})
 
 
 def _records() -> list[dict[str, Any]]:

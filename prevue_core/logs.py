@@ -1,0 +1,21 @@
+"""What a server writes to standard error: lines for people, or JSON objects for collectors of logs."""
+
+import logging
+
+TEXT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+ACCESS = "prevue.access"  # a line a request; only for collectors, as it would drown what people look for
+
+
+def set_up(format: str) -> None:
+    """Write what loggers say, as `text` or as `json`: an object a line with time, level, logger, message and more."""
+    handler = logging.StreamHandler()
+    if format == "json":
+        from pythonjsonlogger.json import JsonFormatter  # servers have it; a laptop's log is text
+
+        names = {"asctime": "time", "levelname": "level", "name": "logger"}
+        handler.setFormatter(JsonFormatter("%(asctime)s %(levelname)s %(name)s %(message)s", rename_fields=names))
+    else:
+        handler.setFormatter(logging.Formatter(TEXT))
+        logging.getLogger(ACCESS).setLevel(logging.WARNING)
+    logging.basicConfig(level=logging.INFO, handlers=[handler])
+    logging.getLogger("peewee").setLevel(logging.WARNING)

@@ -1,0 +1,66 @@
+"""The backend's process: waitress on bound sockets, and how it stops without breaking off an answer."""
+
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import waitress
+from waitress.channel import HTTPChannel
+
+from prevue_core.api.app import create_app
+from prevue_core.contract import MAX_BODY_BYTES
+from prevue_core.listening import is_on_network
+from prevue_core.settings import ServerSettings
+
+THREADS = 8  # bodies are received outside of them
+CONNECTIONS = 1_000
+FINISH_S = 20.0  # that requests may take when the server is told to stop
+LOOK_S = 0.05
+
+
+def serve(settings: ServerSettings, sockets: list[socket.socket], tell: Callable[[], None]) -> None:
+    """Answer requests until SIGTERM or SIGINT; `tell` is called once they can be asked.
+
+    From then on `/readyz` says 503, so that a proxy sends nobody any more, and the process ends as soon as all that
+    was asked is answered, or after 20 s; at the second signal at once.
+    """
+    stopping = threading.Event()
+    channels: dict[int, Any] = {}
+    server = waitress.create_server(
+        create_app(settings, is_on_network=is_on_network(sockets), stopping=stopping),
+        map=channels,
+        sockets=sockets,
+        threads=THREADS,
+        connection_limit=CONNECTIONS,
+        max_request_body_size=16 * MAX_BODY_BYTES,  # above, waitress itself refuses; below, the API with a word
+        ident=None,
+    )
+
+    def stop(number: int, frame: Any) -> None:
+        if stopping.is_set():
+            sys.exit(0)
+        stopping.set()
+        # Waitress sends what was answered from this thread, so another has to wait for it.
+        threading.Thread(target=_end_when_idle, args=(channels,), name="prevue-stop", daemon=True).start()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, stop)
+    tell()
+    server.run()
+
+
+def _end_when_idle(channels: dict[int, Any]) -> None:
+    deadline = time.monotonic() + FINISH_S
+    while any(map(_is_busy, list(channels.values()))) and time.monotonic() < deadline:
+        time.sleep(LOOK_S)
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _is_busy(dispatcher: Any) -> bool:
+    """Return whether a request waits or is worked on, or an answer is not sent whole."""
+    return isinstance(dispatcher, HTTPChannel) and bool(dispatcher.requests or dispatcher.total_outbufs_len)
