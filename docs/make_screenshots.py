@@ -17,10 +17,10 @@ from playwright.sync_api import sync_playwright
 IMAGES = Path(__file__).parent / "images"
 # By file: the page, and over which chart the mouse is.
 PICTURES = {
-    "dashboard": ("demo", "val/loss"),
-    "keras": ("digits-keras", "val/loss"),
-    "torch": ("digits-torch", "val/loss"),
-    "sklearn": ("digits-sklearn", "train/loss"),
+    "dashboard": ("demo", "val/accuracy"),
+    "keras": ("digits-keras", "val/accuracy"),
+    "torch": ("digits-torch", "val/accuracy"),
+    "sklearn": ("digits-sklearn", "val/accuracy"),
 }
 
 
@@ -28,13 +28,13 @@ def main(dashboard: str = "http://localhost:5006", user: str = "ada") -> None:
     """Write all pictures."""
     with sync_playwright() as web:
         browser = web.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
-        page = browser.new_page(viewport={"width": 1440, "height": 900}, color_scheme="light", locale="en-US")
+        page = browser.new_page(viewport={"width": 1440, "height": 760}, color_scheme="light", locale="en-US")
         for file, (project, pointed_at) in PICTURES.items():
             page.goto(f"{dashboard}/p/{user}/{project}")
             plot = page.locator(f"article[aria-label='{pointed_at}'] .plot")
             plot.wait_for()
             page.wait_for_timeout(3_000)  # until all charts are drawn
-            plot.hover(position={"x": 150, "y": 90})
+            plot.hover(position={"x": 130, "y": 110})
             page.wait_for_timeout(500)  # until the tooltip is
             page.screenshot(path=IMAGES / f"{file}.png")
         browser.close()
