@@ -47,7 +47,7 @@ LAYERS: list[tuple[str, set[str], set[str]]] = [
         {*GROUND, "prevue", "prevue_core.commands", "frontend_bokeh"},
         {"bokeh", "tornado", "jinja2", "numpy", "click"},
     ),
-    ("prevue_keras", {*GROUND, "prevue", "prevue_keras"}, {"keras"}),
+    ("prevue_keras", {*GROUND, "prevue", "prevue_keras"}, {"keras", "sklearn"}),
     ("prevue_torch", {*GROUND, "prevue", "prevue_torch"}, {"torch", "sklearn"}),
     ("prevue_sklearn", {*GROUND, "prevue", "prevue_sklearn"}, {"sklearn"}),
 ]

@@ -13,7 +13,7 @@ try:
 except ModuleNotFoundError as error:
     if error.name != "sklearn":
         raise
-    raise ImportError("the demo's digits come with scikit-learn: pip install scikit-learn") from error
+    raise ImportError("the demo's digits come with scikit-learn: pip install 'prevue-torch[demo]'") from error
 
 BATCH = 128
 TRAIN = 1_400  # of the 1797 digits
