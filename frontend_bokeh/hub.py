@@ -29,6 +29,7 @@ class News:
     is_structural: bool = False  # runs, series or states are others than before
     live: list[list[Any]] = field(default_factory=list)  # run number, then what `_live` says
     fragments: dict[int, list[bytes]] = field(default_factory=dict)  # by key: what is to be appended
+    stale: set[tuple[int, int]] = field(default_factory=set)  # run and key of series that have to be read anew
 
 
 class Viewer(Protocol):
@@ -40,8 +41,8 @@ class Viewer(Protocol):
     def tell_meta(self, meta: dict[str, Any]) -> None:
         """Show what runs and series there are."""
 
-    def tell_tick(self, live: list[list[Any]], fragments: dict[int, list[bytes]]) -> None:
-        """Show how far the live runs are, and append to the watched series."""
+    def tell_tick(self, news: News) -> None:
+        """Show how far the live runs are, and append to the watched series. No news: a sign of life."""
 
 
 class Hub:
@@ -57,14 +58,17 @@ class Hub:
         self._keys: list[tuple[str, str]] = []
         self._numbers: dict[tuple[str, str], int] = {}
         self._error: str | None = None
+        self._is_known = False  # what there is: the backend has answered once
         self._rev = 0
+        self._told_at = 0.0
         self._news = News()  # of a look that broke off, until one has come to its end
 
     @property
     def meta(self) -> dict[str, Any]:
-        """What every viewer is told: keys and run numbers only ever grow."""
+        """What every viewer is told: keys and run numbers only ever grow. Not to be read during a look."""
         return {
             "rev": self._rev,
+            "is_known": self._is_known,
             "project": self._title,
             "error": self._error,
             "keys": [{"split": split, "name": name} for split, name in self._keys],
@@ -78,13 +82,18 @@ class Hub:
         """Begin to tell a viewer."""
         self._viewers.add(viewer)
         if self._rev:
-            viewer.tell_meta(self.meta)
+            asyncio.ensure_future(self._in_thread(lambda: self.meta)).add_done_callback(partial(self._welcome, viewer))
         if self._task is None or self._task.done():
             self._task = asyncio.get_running_loop().create_task(self._poll())
 
     def leave(self, viewer: Viewer) -> None:
         """Stop telling a viewer."""
         self._viewers.discard(viewer)
+
+    def _welcome(self, viewer: Viewer, found: asyncio.Future[dict[str, Any]]) -> None:
+        meta = found.result()
+        if viewer in self._viewers and meta["rev"] == self._rev:  # else it was told more already
+            viewer.tell_meta(meta)
 
     async def blocks(
         self, keys: list[int], run_numbers: list[int], budget: int, low: int | None = None, high: int | None = None
@@ -97,7 +106,6 @@ class Hub:
             try:
                 watched = set().union(*(viewer.watch for viewer in self._viewers if viewer.is_active))
                 await self._in_thread(partial(self._look, watched))
-                self._tell_error(None)
                 news, self._news = self._news, News()
                 self._tell(news)
             except ApiError as error:
@@ -138,11 +146,18 @@ class Hub:
     def _appended(
         self, state: RunState, series: dict[tuple[str, str], dict[str, Any]], watched: set[int]
     ) -> list[tuple[int, bytes]]:
-        """Return the watched series' new rows, with their key's number. They may go further than `series` tells."""
+        """Return the watched series' new rows, with their key's number. They may go further than `series` tells.
+
+        Of a series that had a step twice nobody knows what else was written again: it is stale instead.
+        """
         grown: dict[int, set[tuple[str, str]]] = {}  # by the last step known: series that go on from there
         for key, sums in series.items():
             known = state.series.get(key)
-            if known is not None and self._numbers[key] in watched and sums["count"] > known["count"]:
+            if known is None or self._numbers[key] not in watched:
+                continue
+            if sums["rewritten"]:
+                self._news.stale.add((state.number, self._numbers[key]))
+            elif sums["count"] > known["count"]:
                 grown.setdefault(known["last_step"], set()).add(key)
         found = []
         for last_step, keys in grown.items():
@@ -169,23 +184,27 @@ class Hub:
 
     # on the loop
 
-    def _tell(self, news: "News") -> None:
-        if news.is_structural or not self._rev:
-            self._rev += 1
-            meta = self.meta
-            for viewer in list(self._viewers):
-                viewer.tell_meta(meta)
-        if news.live:
+    def _tell(self, news: News) -> None:
+        if news.is_structural or not self._is_known or self._error is not None:
+            self._is_known, self._error = True, None
+            self._tell_meta()
+        now = asyncio.get_running_loop().time()
+        if news.live or now - self._told_at >= IDLE_POLL_S:
+            self._told_at = now
             for viewer in list(self._viewers):
                 if viewer.is_active:
-                    viewer.tell_tick(news.live, news.fragments)
+                    viewer.tell_tick(news)
 
-    def _tell_error(self, error: str | None) -> None:
+    def _tell_error(self, error: str) -> None:
         if error != self._error:
             self._error = error
-            self._rev += 1
-            for viewer in list(self._viewers):
-                viewer.tell_meta(self.meta)
+            self._tell_meta()
+
+    def _tell_meta(self) -> None:
+        self._rev += 1
+        meta = self.meta
+        for viewer in list(self._viewers):
+            viewer.tell_meta(meta)
 
 
 def _shown(state: RunState) -> dict[str, Any]:

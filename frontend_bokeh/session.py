@@ -1,16 +1,21 @@
 """One viewer: what the browser asks for and what it is told. Callbacks only hand work on: all share one loop."""
 
 import asyncio
+import logging
 import time
+import uuid
 from typing import Any
 
 from bokeh.document import Document
 
-from frontend_bokeh.hub import MAX_BUDGET, Hub
+from frontend_bokeh.assets import version
+from frontend_bokeh.hub import MAX_BUDGET, Hub, News
 from frontend_bokeh.state import UI, send
 from prevue_core.errors import ApiError
 
 BUDGET_A_PIXEL = 1.0  # buckets; a bucket draws two edges of its band
+
+log = logging.getLogger("prevue.dashboard")
 
 
 class Session:
@@ -21,7 +26,7 @@ class Session:
         self.is_active = True
         self._document = document
         self._hub = hub
-        self._ui = UI(name="ui", meta={"rev": 0})
+        self._ui = UI(name="ui", version=version(), meta={"rev": 0})
         self._tasks: set[asyncio.Task[None]] = set()
         document.add_root(self._ui)
         self._ui.on_change("req", lambda attr, old, new: self._take(new))
@@ -33,10 +38,16 @@ class Session:
         """Show what runs and series there are."""
         self._later(lambda: setattr(self._ui, "meta", meta))
 
-    def tell_tick(self, live: list[list[Any]], fragments: dict[int, list[bytes]]) -> None:
-        """Show how far the live runs are, and append to the watched series."""
-        buffer = b"".join(part for key in self.watch & fragments.keys() for part in fragments[key])
-        self._later(lambda: send(self._document, {"kind": "tick", "live": live, "buf": buffer}))
+    def tell_tick(self, news: News) -> None:
+        """Show how far the live runs are, append to the watched series, and name those that have to be read anew."""
+        fragments = news.fragments
+        message = {
+            "kind": "tick",
+            "live": news.live,
+            "stale": [[run, key] for run, key in sorted(news.stale) if key in self.watch],
+            "buf": b"".join(part for key in self.watch & fragments.keys() for part in fragments[key]),
+        }
+        self._later(lambda: send(self._document, message))
 
     def _later(self, change: Any) -> None:
         self._document.add_next_tick_callback(change)  # with the document's lock held
@@ -65,5 +76,9 @@ class Session:
             answer["buf"] = await self._hub.blocks(keys, runs, budget, req.get("low"), req.get("high"))
         except ApiError as error:
             answer |= {"buf": b"", "error": str(error)}
+        except Exception:
+            reference = uuid.uuid4().hex[:16]
+            log.exception("request %s of a page failed", reference)
+            answer |= {"buf": b"", "error": f"the dashboard made a mistake (request {reference})"}
         answer["ms"] = round((time.perf_counter() - began) * 1_000, 1)
         self._later(lambda: send(self._document, answer))

@@ -15,7 +15,8 @@ from bokeh.model import DataModel
 class UI(DataModel):
     """One viewer of a project."""
 
-    meta = Dict(String, AnyProperty, help="From here: `rev`, `project`, `runs`, `keys`, `error`.")
+    version = String(help="From here: that of the scripts which fit to this server.")
+    meta = Dict(String, AnyProperty, help="From here: `rev`, `is_known`, `project`, `runs`, `keys`, `error`.")
     req = Dict(
         String, AnyProperty, help="From the browser: `seq`, `kind`, `keys`, `runs`, `px`, `low`, `high`, `watch`."
     )

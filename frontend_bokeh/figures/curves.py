@@ -1,4 +1,4 @@
-"""The figure of a chart: bands of lowest to highest value, raw lines and smoothed lines of several runs."""
+"""The figure of a chart: of several runs bands of lowest to highest value, raw lines, smoothed lines, and marks."""
 
 from functools import cache
 from typing import Any
@@ -13,6 +13,7 @@ from bokeh.models import (
     Plot,
     Range1d,
     ResetTool,
+    Scatter,
     Span,
     WheelZoomTool,
 )
@@ -25,7 +26,7 @@ HEIGHT = 210  # CSS pixels
 
 
 def figure() -> Plot:
-    """Return the figure. Its models carry names by which the browser finds them: `bands`, `raw`, `lines`, `cursor`."""
+    """Return the figure. The browser finds models by name: `bands`, `raw`, `lines`, `marks`, `cursor`, the axes."""
     plot = Plot(
         name="plot",
         height=HEIGHT,
@@ -57,7 +58,7 @@ def figure() -> Plot:
         plot.add_layout(
             Grid(axis=axis, dimension=0 if name == "x" else 1, grid_line_color="#8b96a5", grid_line_alpha=0.18)
         )
-    empty: dict[str, list[Any]] = {"xs": [], "ys": [], "color": [], "alpha": [], "run": []}
+    empty: dict[str, list[Any]] = {"xs": [], "ys": [], "color": [], "run": []}
     plot.add_glyph(
         ColumnDataSource(name="bands", data=dict(empty)),
         Patches(
@@ -66,12 +67,20 @@ def figure() -> Plot:
     )
     for name, width in (("raw", 1.0), ("lines", 1.7)):
         plot.add_glyph(
-            ColumnDataSource(name=name, data={**empty, "dash": []}),
+            ColumnDataSource(name=name, data={**empty, "alpha": [], "dash": []}),
             MultiLine(
                 xs="xs", ys="ys", line_color="color", line_alpha="alpha", line_width=width, line_dash="dash",
                 line_join="round",
             ),
         )  # fmt: skip
+    marks: dict[str, list[Any]] = {name: [] for name in ("x", "y", "color", "run", "marker", "size", "alpha")}
+    plot.add_glyph(
+        ColumnDataSource(name="marks", data=marks),
+        Scatter(
+            x="x", y="y", marker="marker", size="size", line_color="color", line_alpha="alpha", line_width=1.8,
+            fill_color="color", fill_alpha="alpha",
+        ),
+    )  # fmt: skip
     plot.add_layout(
         Span(name="cursor", dimension="height", location=None, line_color="#8b96a5", line_dash="dashed", line_width=1)
     )

@@ -1,53 +1,29 @@
 // A chart: Bokeh's figure cloned from its cached JSON into a document of its own, filled and drawn in the browser.
 
-import {smooth, nearest} from "./series.js";
+import {dressX, dressY} from "./axes.js";
+import {nearest, seed, smooth} from "./series.js";
+import {view} from "./view.js";
 
 const Bokeh = window.Bokeh;
 const {Document} = Bokeh.require("document");
 const {add_document_standalone} = Bokeh.require("embed/standalone");
-const TickFormatter = Bokeh.Models.get("TickFormatter");
 
 export const PALETTE = {
   light: ["#1774f6", "#c96a25", "#17a96e", "#5a248d", "#603c03", "#f93eae", "#1c606d", "#242425"],
   dark: ["#6ea5de", "#d97d40", "#46f8b3", "#a22be5", "#f7c32b", "#e1125e", "#b4edfc", "#9c9fa1"],
 };
+const INK = {light: "#667085", dark: "#8b96a5"};
+const ENDS = {failed: {light: "#c92a2a", dark: "#ff7b72"}, lost: {light: "#9a6700", dark: "#e3b341"}};
 const DASHES = [[], [7, 4], [2, 3]];
+const EDGE = 0.025; // of the height: how far inside of it marks of values lie that have no place
+const HEIGHT = 210, TALL = 420; // CSS pixels
 
 /** A run keeps its colour; from the ninth on lines are dashed, from the seventeenth on dotted. */
-export function runColor(number, theme) {
-  return PALETTE[theme][number % PALETTE[theme].length];
+export function runColor(run) {
+  return PALETTE[view.theme][run.color % PALETTE[view.theme].length];
 }
 
-class DurationFormatter extends TickFormatter {
-  static __name__ = "PrevueDurationFormatter";
-  doFormat(ticks) {
-    const distance = ticks.length > 1 ? Math.abs(ticks[1] - ticks[0]) : 1;
-    return ticks.map((seconds) => duration(seconds, distance));
-  }
-}
-
-class ClockFormatter extends TickFormatter {
-  static __name__ = "PrevueClockFormatter";
-  doFormat(ticks) {
-    const distance = ticks.length > 1 ? Math.abs(ticks[1] - ticks[0]) : 1;
-    return ticks.map((seconds) => clock(seconds, distance));
-  }
-}
-
-export function duration(seconds, precision = 1) {
-  const sign = seconds < 0 ? "−" : "";
-  seconds = Math.abs(seconds);
-  if (seconds >= 86400) return `${sign}${+(seconds / 86400).toFixed(1)}d`;
-  if (seconds >= 3600) return `${sign}${Math.floor(seconds / 3600)}h${String(Math.floor((seconds % 3600) / 60)).padStart(2, "0")}`;
-  if (seconds >= 60) return `${sign}${Math.floor(seconds / 60)}m${String(Math.floor(seconds % 60)).padStart(2, "0")}`;
-  return `${sign}${+seconds.toFixed(precision < 1 ? 2 : 0)}s`;
-}
-
-function clock(seconds, distance) {
-  const options = distance >= 86400 ? {month: "short", day: "numeric"}
-    : {hour: "2-digit", minute: "2-digit", ...(distance >= 60 ? {} : {second: "2-digit"}), hourCycle: "h23"};
-  return new Date(seconds * 1000).toLocaleString([], options);
-}
+const dash = (run) => DASHES[Math.floor(run.color / 8) % DASHES.length];
 
 /** Give every model of a document's JSON an id of its own; ids are found by walking, as text may look like one. */
 let clones = 0;
@@ -72,16 +48,25 @@ if (viewport) {
     listen(type, listener, signal ? {...(typeof options === "object" ? options : {}), signal} : options);
 }
 
-/** One chart of one key: `page` tells what is shown (runs, axis, smoothing, theme) and takes what the user does. */
+/**
+ * One chart of one key. `page` knows the runs (`runsOf(key)`, `blocksOf(key)`), which of them is pointed at
+ * (`highlighted`), and takes what the user does: `hover`, `leave`, `zoomTo`, `unzoom`; and `drawn`.
+ */
 export class Chart {
   constructor(key, host, spec, page) {
     this.key = key;
     this.host = host;
-    this.page = page;
-    this.blocks = new Map(); // by run number
-    this.window = null; // while zoomed: {low, high, blocks}
+    this.window = null; // what came for the zoom: {low, blocks}
+    this.zoomSeq = null; // names the question whose answer will be the window
+    this.curves = [];
+    this._page = page;
     this._spec = spec;
     this._abort = new AbortController();
+  }
+
+  /** From and to on the x axis, or undefined: all is shown. */
+  get zoom() {
+    return view.zoom.get(this.key);
   }
 
   async build() {
@@ -89,176 +74,194 @@ export class Chart {
     try {
       this.document = Document.from_json(clone(this._spec));
       this.plot = this.document.get_model_by_name("plot");
-      this._sources = Object.fromEntries(["bands", "raw", "lines"].map((name) => [name, this.document.get_model_by_name(name)]));
+      this.sources = Object.fromEntries(["bands", "raw", "lines", "marks"].map((name) => [name, this.document.get_model_by_name(name)]));
       this._cursor = this.document.get_model_by_name("cursor");
       this.plot.js_event_callbacks = {
-        mousemove: [(event) => this.page.hover(this, event)],
-        mouseleave: [() => this.page.leave()],
+        mousemove: [(event) => this._isDragged || this._page.hover(this, event)],
+        mouseleave: [() => this._page.leave()],
         rangesupdate: [(event) => this._zoomed(event)],
-        doubletap: [() => this.reset()],
-        panstart: [() => this.page.leave()],
+        doubletap: [() => this.zoom && this._page.unzoom(this)],
+        panstart: [() => this._drag(true)],
+        panend: [() => this._drag(false)],
       };
-      this._views = await add_document_standalone(this.document, this.host);
+      this.view = Array.from(await add_document_standalone(this.document, this.host))[0];
+      this.view.notify_about = () => {}; // "use ctrl + scroll to zoom", at each scroll of the page
+      this.view.canvas_view.events_el.tabIndex = -1; // nothing in it works by key; the card is what is reached
     } finally {
       signal = null;
     }
-    this.draw();
+    this.dress();
   }
 
   destroy() {
-    clearTimeout(this.zoomTimer);
-    this.zoomSeq = null;
     this._abort.abort();
-    for (const root of [...(this._views?.roots ?? [])]) root.remove();
+    for (const root of [this.view].filter(Boolean)) root.remove();
     const at = Bokeh.documents.indexOf(this.document);
     if (at >= 0) Bokeh.documents.splice(at, 1);
     this.document?.clear();
     this.host.replaceChildren();
   }
 
-  /** The x values of a block on the chosen axis; null where the axis does not exist for it. */
-  xs(block, run) {
-    const {axis} = this.page.view;
-    if (axis === "relative") return block.columns.time.map((time) => time - run.started_at);
-    if (axis === "wall") return block.columns.time;
-    if (axis === "epoch") return Number.isNaN(block.columns.epoch[0]) ? null : Float64Array.from(block.columns.epoch);
-    return block.columns.step;
+  grow(isTall) {
+    this.plot.height = isTall ? TALL : HEIGHT;
   }
 
-  /** What is drawn: of each shown run its block, x values and smoothed values. */
-  curves() {
-    const weight = this.page.view.smoothing;
-    const found = [];
-    for (const run of this.page.shownRuns()) {
-      const block = this.window?.blocks.get(run.no) ?? this.blocks.get(run.no);
+  /** Change what only the looks depend on, kind of axis and theme, and draw. */
+  dress() {
+    if (!this.view) return;
+    const [x, y] = ["x_axis", "y_axis"].map((name) => this.document.get_model_by_name(name));
+    for (const axis of [x, y]) axis.major_label_text_color = INK[view.theme];
+    dressX(x, view.axis);
+    dressY(this.plot, y, view.log);
+    this.update();
+  }
+
+  /** Take the blocks as they are now, and draw. */
+  update() {
+    const blocks = this._page.blocksOf(this.key);
+    this.curves = [];
+    for (const run of this._page.runsOf(this.key)) {
+      const block = this.window?.blocks.get(run.id) ?? blocks.get(run.id);
       const x = block && this.xs(block, run);
-      if (x && x.length) found.push({run, block, x, y: smooth(block.columns.mean, block.columns.count, weight)});
+      if (x?.length) this.curves.push({run, block, x, y: this._smoothed(block, blocks.get(run.id))});
+    }
+    this.draw();
+  }
+
+  /** A window's average goes on from what was before it: that is in the block of the whole range. */
+  _smoothed({columns: {mean, count}}, whole) {
+    const isPart = this.window && whole && this.window.low !== null && view.smoothing > 0;
+    return smooth(mean, count, view.smoothing, isPart ? seed(whole.columns, this.window.low, view.smoothing) : undefined);
+  }
+
+  /** The x values of a block on the chosen axis; null where the axis does not exist for it. */
+  xs({columns}, run) {
+    if (view.axis === "relative") return columns.time.map((time) => time - run.started_at);
+    if (view.axis === "wall") return columns.time;
+    if (view.axis === "epoch") return Number.isNaN(columns.epoch[0]) ? null : Float64Array.from(columns.epoch);
+    return columns.step;
+  }
+
+  draw() {
+    if (!this.view) return;
+    const limits = this._limits();
+    this._setRanges(limits);
+    const bands = table("xs", "ys", "color", "run"), raw = table("xs", "ys", "color", "run", "alpha", "dash");
+    const lines = table("xs", "ys", "color", "run", "alpha", "dash"), marks = table("x", "y", "color", "run", "marker", "size", "alpha");
+    const onAxis = view.log ? (values) => values.map((value) => (value > 0 ? value : NaN)) : (values) => values;
+    for (const {run, block, x, y} of this.curves) {
+      const isFaded = this._page.highlighted !== null && this._page.highlighted !== run.id;
+      const looks = {color: runColor(run), run: run.id, dash: dash(run)};
+      if (!block.raw && !isFaded) add(bands, {...band(x, block.columns, limits.low), ...looks});
+      if (view.smoothing > 0) add(raw, {xs: x, ys: onAxis(block.columns.mean), alpha: isFaded ? 0.05 : 0.28, ...looks});
+      add(lines, {xs: x, ys: onAxis(y), alpha: isFaded ? 0.15 : 1, ...looks});
+      for (const mark of this._marks({run, block, x, y})) add(marks, {...looks, alpha: isFaded ? 0.15 : 1, ...mark});
+    }
+    Object.assign(this.sources.bands, {data: bands});
+    Object.assign(this.sources.raw, {data: raw});
+    Object.assign(this.sources.lines, {data: lines});
+    Object.assign(this.sources.marks, {data: marks});
+    this._page.drawn(this, limits);
+  }
+
+  /** The least and the greatest of what is visible, and how many rows a log axis cannot show. */
+  _limits() {
+    const found = {low: Infinity, high: -Infinity, unloggable: 0};
+    const [from, to] = this.zoom ?? [-Infinity, Infinity];
+    for (const {block: {columns}, x} of this.curves) {
+      for (let i = 0; i < x.length; i++) {
+        if (x[i] < from || x[i] > to || !Number.isFinite(columns.low[i])) continue;
+        if (view.log && columns.low[i] <= 0) found.unloggable++;
+        for (const value of view.log ? [columns.low[i], columns.mean[i], columns.high[i]] : [columns.low[i], columns.high[i]]) {
+          if (view.log && value <= 0) continue;
+          found.low = Math.min(found.low, value);
+          found.high = Math.max(found.high, value);
+        }
+      }
     }
     return found;
   }
 
-  draw() {
-    if (!this._sources) return;
-    const {theme, smoothing, log} = this.page.view;
-    const columns = () => ({xs: [], ys: [], color: [], alpha: [], run: [], dash: []});
-    const bands = columns(), raw = columns(), lines = columns();
-    delete bands.dash;
-    let low = Infinity, high = -Infinity, left = Infinity, right = -Infinity, bad = 0, points = 0;
-    this._curves = this.curves();
-    for (const {run, block, x, y} of this._curves) {
-      const faded = this.page.highlighted !== null && this.page.highlighted !== run.no;
-      const color = runColor(run.no, theme);
-      const add = (to, xs, ys, alpha) => {
-        to.xs.push(xs); to.ys.push(ys); to.color.push(color); to.alpha.push(alpha); to.run.push(run.no);
-        to.dash?.push(DASHES[Math.floor(run.no / 8) % DASHES.length]);
-      };
-      if (!block.raw && !faded) {
-        const there = [...x.keys()].filter((i) => Number.isFinite(block.columns.low[i]));
-        const back = there.toReversed();
-        add(bands, [...there, ...back].map((i) => x[i]),
-          [...there.map((i) => block.columns.high[i]), ...back.map((i) => block.columns.low[i])], 1);
-      }
-      if (smoothing > 0) add(raw, x, block.columns.mean, faded ? 0.05 : 0.28);
-      add(lines, x, y, faded ? 0.15 : 1);
-      for (let i = 0; i < x.length; i++) {
-        const value = block.columns.low[i];
-        if (!Number.isFinite(value) || (log && value <= 0)) continue;
-        low = Math.min(low, value);
-        high = Math.max(high, block.columns.high[i]);
-      }
-      left = Math.min(left, x[0]);
-      right = Math.max(right, x[x.length - 1]);
-      bad += block.bad;
-      points += block.total;
-    }
-    this._sources.bands.data = bands;
-    this._sources.raw.data = raw;
-    this._sources.lines.data = lines;
-    this._range(this.plot.x_range, left, right, 0.02);
-    this._range(this.plot.y_range, log ? Math.log(low) : low, log ? Math.log(high) : high, 0.06, log ? Math.exp : (v) => v);
-    this.page.drawn(this, {points, bad, empty: !this._curves.length, unloggable: log && !Number.isFinite(low)});
+  /** Where the curves begin and end on the x axis, also those parts that a zoom leaves out. */
+  _extent() {
+    const blocks = this._page.blocksOf(this.key);
+    const xs = this.curves.map(({run, x}) => (blocks.has(run.id) ? this.xs(blocks.get(run.id), run) : x));
+    return [Math.min(...xs.map((x) => x[0])), Math.max(...xs.map((x) => x[x.length - 1]))];
   }
 
-  _range(range, from, to, pad, back = (value) => value) {
-    if (!Number.isFinite(from) || !Number.isFinite(to)) [from, to] = [0, 1];
-    if (range === this.plot.x_range && this.window) [from, to] = this.window.x;
-    else {
-      const margin = from === to ? Math.abs(from) * 0.1 || 0.5 : (to - from) * pad;
-      from -= margin;
-      to += margin;
-    }
-    range.setv({start: back(from), end: back(to)});
+  _setRanges({low, high}) {
+    const [there, back] = view.log ? [Math.log, Math.exp] : [(value) => value, (value) => value];
+    const [start, end] = padded(there(low), there(high), 0.06);
+    this.plot.y_range.setv({start: back(start), end: back(end)});
+    const inset = (end - start) * EDGE;
+    this._edges = {bottom: back(start + inset), top: back(end - inset)};
+    const [from, to] = this.zoom ?? padded(...this._extent(), 0.02);
+    this.plot.x_range.setv({start: from, end: to});
   }
 
-  /** Change what only the looks depend on: kind of axis, theme. */
-  dress() {
-    if (!this.plot) return;
-    const {theme, axis, log} = this.page.view;
-    const ink = theme === "dark" ? "#8b96a5" : "#667085";
-    for (const name of ["x_axis", "y_axis"]) this.document.get_model_by_name(name).major_label_text_color = ink;
-    const formatter = {relative: () => new DurationFormatter(), wall: () => new ClockFormatter()}[axis];
-    const xAxis = this.document.get_model_by_name("x_axis");
-    xAxis.formatter = formatter ? formatter() : new (Bokeh.Models.get("BasicTickFormatter"))({power_limit_high: 6, power_limit_low: -4});
-    const Scale = Bokeh.Models.get(log ? "LogScale" : "LinearScale");
-    if (!(this.plot.y_scale instanceof Scale)) {
-      this.plot.y_scale = new Scale();
-      this.document.get_model_by_name("y_axis").ticker = new (Bokeh.Models.get(log ? "LogTicker" : "BasicTicker"))({desired_num_ticks: 4});
+  /** Where a run goes on or has broken off, and where values are not finite: those lie on the plot's edge. */
+  *_marks({run, block, x, y}) {
+    let end = y.length - 1;
+    while (end >= 0 && !Number.isFinite(y[end])) end--;
+    const isWhole = block.total === this._page.blocksOf(this.key).get(run.id)?.total && !this.window;
+    if (end >= 0 && isWhole && ENDS[run.state]) yield {x: x[end], y: y[end], marker: "x", size: 9, color: ENDS[run.state][view.theme]};
+    else if (end >= 0 && isWhole && run.state === "running") yield {x: x[end], y: y[end], marker: "circle", size: 5};
+    const {bottom, top} = this._edges;
+    for (const {row, nan, inf, ninf} of block.odd) {
+      if (nan) yield {x: x[row], y: bottom, marker: "diamond", size: 8};
+      if (inf) yield {x: x[row], y: top, marker: "triangle", size: 8};
+      if (ninf) yield {x: x[row], y: bottom, marker: "inverted_triangle", size: 8};
     }
-    this.draw();
   }
 
-  /** Show the cursor at x (null: nowhere) and return what stands there, by run. */
+  /** Show the cursor at x (null: nowhere). */
   point(x) {
-    if (!this._cursor) return [];
-    this._cursor.location = x;
-    if (x === null) return [];
-    return this._curves.map(({run, block, x: xs, y}) => {
-      const at = nearest(xs, x);
-      const {step, epoch, low, high, mean, last} = block.columns;
-      return {run, x: xs[at], step: step[at], epoch: epoch[at], value: y[at], mean: mean[at], low: low[at], high: high[at],
-        last: last[at], count: block.columns.count[at]};
+    if (this._cursor && this._cursor.location !== x) this._cursor.location = x;
+  }
+
+  /** What stands at x, by run. */
+  at(x) {
+    return this.curves.map(({run, block: {columns, odd}, x: xs, y}) => {
+      const row = nearest(xs, x);
+      const of = Object.fromEntries(["step", "epoch", "low", "high", "mean", "last", "count"].map((name) => [name, columns[name][row]]));
+      return {run, ...of, x: xs[row], value: Number.isFinite(y[row]) ? y[row] : of.last, odd: odd.find((one) => one.row === row)};
     });
   }
 
-  _zoomed(event) {
-    if (event.x0 === undefined || !this._curves?.length) return;
-    this.page.zoom(this, event.x0, event.x1);
+  _drag(isDragged) {
+    this._isDragged = isDragged;
+    this._page.leave();
   }
 
-  /** Show everything; a zoom that is still being asked for is forgotten. */
-  reset() {
-    clearTimeout(this.zoomTimer);
-    this.zoomSeq = null;
-    if (this.window) {
-      this.window = null;
-      this.page.zoomEnded(this);
-    }
-    this.draw();
+  _zoomed({x0, x1}) {
+    if (x0 === undefined || !this.curves.length) return;
+    const [left, right] = this._extent();
+    const [from, to] = [Math.min(x0, x1), Math.max(x0, x1)];
+    if (from <= left && to >= right) this._page.unzoom(this);
+    else this._page.zoomTo(this, [from, to]);
   }
+}
 
-  async image(kind) {
-    const view = this._views.roots[0] ?? Array.from(this._views)[0];
-    if (kind === "svg") return new Blob([view.export("svg", false).ctx.get_serialized_svg(true)], {type: "image/svg+xml"});
-    const {canvas} = view.export("png");
-    const painted = document.createElement("canvas");
-    [painted.width, painted.height] = [canvas.width, canvas.height];
-    const context = painted.getContext("2d");
-    context.fillStyle = getComputedStyle(document.documentElement).getPropertyValue("--panel");
-    context.fillRect(0, 0, painted.width, painted.height);
-    context.drawImage(canvas, 0, 0);
-    return new Promise((resolve) => painted.toBlob(resolve, "image/png"));
-  }
+function table(...names) {
+  return Object.fromEntries(names.map((name) => [name, []]));
+}
 
-  /** The drawn columns as CSV. A text that a spreadsheet would take for a formula gets an apostrophe. */
-  csv() {
-    const safe = (text) => `"${(/^[=+\-@]/.test(text) ? "'" : "") + text.replaceAll('"', '""')}"`;
-    const rows = ["run,name,step,epoch,time,mean,low,high,last,count,smoothed"];
-    for (const {run, block, y} of this._curves) {
-      const {step, epoch, time, mean, low, high, last, count} = block.columns;
-      for (let i = 0; i < step.length; i++) {
-        rows.push([run.id, safe(run.name), step[i], epoch[i], new Date(time[i] * 1000).toISOString(), mean[i], low[i], high[i], last[i], count[i], y[i]].join(","));
-      }
-    }
-    return new Blob([rows.join("\n") + "\n"], {type: "text/csv"});
-  }
+function add(columns, row) {
+  for (const [name, values] of Object.entries(columns)) values.push(row[name]);
+}
+
+/** The outline from the lowest to the highest value of each bucket. On a log axis it ends at the lowest that is there. */
+function band(x, {low, high}, bottom) {
+  const there = [...x.keys()].filter((i) => Number.isFinite(low[i]) && (!view.log || high[i] > 0));
+  const back = there.toReversed();
+  return {
+    xs: [...there, ...back].map((i) => x[i]),
+    ys: [...there.map((i) => high[i]), ...back.map((i) => (view.log ? Math.max(low[i], bottom) : low[i]))],
+  };
+}
+
+function padded(from, to, share) {
+  if (!Number.isFinite(from) || !Number.isFinite(to)) return [0, 1];
+  const margin = from === to ? Math.abs(from) * 0.1 || 0.5 : (to - from) * share;
+  return [from - margin, to + margin];
 }

@@ -11,6 +11,16 @@ export function element(tag, attributes = {}, ...children) {
   return made;
 }
 
+/** Make a picture of `templates/icons.svg`; what it means must be said beside it. */
+export function icon(name) {
+  const [made, use] = ["svg", "use"].map((tag) => document.createElementNS("http://www.w3.org/2000/svg", tag));
+  made.setAttribute("class", "shape");
+  made.setAttribute("aria-hidden", "true");
+  use.setAttribute("href", `#i-${name}`);
+  made.append(use);
+  return made;
+}
+
 export function theme() {
   return document.documentElement.dataset.theme;
 }
@@ -38,10 +48,65 @@ export function number(value) {
   return size >= 1e6 || size < 1e-4 ? value.toExponential(3) : String(+value.toPrecision(5));
 }
 
-document.querySelector("#theme")?.addEventListener("click", () => setTheme(theme() === "dark" ? "light" : "dark"));
+/** Tell of something that was done, for a moment. */
+export function toast(text) {
+  const box = document.querySelector("#toast");
+  box.textContent = text;
+  box.classList.add("shown");
+  clearTimeout(toast.timer);
+  toast.timer = setTimeout(() => box.classList.remove("shown"), 2500);
+}
+
+/** Copy a text. Without https browsers have no clipboard, but the selection can still be copied. */
+export async function copy(text) {
+  if (navigator.clipboard) return navigator.clipboard.writeText(text);
+  const field = element("textarea", {class: "unseen"});
+  field.value = text;
+  document.body.append(field);
+  field.select();
+  document.execCommand("copy");
+  field.remove();
+  return undefined;
+}
+
+/** Return whether a key is meant for a field, a dialog or the browser, and not for the page. */
+export function isElsewhere(event) {
+  const field = "input:not([type=range], [type=checkbox]), textarea, select, [contenteditable], [popover]";
+  return event.ctrlKey || event.metaKey || event.altKey || Boolean(event.target.closest?.(field))
+    || document.querySelector("dialog[open]") !== null;
+}
+
+/** Let arrow keys choose among the buttons of a radiogroup; only the chosen one is reached by Tab. */
+export function radiogroup(host, choose) {
+  const buttons = [...host.querySelectorAll("[role=radio]")];
+  for (const button of buttons) button.addEventListener("click", () => choose(button.dataset.value));
+  host.addEventListener("keydown", (event) => {
+    const by = {ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1}[event.key];
+    const at = buttons.indexOf(event.target);
+    if (by === undefined || at < 0) return;
+    event.preventDefault();
+    const next = buttons[(at + by + buttons.length) % buttons.length];
+    choose(next.dataset.value);
+    next.focus();
+  });
+  return (value) => {
+    for (const button of buttons) {
+      const isChosen = button.dataset.value === String(value);
+      button.setAttribute("aria-checked", String(isChosen));
+      button.tabIndex = isChosen ? 0 : -1;
+    }
+  };
+}
+
+const flip = () => setTheme(theme() === "dark" ? "light" : "dark");
+document.querySelector("#theme")?.addEventListener("click", flip);
 document.addEventListener("keydown", (event) => {
-  if (event.key === "t" && !event.ctrlKey && !event.metaKey && !event.target.closest("input, select, textarea")) {
-    setTheme(theme() === "dark" ? "light" : "dark");
-  }
+  if (event.key === "t" && !isElsewhere(event)) flip();
+});
+document.addEventListener("click", async (event) => {
+  const button = event.target.closest(".copy");
+  if (!button) return;
+  await copy(button.parentElement.querySelector("code").textContent);
+  toast("Copied");
 });
 localTimes();

@@ -6,11 +6,11 @@ from urllib.parse import parse_qs, urlsplit
 from playwright.sync_api import Page
 
 PATIENCE_MS = 15_000
-DRAWN = "(key) => [...window.prevue.charts.values()].find((chart) => window.prevue.meta.keys[chart.key].name === key)"
+DRAWN = "(name) => [...window.prevue.charts.values()].find((chart) => `/${chart.key}`.endsWith(`/${name}`))"
 
 
 class ProjectPage:
-    """A project's page. A chart is called by the name of its metric."""
+    """A project's page. A chart is called by the name of its metric, or by split and name."""
 
     def __init__(self, page: Page, url: str) -> None:
         self.page = page
@@ -35,7 +35,7 @@ class ProjectPage:
 
     def ready(self, charts: int) -> "ProjectPage":
         self.wait(
-            "(n) => [...window.prevue?.charts?.values() ?? []].filter((one) => one._curves?.length).length === n",
+            "(n) => [...window.prevue?.charts?.values() ?? []].filter((one) => one.curves.length).length === n",
             charts,
         )
         self.wait("() => document.querySelector('#pill').dataset.state === 'live'")
@@ -55,7 +55,7 @@ class ProjectPage:
 
     def lines(self, metric: str) -> list[list[float]]:
         """Return the values of the lines that a chart has drawn."""
-        return self.chart(metric, "[...chart._sources.lines.data.ys].map((line) => [...line])")
+        return self.chart(metric, "[...chart.sources.lines.data.ys].map((line) => [...line])")
 
     def asked(self) -> tuple[int, int]:
         """Return how many requests and frames went out. Files don't count: the icon comes when the browser likes."""
@@ -63,10 +63,10 @@ class ProjectPage:
 
     def plot(self, metric: str) -> dict[str, float]:
         """Return where on the page the frame of a chart is, in CSS pixels."""
-        card = self.page.locator(f"article[aria-label$='/{metric}'] .plot")
+        card = self.page.locator(f"article[aria-label$='{metric}'] .plot")
         card.scroll_into_view_if_needed()
         frame = self.chart(
-            metric, "(({left, top, width, height}) => ({left, top, width, height}))(chart._views.roots[0].frame.bbox)"
+            metric, "(({left, top, width, height}) => ({left, top, width, height}))(chart.view.frame.bbox)"
         )
         box = card.bounding_box()
         assert box is not None
@@ -81,6 +81,11 @@ class ProjectPage:
         self.page.mouse.move(frame["left"] + frame["width"] * (start + end) / 2, middle, steps=4)
         self.page.mouse.move(frame["left"] + frame["width"] * end, middle, steps=4)
         self.page.mouse.up()
+
+    def zoom(self, metric: str, start: float, end: float) -> None:
+        """Zoom by a drag, and wait until the finer data have come."""
+        self.drag(metric, start, end)
+        self.wait_chart(metric, "chart.window !== null")
 
     def query(self) -> dict[str, list[str]]:
         """Return what the address says of the view."""

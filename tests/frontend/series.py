@@ -32,9 +32,9 @@ def decoded(buffer: bytes) -> list[dict[str, Any]]:
     """Return the fragments of a buffer, each as a dict of its header and columns; NaN is None."""
     found, at = [], 0
     while at < len(buffer):
-        names = ("run", "key", "rows", "total", "flags", "nan", "inf", "ninf")
-        part: dict[str, Any] = dict(zip(names, struct.unpack_from("<8I", buffer, at), strict=True))
-        at += 32
+        names = ("run", "key", "rows", "total", "flags", "odd")
+        part: dict[str, Any] = dict(zip(names, struct.unpack_from("<6I", buffer, at), strict=True))
+        at += 24
         kinds = {
             "step": "d",
             "time": "d",
@@ -50,6 +50,9 @@ def decoded(buffer: bytes) -> list[dict[str, Any]]:
             values = struct.unpack_from(layout, buffer, at)
             part[name] = [None if isinstance(value, float) and math.isnan(value) else value for value in values]
             at += struct.calcsize(layout)
+        odd = struct.unpack_from(f"<{4 * part['odd']}I", buffer, at)
+        part["odd"] = [odd[i : i + 4] for i in range(0, len(odd), 4)]
+        at += 4 * len(odd)
         at += -at % 8
         found.append(part)
     return found

@@ -17,7 +17,7 @@ def models(value):
 def test_the_figure_is_json_with_the_models_that_browsers_look_for():
     spec = json.loads(json.dumps(curves.spec()))
     names = [model["attributes"]["name"] for model in models(spec) if "name" in model.get("attributes", {})]
-    assert sorted(names) == ["bands", "cursor", "lines", "plot", "raw", "x_axis", "y_axis"]
+    assert sorted(names) == ["bands", "cursor", "lines", "marks", "plot", "raw", "x_axis", "y_axis"]
 
 
 def test_the_figure_runs_no_code_of_its_own():

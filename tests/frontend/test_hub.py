@@ -8,7 +8,7 @@ import pytest
 
 from frontend.series import decoded, series
 from frontend_bokeh import hub as hub_module
-from frontend_bokeh.hub import Hub
+from frontend_bokeh.hub import Hub, News
 from prevue.api import StoredRun
 from prevue_core.errors import Unreachable
 
@@ -22,6 +22,7 @@ class FakeSource:
     def __init__(self) -> None:
         self.stored: dict[str, StoredRun] = {}
         self.values: dict[str, dict[tuple[str, str], list[float]]] = {}
+        self.rewritten: set[tuple[str, str]] = set()
         self.failures: set[str] = set()
 
     def log(self, run_id: str, key: tuple[str, str], *values: float, state: str = "running") -> None:
@@ -41,7 +42,12 @@ class FakeSource:
     def sums(self, run: StoredRun) -> dict[tuple[str, str], dict[str, Any]]:
         self._fail("sums")
         return {
-            key: {"count": len(values), "last_step": len(values) - 1, "last": values[-1]}
+            key: {
+                "count": len(values),
+                "last_step": len(values) - 1,
+                "last": values[-1],
+                "rewritten": key in self.rewritten,
+            }
             for key, values in self.values[run.run_id].items()
         }
 
@@ -68,20 +74,24 @@ class Page:
     watch: set[int] = field(default_factory=set)
     is_active: bool = True
     metas: list[dict[str, Any]] = field(default_factory=list)
-    ticks: list[tuple[list[list[Any]], dict[int, list[bytes]]]] = field(default_factory=list)
+    ticks: list[News] = field(default_factory=list)
+    signs_of_life: int = 0
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
 
     def tell_meta(self, meta: dict[str, Any]) -> None:
         self.metas.append(meta)
         self._changed.set()
 
-    def tell_tick(self, live: list[list[Any]], fragments: dict[int, list[bytes]]) -> None:
-        self.ticks.append((live, fragments))
+    def tell_tick(self, news: News) -> None:
+        if news.live:
+            self.ticks.append(news)
+        else:
+            self.signs_of_life += 1
         self._changed.set()
 
     def parts(self) -> list[dict[str, Any]]:
         """All that was appended."""
-        return [part for _, by_key in self.ticks for parts in by_key.values() for part in decoded(b"".join(parts))]
+        return [part for news in self.ticks for parts in news.fragments.values() for part in decoded(b"".join(parts))]
 
     async def until(self, is_so: Any) -> None:
         async with asyncio.timeout(PATIENCE_S):
@@ -159,7 +169,7 @@ def test_appended_rows_come_with_the_count_so_far(source):
         await page.until(lambda page: page.parts()[-1]["total"] == 6)
         assert [step for part in page.parts() for step in part["step"]] == [2, 3, 4, 5]
         assert all(part["flags"] & 1 and part["total"] == part["step"][-1] + 1 for part in page.parts())
-        assert page.ticks[-1][0] == [[0, 5, "train", "loss", 0.05]]
+        assert page.ticks[-1].live == [[0, 5, "train", "loss", 0.05]]
 
     looking(source, scene)
 
@@ -169,7 +179,7 @@ def test_series_that_nobody_watches_are_not_read(source):
         page.watch = {1}
         source.failures.add("series")
         source.log("a", TRAIN_LOSS, 0.3)
-        await page.until(lambda page: page.ticks and page.ticks[-1][0][0][1] == 2)
+        await page.until(lambda page: page.ticks and page.ticks[-1].live[0][1] == 2)
         assert page.parts() == []
         assert page.metas[-1]["error"] is None
 
@@ -183,7 +193,7 @@ def test_a_page_in_the_background_is_told_of_runs_but_not_of_points(source):
         source.log("a", TRAIN_LOSS, 0.3)
         await page.until(lambda page: page.parts())
         source.log("b", TRAIN_LOSS, 0.9)
-        await behind.until(lambda behind: len(behind.metas[-1]["runs"]) == 2)
+        await behind.until(lambda behind: behind.metas and len(behind.metas[-1]["runs"]) == 2)
         assert behind.ticks == []
 
     looking(source, scene)
@@ -200,6 +210,42 @@ def test_a_failure_is_shown_and_loses_nothing(source, call):
         await page.until(lambda page: page.metas[-1]["error"] is None)
         await page.until(lambda page: page.parts())
         assert [(part["step"], part["total"]) for part in page.parts()] == [([2], 3)]
+
+    looking(source, scene)
+
+
+def test_while_nothing_is_new_a_page_hears_that_the_backend_answers(source):
+    async def scene(hub, page):
+        heard = page.signs_of_life
+        await page.until(lambda page: page.signs_of_life > heard)
+
+    looking(source, scene)
+
+
+def test_who_looks_before_the_backend_has_answered_is_not_told_that_there_is_nothing():
+    async def play() -> None:
+        source = FakeSource()
+        source.failures.add("runs")
+        hub, page = Hub(source, {"owner": "ann", "name": "p"}), Page()
+        hub.join(page)
+        await page.until(lambda page: page.metas)
+        assert (page.metas[0]["is_known"], page.metas[0]["runs"]) == (False, [])
+        source.failures.clear()
+        await page.until(lambda page: page.metas[-1]["is_known"])
+        hub.leave(page)
+        await hub._task
+        hub._threads.shutdown()
+
+    asyncio.run(play())
+
+
+def test_a_series_that_was_written_again_is_to_be_read_anew(source):
+    async def scene(hub, page):
+        source.rewritten.add(TRAIN_LOSS)
+        source.values["a"][TRAIN_LOSS][1] = 0.45
+        source.log("a", VAL_LOSS, 0.9)
+        await page.until(lambda page: page.ticks and page.ticks[-1].stale)
+        assert (page.ticks[-1].stale, page.parts()) == ({(0, 0)}, [])
 
     looking(source, scene)
 
@@ -234,6 +280,7 @@ def test_who_joins_later_is_told_at_once(source):
     async def scene(hub, page):
         late = Page()
         hub.join(late)
+        await late.until(lambda late: late.metas)
         assert [run["id"] for run in late.metas[0]["runs"]] == ["a"]
 
     looking(source, scene)

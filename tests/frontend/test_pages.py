@@ -119,7 +119,9 @@ def test_files_of_another_version_are_not_kept_by_browsers(dashboard):
     assert (status, headers["Cache-Control"]) == (200, "no-store")
 
 
-@pytest.mark.parametrize("path", ["/assets/v/../../pages.py", "/assets/v/%2e%2e/pages.py", "/bokeh/v/..%2f..%2fserver.py"])
+@pytest.mark.parametrize(
+    "path", ["/assets/v/../../pages.py", "/assets/v/%2e%2e/pages.py", "/bokeh/v/..%2f..%2fserver.py"]
+)
 def test_files_outside_the_folder_stay_inside(dashboard, path):
     assert ask(dashboard, path)[0] in (403, 404)
 

@@ -1,0 +1,364 @@
+// Sections with a card for each key. Charts are built when their card comes into view, one a frame, and those that are
+// out of it longest are taken down: a page of hundreds of cards has few charts.
+
+import {Chart} from "./charts.js";
+import {exported} from "./export.js";
+import {element, icon, number, toast} from "./page.js";
+import {change, matches, view} from "./view.js";
+
+const LIVE_CHARTS = 30;
+const ZOOM_WAIT_MS = 120;
+const LOOK_WAIT_MS = 80;
+const SPLITS = ["train", "val", "test"]; // stand side by side in this order
+
+export class Cards {
+  /** `host`: where sections go. `tooltip`: `show(chart, event)` and `hide()`. `pointed(run)`: a curve is pointed at. */
+  constructor(host, spec, project, tooltip, pointed) {
+    this.charts = new Map(); // by key: those that are built
+    this.highlighted = null; // id of the run that stands out
+    this._cards = new Map(); // by key
+    this._host = host;
+    this._spec = spec;
+    this._project = project;
+    this._tooltip = tooltip;
+    this._pointed = pointed;
+    this._inView = new Set();
+    this._shownKeys = "";
+    this._watcher = new IntersectionObserver((entries) => this._seen(entries), {rootMargin: "200px"});
+    this._menu = document.querySelector("#save");
+    for (const item of this._menu.querySelectorAll("button")) item.addEventListener("click", () => this._save(item.dataset.kind));
+  }
+
+  /** Keys of the charts that follow what is logged. */
+  watched() {
+    return [...this.charts.keys()].filter((key) => !view.zoom.has(key));
+  }
+
+  /** Show the cards of the keys that pass the filter; return how many. */
+  arrange() {
+    const keys = [...this._project.keys.values()].filter((key) => matches(view.metrics, key.id));
+    this._host.style.setProperty("--columns", view.columns);
+    const shown = JSON.stringify(keys.map((key) => key.id));
+    if (shown !== this._shownKeys) {
+      this._shownKeys = shown;
+      this._layOut(keys);
+    }
+    return keys.length;
+  }
+
+  _layOut(keys) {
+    const sections = Map.groupBy(keys, (key) => (key.split === "system" ? "system" : key.name.includes("/") ? key.name.split("/")[0] : "metrics"));
+    const rank = (title) => (title === "metrics" ? 0 : title === "system" ? 2 : 1);
+    const titles = [...sections.keys()].sort((a, b) => rank(a) - rank(b) || a.localeCompare(b));
+    const closed = new Set([...this._host.querySelectorAll("details:not([open])")].map((one) => one.dataset.title));
+    this._host.replaceChildren(...titles.map((title) => this._section(title, sections.get(title), !closed.has(title))));
+    const ids = new Set(keys.map((key) => key.id));
+    for (const key of [...this.charts.keys()].filter((one) => !ids.has(one))) this._takeDown(key);
+    this._watcher.disconnect();
+    this._inView.clear();
+    for (const card of this._host.querySelectorAll(".card")) this._watcher.observe(card);
+  }
+
+  _section(title, keys, isOpen) {
+    const order = (key) => `${key.name}\u0000${SPLITS.indexOf(key.split) + 1 || 9}${key.split}`;
+    keys.sort((a, b) => (order(a) < order(b) ? -1 : 1));
+    return element("details", {class: "section", "data-title": title, open: isOpen ? "" : null},
+      element("summary", {}, icon("chevron"), element("h2", {}, title), element("span", {class: "count"}, String(keys.length))),
+      element("div", {class: "cards"}, ...keys.map((key) => this._card(key))));
+  }
+
+  _card(key) {
+    if (this._cards.has(key.id)) return this._cards.get(key.id);
+    const tool = (name, label, act) => element("button", {class: `tool ${name}`, "aria-label": `${label}: ${key.id}`, title: label, onclick: act}, icon(name));
+    const card = element("article", {class: "card", "data-key": key.id, "aria-label": key.id},
+      element("header", {},
+        element("h3", {title: key.id}, element("span", {class: "split"}, `${key.split}/`), key.name),
+        element("span", {class: "odd badge", hidden: ""}),
+        element("span", {class: "points"}),
+        element("div", {class: "tools"},
+          tool("reset", "reset zoom", () => this.unzoom(this.charts.get(key.id))),
+          tool("table", "view as table", () => this._showTable(key.id)),
+          tool("save", "save", (event) => this._openMenu(key.id, event.currentTarget)),
+          tool("grow", "larger", (event) => this._grow(key.id, event.currentTarget)))),
+      element("div", {class: "plot", role: "img", "aria-label": key.id}),
+      element("p", {class: "notice"}));
+    this._cards.set(key.id, card);
+    return card;
+  }
+
+  // Building
+
+  _seen(entries) {
+    for (const {target, isIntersecting} of entries) {
+      if (isIntersecting) this._inView.add(target.dataset.key);
+      else this._inView.delete(target.dataset.key);
+    }
+    clearTimeout(this._lookTimer);
+    this._lookTimer = setTimeout(() => this._build(), LOOK_WAIT_MS);
+  }
+
+  async _build() {
+    if (this._isBuilding) return;
+    this._isBuilding = true;
+    for (;;) {
+      const missing = [...this._inView].filter((key) => !this.charts.has(key) && this._cards.get(key)?.isConnected);
+      if (!missing.length) break;
+      this.fetch(missing);
+      for (const key of missing.filter((one) => this._inView.has(one))) {
+        this._makeRoom();
+        const chart = new Chart(key, this._cards.get(key).querySelector(".plot"), this._spec, this);
+        this.charts.set(key, chart);
+        await chart.build();
+        if (chart.zoom) this._askRange(chart);
+        await new Promise(requestAnimationFrame);
+      }
+    }
+    this._isBuilding = false;
+    this._project.watch();
+  }
+
+  _makeRoom() {
+    const unseen = [...this.charts.keys()].filter((key) => !this._inView.has(key));
+    for (const key of unseen.slice(0, Math.max(0, this.charts.size + 1 - LIVE_CHARTS))) this._takeDown(key);
+  }
+
+  _takeDown(key) {
+    this.charts.get(key)?.destroy();
+    this.charts.delete(key);
+    delete this._cards.get(key).dataset.state;
+  }
+
+  // Numbers
+
+  /** Ask for the blocks of keys, of all shown runs. */
+  fetch(keys) {
+    this._project.want(keys.filter((key) => !this._project.isAsked(key)), this._width(keys));
+  }
+
+  /** Ask for everything that is drawn. */
+  fetchAll() {
+    const keys = [...this.charts.keys()];
+    this._project.want(keys, this._width(keys));
+    for (const chart of this.charts.values()) if (chart.zoom) this._askRange(chart);
+  }
+
+  /** Ask for the blocks of runs that were hidden: theirs may have been left behind meanwhile. */
+  fetchRuns(runs) {
+    const keys = [...this.charts.keys()];
+    this._project.want(keys, this._width(keys), runs);
+    this._fetchZooms();
+  }
+
+  /** Ask for what has never come. */
+  fetchMissing() {
+    const lacks = (key) => this._project.failed.has(key) || this.runsOf(key).some((run) => !this.blocksOf(key).has(run.id));
+    this.fetch([...this.charts.keys()].filter(lacks));
+    this._fetchZooms();
+  }
+
+  _fetchZooms() {
+    for (const chart of this.charts.values()) {
+      if (chart.zoom && this.runsOf(chart.key).some((run) => !chart.window?.blocks.has(run.id))) this._askRange(chart);
+    }
+  }
+
+  _width(keys) {
+    return Math.max(400, ...keys.map((key) => this._cards.get(key).clientWidth));
+  }
+
+  /** Blocks came. A zoom that was waiting for them can be asked for now. */
+  took(keys) {
+    for (const key of keys) {
+      const chart = this.charts.get(key);
+      chart?.update();
+      if (chart?.zoom && !chart.window && chart.zoomSeq === null) this._askRange(chart);
+    }
+  }
+
+  /** Points came behind those that are there. Behind buckets they make a noisier tail: what has grown is asked for anew. */
+  grew(touched, missing) {
+    const rows = (key) => Math.max(...[...this.blocksOf(key).values()].map((block) => block.columns.step.length));
+    const long = touched.filter((key) => rows(key) > 3 * this._width([key]));
+    for (const key of touched) this.charts.get(key)?.update();
+    this.fetch([...missing, ...long]);
+  }
+
+  // What a chart needs of the page
+
+  runsOf(key) {
+    return this._project.runsOf(key);
+  }
+
+  blocksOf(key) {
+    return this._project.blocksOf(key);
+  }
+
+  hover(chart, event) {
+    for (const other of this.charts.values()) other.point(view.linked || other === chart ? event.x : null);
+    this._pointed(this._tooltip.show(chart, event));
+  }
+
+  leave() {
+    this._tooltip.hide();
+    this._pointed(null);
+    for (const chart of this.charts.values()) chart.point(null);
+  }
+
+  zoomTo(chart, range) {
+    this.leave();
+    change({zoom: new Map(view.zoom).set(chart.key, range)});
+    chart.draw();
+    clearTimeout(chart.zoomTimer);
+    chart.zoomTimer = setTimeout(() => this._askRange(chart), ZOOM_WAIT_MS);
+  }
+
+  unzoom(chart) {
+    if (chart?.zoom) this.unzoomAll([chart.key]);
+  }
+
+  /** Show everything; a zoom that is still being asked for is forgotten. */
+  unzoomAll(keys = [...view.zoom.keys()]) {
+    const zoom = new Map(view.zoom);
+    for (const key of keys) zoom.delete(key);
+    change({zoom});
+    for (const chart of keys.map((key) => this.charts.get(key)).filter(Boolean)) {
+      clearTimeout(chart.zoomTimer);
+      [chart.window, chart.zoomSeq] = [null, null];
+      chart.update();
+    }
+    this.fetch(keys.filter((key) => this.charts.has(key)));
+  }
+
+  _askRange(chart) {
+    chart.zoomSeq = null;
+    const [low, high] = stepRange(chart, this.blocksOf(chart.key));
+    if (low === null) return; // not before there is something to tell steps from
+    const seq = this._project.askRange(chart.key, this._width([chart.key]), low, high, (blocks) => {
+      if (chart.zoomSeq !== seq) return; // a later zoom was asked for meanwhile
+      chart.window = {low, blocks};
+    });
+    chart.zoomSeq = seq;
+  }
+
+  /** A chart has drawn itself: tell on its card what that is. */
+  drawn(chart, {unloggable}) {
+    const card = this._cards.get(chart.key);
+    const {curves, key} = chart;
+    const points = curves.reduce((sum, {block}) => sum + block.total, 0);
+    const error = this._project.failed.get(key);
+    const isWaiting = !curves.length && !error && this.runsOf(key).length > 0;
+    card.dataset.state = isWaiting ? "loading" : curves.length ? "drawn" : error ? "failed" : "empty";
+    card.classList.toggle("zoomed", Boolean(chart.zoom));
+    card.querySelector(".points").textContent = curves.length ? `${points.toLocaleString()} points` : "";
+    const odd = card.querySelector(".odd");
+    odd.textContent = oddText(curves);
+    odd.hidden = odd.textContent === "";
+    card.querySelector(".notice").replaceChildren(...this._notice(key, error, unloggable, curves));
+    card.querySelector(".plot").setAttribute("aria-label", describe(key, curves));
+  }
+
+  _notice(key, error, unloggable, curves) {
+    if (error) {
+      const retry = element("button", {onclick: () => this._retry(key)}, icon("reset"), "Retry");
+      return [element("span", {role: "alert"}, `Not loaded: ${error}`), retry];
+    }
+    if (unloggable) return [`${unloggable.toLocaleString()} values at or below 0 have no place on a log axis`];
+    if (!curves.length && this.runsOf(key).length && view.axis === "epoch") return ["No epoch was logged: choose another x axis"];
+    return [];
+  }
+
+  _retry(key) {
+    this.fetch([key]);
+    const chart = this.charts.get(key);
+    if (chart?.zoom) this._askRange(chart);
+  }
+
+  redraw() {
+    for (const chart of this.charts.values()) chart.draw();
+  }
+
+  update() {
+    for (const chart of this.charts.values()) chart.update();
+  }
+
+  dress() {
+    for (const chart of this.charts.values()) chart.dress();
+  }
+
+  // Tools
+
+  _openMenu(key, button) {
+    this._saving = key;
+    this._menu.showPopover();
+    const {left, bottom} = button.getBoundingClientRect();
+    this._menu.style.left = `${Math.min(left, innerWidth - this._menu.offsetWidth - 8)}px`;
+    this._menu.style.top = `${Math.min(bottom + 4, innerHeight - this._menu.offsetHeight - 8)}px`;
+    this._menu.querySelector("button").focus();
+  }
+
+  async _save(kind) {
+    this._menu.hidePopover();
+    const {split, name} = this._project.keys.get(this._saving);
+    const blob = await exported(this.charts.get(this._saving), kind);
+    const link = element("a", {href: URL.createObjectURL(blob), download: `${split}-${name.replaceAll("/", "-")}.${kind}`});
+    link.click();
+    URL.revokeObjectURL(link.href);
+    toast(`Saved ${link.download}`);
+  }
+
+  _grow(key, button) {
+    const isTall = this._cards.get(key).classList.toggle("tall");
+    button.setAttribute("aria-pressed", String(isTall));
+    this.charts.get(key).grow(isTall);
+    this.fetch([key]);
+  }
+
+  _showTable(key) {
+    const dialog = document.querySelector("#table");
+    dialog.querySelector("h2").textContent = key;
+    dialog.querySelector(".scroll").replaceChildren(tableOf(this.charts.get(key).curves));
+    dialog.showModal();
+  }
+}
+
+/** The steps that a zoom stands for, in whatever run: blocks are asked for by step. */
+function stepRange(chart, blocks) {
+  const [from, to] = chart.zoom;
+  if (view.axis === "step") return [Math.floor(from), Math.ceil(to)];
+  let low = Infinity, high = -Infinity;
+  for (const {run, whole} of chart.curves.map(({run, block}) => ({run, whole: blocks.get(run.id) ?? block}))) {
+    const x = chart.xs(whole, run), {step} = whole.columns;
+    const first = x.findIndex((value) => value >= from), last = x.findLastIndex((value) => value <= to);
+    if (first < 0 || last < 0) continue;
+    low = Math.min(low, first > 0 ? step[first - 1] : step[0]);
+    high = Math.max(high, step[Math.min(last + 1, step.length - 1)]);
+  }
+  return low <= high ? [low, high] : [null, null];
+}
+
+function oddText(curves) {
+  const sums = {nan: 0, inf: 0, ninf: 0};
+  for (const {block} of curves) for (const one of block.odd) for (const kind of Object.keys(sums)) sums[kind] += one[kind];
+  const names = {nan: "NaN", inf: "∞", ninf: "−∞"};
+  return Object.keys(sums).filter((kind) => sums[kind]).map((kind) => `${sums[kind].toLocaleString()} ${names[kind]}`).join(" · ");
+}
+
+function describe(key, curves) {
+  const last = curves.map(({run, block}) => `${run.name} ${number(block.columns.last.at(-1))}`);
+  return `${key}; last values: ${last.join(", ") || "none"}`;
+}
+
+function tableOf(curves) {
+  const rows = curves.map(({run, block: {columns, total}}) => {
+    const {step, low, high, last} = columns;
+    const at = (values, best) => values.reduce((found, value, i) => (Number.isFinite(value) && (found < 0 || best(value, values[found])) ? i : found), -1);
+    const lowest = at(low, (a, b) => a < b), highest = at(high, (a, b) => a > b);
+    const where = (values, i) => (i < 0 ? "–" : `${number(values[i])} at ${step[i].toLocaleString()}`);
+    return [run.name, total.toLocaleString(), step.at(-1).toLocaleString(), number(last.at(-1)), where(low, lowest), where(high, highest)];
+  });
+  const head = ["Run", "Points", "Last step", "Last value", "Lowest", "Highest"];
+  return element("table", {class: "list"},
+    element("thead", {}, element("tr", {}, ...head.map((text) => element("th", {scope: "col"}, text)))),
+    element("tbody", {}, ...rows.map(([name, ...cells]) => element("tr", {},
+      element("th", {scope: "row"}, name), ...cells.map((text) => element("td", {class: "figure"}, text))))));
+}

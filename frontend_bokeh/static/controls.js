@@ -1,0 +1,66 @@
+// The control bar, the fields of both filters, and the keys.
+
+import {copy, isElsewhere, radiogroup, toast} from "./page.js";
+import {AXES, change, clamped, isRegex, onChange, view} from "./view.js";
+
+const $ = (selector) => document.querySelector(selector);
+const SMOOTHING_STEP = 0.05;
+
+/** Make the controls work. `unzoom()` shows whole curves. */
+export function startControls(unzoom) {
+  const setAxis = (axis) => {
+    unzoom(); // its range is of the old axis
+    change({axis});
+  };
+  const setSmoothing = (value) => change({smoothing: clamped(value)});
+  const showAxis = radiogroup($("#axis"), setAxis);
+  const showColumns = radiogroup($("#per-row"), (columns) => change({columns: Number(columns)}));
+  $("#smoothing").addEventListener("input", (event) => setSmoothing(event.target.value));
+  $("#log").addEventListener("change", (event) => change({log: event.target.checked}));
+  $("#linked").addEventListener("change", (event) => change({linked: event.target.checked}));
+  $("#run-filter").addEventListener("input", (event) => change({runs: event.target.value}));
+  $("#metric-filter").addEventListener("input", (event) => change({metrics: event.target.value}));
+  $("#reset").addEventListener("click", unzoom);
+  $("#reload").addEventListener("click", () => location.reload());
+  $("#show-keys").addEventListener("click", () => $("#keys").showModal());
+  $("#share").addEventListener("click", async () => {
+    await copy(location.href);
+    toast("Link copied: it shows the same view");
+  });
+  document.addEventListener("prevue-theme", (event) => change({theme: event.detail}));
+
+  const show = () => {
+    showAxis(view.axis);
+    showColumns(view.columns);
+    if (clamped($("#smoothing").value) !== view.smoothing) $("#smoothing").value = view.smoothing;
+    $("#smoothing-value").textContent = view.smoothing.toFixed(view.smoothing > 0.99 ? 3 : 2);
+    $("#log").checked = view.log;
+    $("#linked").checked = view.linked;
+    $("#sort").value = view.sort;
+    $("#reset").disabled = view.zoom.size === 0;
+    for (const [id, text] of [["#run-filter", view.runs], ["#metric-filter", view.metrics]]) {
+      if ($(id).value !== text) $(id).value = text;
+      $(id).setAttribute("aria-invalid", String(!isRegex(text)));
+      $(id).title = isRegex(text) ? "" : "not a regular expression: taken as plain text";
+    }
+  };
+  onChange(show);
+  show();
+
+  const acts = {
+    "/": () => $("#run-filter").focus(),
+    m: () => $("#metric-filter").focus(),
+    "[": () => setSmoothing(view.smoothing - SMOOTHING_STEP),
+    "]": () => setSmoothing(view.smoothing + SMOOTHING_STEP),
+    x: () => setAxis(AXES[(AXES.indexOf(view.axis) + 1) % AXES.length]),
+    l: () => change({log: !view.log}),
+    r: unzoom,
+    "?": () => $("#keys").showModal(),
+  };
+  document.addEventListener("keydown", (event) => {
+    if (event.key === "Escape" && event.target.matches("input, select")) event.target.blur();
+    if (isElsewhere(event) || !Object.hasOwn(acts, event.key)) return;
+    event.preventDefault();
+    acts[event.key]();
+  });
+}

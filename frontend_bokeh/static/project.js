@@ -1,0 +1,157 @@
+// What is known of the project: its runs, its keys (one a series' split and name) and the blocks of numbers by key and run.
+//
+// The server numbers keys and runs anew when it is started, so numbers are used on the wire only. Here a key is called
+// `split/name` and a run by its id.
+
+import {append, fragments} from "./series.js";
+import {isShown} from "./view.js";
+
+const REREAD_MS = 2_000; // between readings of a series that is written again
+const DEFAULT_PX = 800;
+
+export class Project {
+  /** `watched()` says which keys get what is logged; `listener` has `meta()`, `blocks(keys)`, `live()`. */
+  constructor(watched, listener) {
+    this.link = null;
+    this.isKnown = false; // what there is: the backend has answered once
+    this.error = null; // why the backend is not heard of now
+    this.runs = new Map(); // by id
+    this.keys = new Map(); // by id: {id, split, name}
+    this.failed = new Map(); // by key: why its blocks did not come
+    this._blocks = new Map(); // by key: Map by run
+    this._numbers = null; // of this session: {keys, runs} by id, {keyOf, runOf} by number
+    this._questions = new Map(); // by the number under which the server answers
+    this._reread = new Map();
+    this._watched = watched;
+    this._listener = listener;
+  }
+
+  blocksOf(key) {
+    if (!this._blocks.has(key)) this._blocks.set(key, new Map());
+    return this._blocks.get(key);
+  }
+
+  shownRuns() {
+    return [...this.runs.values()].filter(isShown);
+  }
+
+  /** The shown runs that have a series of this key. */
+  runsOf(key) {
+    return this.shownRuns().filter((run) => run.keys.has(key));
+  }
+
+  /** A new session begins: numbers and unanswered questions were those of the old one. */
+  begin() {
+    this._numbers = null;
+    this._questions.clear();
+  }
+
+  takeMeta({is_known: isKnown, error, keys, runs}) {
+    this.error = error;
+    if (isKnown) {
+      const ids = keys.map((key) => `${key.split}/${key.name}`);
+      this._numbers = {keys: new Map(ids.map((id, no) => [id, no])), runs: new Map(runs.map((run) => [run.id, run.no])),
+        keyOf: ids, runOf: new Map(runs.map((run) => [run.no, run.id]))};
+      this.keys = new Map(ids.map((id, no) => [id, {id, ...keys[no]}]));
+      this.runs = new Map(runs.map((run) => [run.id, this._run(run, ids)]));
+      this.isKnown = true;
+    }
+    this._listener.meta();
+  }
+
+  /** A run keeps the colour that it had first, also when the server numbers it otherwise. */
+  _run(run, ids) {
+    return {...run, color: this.runs.get(run.id)?.color ?? run.no, keys: new Set(run.keys.map((no) => ids[no]))};
+  }
+
+  take(message) {
+    if (message.kind === "tick") this._takeTick(message);
+    else this._takeAnswer(message);
+  }
+
+  /** Ask for the blocks of keys, of the shown runs or of those given. */
+  want(keys, px, runs = this.shownRuns()) {
+    const asked = keys.filter((key) => runs.some((run) => run.keys.has(key)));
+    this._ask("want", asked, runs, {px}, (parts) => {
+      for (const part of parts) this._keep(part);
+    });
+  }
+
+  /** Ask for a range of steps of one key; `take` gets its blocks by run. Return what names the question. */
+  askRange(key, px, low, high, take) {
+    return this._ask("zoom", [key], this.shownRuns(), {px, low, high}, (parts) => {
+      take(new Map(parts.map((part) => [part.run, part])));
+    });
+  }
+
+  /** Tell which keys are watched now. */
+  watch() {
+    if (this._numbers) this.link.request({kind: "watch", watch: this._watchedNumbers(), keys: []});
+  }
+
+  isAsked(key) {
+    return [...this._questions.values()].some((question) => question.kind === "want" && question.keys.includes(key));
+  }
+
+  _ask(kind, keys, runs, fields, take) {
+    if (!this._numbers || !keys.length || !runs.length) return null;
+    const numbers = {keys: keys.map((key) => this._numbers.keys.get(key)), runs: runs.map((run) => this._numbers.runs.get(run.id))};
+    const seq = this.link.request({kind, watch: this._watchedNumbers(), ...numbers, ...fields});
+    if (seq !== null) this._questions.set(seq, {kind, keys, take});
+    return seq;
+  }
+
+  _watchedNumbers() {
+    return this._watched().map((key) => this._numbers.keys.get(key)).filter((no) => no !== undefined);
+  }
+
+  _takeAnswer({re, error, buffer}) {
+    const question = this._questions.get(re);
+    this._questions.delete(re);
+    if (!question) return; // of a session before
+    for (const key of question.keys) {
+      if (error) this.failed.set(key, error);
+      else this.failed.delete(key);
+    }
+    if (!error) question.take([...this._parts(buffer)]);
+    this._listener.blocks(question.keys);
+  }
+
+  *_parts(buffer) {
+    for (const part of fragments(buffer)) {
+      const key = this._numbers?.keyOf[part.key], run = this._numbers?.runOf.get(part.run);
+      if (key !== undefined && run !== undefined) yield {...part, key, run};
+    }
+  }
+
+  _keep(part) {
+    this.blocksOf(part.key).set(part.run, part);
+  }
+
+  _takeTick({live, stale, buffer}) {
+    for (const [no, ...now] of live) {
+      const run = this.runs.get(this._numbers?.runOf.get(no));
+      if (run) run.live = now;
+    }
+    const touched = new Set(), missing = new Set();
+    for (const part of this._parts(buffer)) {
+      const block = this.blocksOf(part.key).get(part.run);
+      const result = block ? append(block, part) : "gap";
+      if (result === "ok") touched.add(part.key);
+      else if (result === "gap" && !isShown(this.runs.get(part.run))) this.blocksOf(part.key).delete(part.run); // asked for when it is shown
+      else if (result === "gap") missing.add(part.key);
+    }
+    this._listener.live([...touched], [...missing]);
+    for (const [run, key] of stale) this._readAgain(this._numbers?.keyOf[key], this.runs.get(this._numbers?.runOf.get(run)));
+  }
+
+  /** Read a series anew, soon, and once for all that is said of it until then. */
+  _readAgain(key, run) {
+    const name = `${key} ${run?.id}`;
+    if (key === undefined || !run || this._reread.has(name)) return;
+    this._reread.set(name, setTimeout(() => {
+      this._reread.delete(name);
+      this.want([key], DEFAULT_PX, [run]);
+    }, REREAD_MS));
+  }
+}

@@ -1,0 +1,66 @@
+// What stands under the pointer: one row a run, the greatest value first, the nearest to the pointer in bold.
+
+import {duration} from "./axes.js";
+import {runColor} from "./charts.js";
+import {element, number} from "./page.js";
+import {view} from "./view.js";
+
+const ROWS = 20;
+
+export class Tooltip {
+  constructor(box) {
+    this._box = box;
+  }
+
+  hide() {
+    this._box.hidden = true;
+  }
+
+  /** Show what a chart has at an event's place; return the run whose curve is nearest. */
+  show(chart, event) {
+    const rows = chart.at(event.x);
+    chart.point(event.x);
+    this._box.hidden = !rows.length;
+    if (!rows.length) return null;
+    rows.sort((a, b) => rank(b.value) - rank(a.value));
+    const near = rows.reduce((best, row) => (distance(row, event) < distance(best, event) ? row : best));
+    const lines = rows.slice(0, ROWS).map((row) => line(row, row === near));
+    if (rows.length > ROWS) lines.push(element("div", {class: "tip-head"}, `and ${rows.length - ROWS} more`));
+    this._box.replaceChildren(element("div", {class: "tip-head"}, head(near)), ...lines);
+    this._place(chart.host.getBoundingClientRect(), event);
+    return near.run;
+  }
+
+  /** Right of the pointer, or left where there is no room; always inside of the window. */
+  _place(host, {sx, sy}) {
+    const {offsetWidth: width, offsetHeight: height} = this._box;
+    const right = host.left + sx + 16;
+    const left = right + width > innerWidth - 8 ? host.left + sx - width - 16 : right;
+    this._box.style.left = `${Math.max(8, Math.min(left, innerWidth - width - 8))}px`;
+    this._box.style.top = `${Math.max(8, Math.min(host.top + sy + 12, innerHeight - height - 8))}px`;
+  }
+}
+
+const rank = (value) => (Number.isNaN(value) ? -Infinity : value);
+
+function distance({value}, {y}) {
+  return Number.isFinite(value) ? Math.abs(value - y) : Infinity;
+}
+
+function head({x, step, epoch}) {
+  const at = {relative: () => duration(x), wall: () => new Date(x * 1000).toLocaleString()}[view.axis]?.();
+  return [at, `step ${step.toLocaleString()}`, Number.isNaN(epoch) ? null : `epoch ${epoch}`].filter(Boolean).join(" · ");
+}
+
+function line(row, isNear) {
+  const range = row.count > 1 ? `${number(row.low)} … ${number(row.high)} (${row.count})` : view.smoothing ? number(row.last) : "";
+  return element("div", {class: `tip-row${isNear ? " near" : ""}`},
+    element("span", {class: "swatch", style: `--run: ${runColor(row.run)}`}),
+    element("span", {class: "tip-name"}, row.run.name),
+    element("span", {}, number(row.value)),
+    element("span", {class: "tip-raw"}, row.odd ? [range, oddities(row.odd)].filter(Boolean).join(" · ") : range));
+}
+
+function oddities({nan, inf, ninf}) {
+  return [[nan, "NaN"], [inf, "∞"], [ninf, "−∞"]].filter(([count]) => count).map(([count, name]) => `${count} ${name}`).join(" · ");
+}

@@ -1,0 +1,105 @@
+// What is shown and how. It is kept in the address, so that a link or a reload shows the same.
+
+import {theme} from "./page.js";
+
+export const AXES = ["step", "epoch", "relative", "wall"];
+export const SORTS = ["newest", "oldest", "name", "state", "value"];
+const COLUMNS = [1, 2, 3, 4];
+const SHORT_ID = 12; // characters of a run's id that stand in the address
+
+export const view = {
+  smoothing: 0,
+  axis: "step",
+  log: false,
+  linked: true, // the cursor of one chart shows in all
+  columns: 3,
+  runs: "", // filters
+  metrics: "",
+  sort: "newest",
+  hidden: new Set(), // short ids
+  zoom: new Map(), // by chart: from and to on the x axis
+  theme: theme(),
+};
+
+const listeners = [];
+
+/** Call `listener` with the names of what changed, each time. */
+export function onChange(listener) {
+  listeners.push(listener);
+}
+
+/** Show something else. */
+export function change(changes) {
+  Object.assign(view, changes);
+  writeAddress();
+  for (const listener of listeners) listener(new Set(Object.keys(changes)));
+}
+
+const oneOf = (values, value, otherwise) => (values.includes(value) ? value : otherwise);
+
+export function readAddress() {
+  const query = new URLSearchParams(location.search);
+  view.smoothing = clamped(query.get("smooth"));
+  view.axis = oneOf(AXES, query.get("x"), "step");
+  view.log = query.get("log") === "1";
+  view.linked = query.get("link") !== "0";
+  view.columns = oneOf(COLUMNS, Number(query.get("cols")), 3);
+  view.runs = query.get("runs") ?? "";
+  view.metrics = query.get("metrics") ?? "";
+  view.sort = oneOf(SORTS, query.get("sort"), "newest");
+  view.hidden = new Set((query.get("hide") ?? "").split(",").filter(Boolean));
+  view.zoom = new Map(query.getAll("zoom").map(readZoom).filter(Boolean));
+}
+
+function readZoom(text) {
+  const found = /^(.+)~(-?[\d.e+-]+)~(-?[\d.e+-]+)$/.exec(text);
+  const range = found?.slice(2).map(Number);
+  return range?.every(Number.isFinite) && range[0] < range[1] ? [found[1], range] : null;
+}
+
+function writeAddress() {
+  const query = new URLSearchParams();
+  if (view.smoothing) query.set("smooth", view.smoothing);
+  if (view.axis !== "step") query.set("x", view.axis);
+  if (view.log) query.set("log", "1");
+  if (!view.linked) query.set("link", "0");
+  if (view.columns !== 3) query.set("cols", view.columns);
+  if (view.runs) query.set("runs", view.runs);
+  if (view.metrics) query.set("metrics", view.metrics);
+  if (view.sort !== "newest") query.set("sort", view.sort);
+  if (view.hidden.size) query.set("hide", [...view.hidden].join(","));
+  for (const [key, [from, to]] of view.zoom) query.append("zoom", `${key}~${+from.toPrecision(12)}~${+to.toPrecision(12)}`);
+  history.replaceState(null, "", location.pathname + (query.size ? `?${query}` : ""));
+}
+
+/** Return a weight for smoothing: 1 would be a flat line. */
+export function clamped(weight) {
+  return Math.min(0.999, Math.max(0, Math.round(Number(weight) * 1000) / 1000 || 0));
+}
+
+export const isHidden = (run) => view.hidden.has(run.id.slice(-SHORT_ID));
+export const isShown = (run) => !isHidden(run) && matches(view.runs, run.name);
+
+/** Hide some runs, and show the others of those given. */
+export function hide(runs, isToHide) {
+  const hidden = new Set(view.hidden);
+  for (const run of runs) {
+    if (isToHide(run)) hidden.add(run.id.slice(-SHORT_ID));
+    else hidden.delete(run.id.slice(-SHORT_ID));
+  }
+  change({hidden});
+}
+
+export function isRegex(text) {
+  try {
+    return Boolean(new RegExp(text));
+  } catch {
+    return false;
+  }
+}
+
+/** Return whether a filter lets a text through; what is no regex is looked for as it is. */
+export function matches(filter, text) {
+  if (!filter) return true;
+  return isRegex(filter) ? new RegExp(filter, "i").test(text) : text.toLowerCase().includes(filter.toLowerCase());
+}
