@@ -12,9 +12,10 @@ from urllib.parse import urlsplit
 import pytest
 from click.testing import CliRunner
 
+import prevue
 from frontend_bokeh.commands import dashboard
 from frontend_bokeh.up import up
-from serving import PATIENCE_S, free_port, served
+from serving import PATIENCE_S, finished, free_port, served
 
 
 def get(url, path):
@@ -44,19 +45,14 @@ def is_open(url):
 
 def started_up(process):
     """Return the addresses of backend and dashboard, which may come in any order."""
-    found = {}
-    while len(found) < 2:
-        address = process.address("Prevue's")
-        found["dashboard" if f":{process.shown_port}" in address else "backend"] = address
-    return found["backend"], found["dashboard"]
+    found = [process.address("Prevue's") for _ in range(2)]
+    return sorted(found, key=lambda address: get(address, "/").status, reverse=True)  # the backend leads elsewhere
 
 
 @pytest.fixture
 def both(tmp_path):
     """`prevue up` on free ports, with the addresses of its backend and its dashboard."""
-    ports = free_port(), free_port()
-    with served("up", "--port", str(ports[0]), "--dashboard-port", str(ports[1]), data=tmp_path) as process:
-        process.shown_port = ports[1]
+    with served("up", "--port", "0", "--dashboard-port", "0", data=tmp_path) as process:
         yield process, *started_up(process)
 
 
@@ -79,6 +75,22 @@ def test_when_one_ends_the_other_is_stopped_and_it_is_said(both):
     assert not is_open(backend)
     process.log.seek(0)
     assert "Error: the dashboard ended by itself" in process.log.read()
+
+
+def test_yesterdays_data_is_there_today(tmp_path, monkeypatch):
+    monkeypatch.setenv("PREVUE_SPOOL_DIR", str(tmp_path / "client"))
+    for count in (1, 2):
+        with served("up", "--port", "0", "--dashboard-port", "0", data=tmp_path / "data") as process:
+            backend, _ = started_up(process)
+            finished(prevue.init("diary", f"day {count}", url=backend))
+            assert len(prevue.Api(backend).runs("diary")) == count
+            assert process.stop() == 0
+
+
+def test_both_are_told_who_may_come_in(tmp_path):
+    with served("up", "--port", "0", "--dashboard-port", "0", data=tmp_path, PREVUE_AUTH="auth") as process:
+        backend = process.address("Prevue's backend")
+        assert get(backend, "/api/v1/projects").status == 401
 
 
 def test_the_dashboard_stops_when_it_is_told_to(tmp_path):
