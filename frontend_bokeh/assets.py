@@ -12,6 +12,8 @@ from pathlib import Path
 import bokeh
 from tornado.web import StaticFileHandler
 
+from frontend_bokeh.headers import guard_file
+
 FOLDER = Path(__file__).parent / "static"
 BOKEH_JS = Path(str(files(bokeh) / "server" / "static" / "js"))
 
@@ -46,6 +48,10 @@ class Files(StaticFileHandler):
         super().initialize(path)
         self._current = current
 
+    def set_default_headers(self) -> None:
+        """Set what every answer has."""
+        guard_file(self)
+
     async def get(self, given: str, path: str, include_body: bool = True) -> None:
         """Answer with a file, whatever version is asked for: there is only one."""
         self._is_current = given == (self._current or version())
@@ -57,7 +63,6 @@ class Files(StaticFileHandler):
 
     def set_extra_headers(self, path: str) -> None:
         """Let browsers keep what is what they asked for."""
-        self.set_header("X-Content-Type-Options", "nosniff")
         self.set_header("Cache-Control", "public, max-age=31536000, immutable" if self._is_current else "no-store")
 
 

@@ -1,14 +1,16 @@
 """The command `prevue dashboard`."""
 
+import sys
 from pathlib import Path
 
 import click
 
 from frontend_bokeh.signing import kept_key
+from prevue.api import Api
 from prevue.config import client_settings
-from prevue_core.commands import listening
-from prevue_core.errors import PrevueError
-from prevue_core.settings import dashboard_settings
+from prevue_core.commands import EX_CONFIG, listening
+from prevue_core.errors import ApiError, PrevueError
+from prevue_core.settings import DashboardSettings, dashboard_settings
 
 
 @click.command(epilog="Example: prevue dashboard --url http://localhost:8080")
@@ -41,4 +43,21 @@ def dashboard(host: str | None, port: int | None, url: str | None, data_dir: Pat
         click.echo(f"Prevue's dashboard: {address}")
 
     with listening(settings, "dashboard") as (sockets, _):
-        serve(backend_url, settings.host, sockets, key, tell)
+        _refuse_open_backend(settings, backend_url)
+        serve(backend_url, settings, sockets, key, tell)
+
+
+def _refuse_open_backend(settings: DashboardSettings, url: str) -> None:
+    """Exit where users shall log in and the backend has no accounts. One that is away is judged when it answers."""
+    if settings.auth != "auth":
+        return
+    try:
+        with Api(url, token="") as api:
+            mode = api.identity()["mode"]
+    except ApiError:
+        return
+    if mode == "open":
+        from frontend_bokeh.auth import contradiction  # as above: with the server's packages only
+
+        click.echo(f"Error: {contradiction(url)}", err=True)
+        sys.exit(EX_CONFIG)

@@ -12,53 +12,84 @@ from bokeh.document import Document
 from bokeh.server.server import BaseServer
 from bokeh.server.tornado import BokehTornado
 from tornado.httpserver import HTTPServer
+from tornado.httputil import HTTPMessageDelegate, HTTPServerRequest
 from tornado.ioloop import IOLoop
 
-from frontend_bokeh import assets, pages
+from frontend_bokeh import assets, login, pages
+from frontend_bokeh.auth import Gate
 from frontend_bokeh.hub import Hub
 from frontend_bokeh.session import Session
+from frontend_bokeh.sockets import Socket
 from frontend_bokeh.source import Source
+from prevue_core.listening import is_on_network
+from prevue_core.settings import DashboardSettings
 
 MAX_MESSAGE_BYTES = 1 << 20
+MAX_FORM_BYTES = 64 << 10
 BACKLOG = 128
+SESSION = "/session"  # where browsers open Bokeh's sessions
+BOKEHS = (SESSION, "/static/", "/favicon.ico")  # addresses that Bokeh's server adds, and we do not need
 
 
 class Dashboard:
     """Hubs by project, made when somebody looks."""
 
-    def __init__(self, url: str) -> None:
-        self._url = url
+    def __init__(self, gate: Gate) -> None:
+        self._gate = gate
         self._hubs: dict[int, Hub] = {}
 
     def open(self, document: Document) -> None:
-        """Begin a browser's session."""
-        payload: dict[str, Any] = document.session_context.token_payload
+        """Begin a browser's session, of the visitor whom the gate let in."""
+        context: Any = document.session_context
+        payload, page_id = context.token_payload, context.id
         project_id = int(payload["project_id"])
         if project_id not in self._hubs:
-            title = {"owner": payload["owner"], "name": payload["name"]}
-            self._hubs[project_id] = Hub(Source(self._url, project_id), title)
-        Session(document, self._hubs[project_id])
+            self._hubs[project_id] = Hub({"owner": payload["owner"], "name": payload["name"]})
+        source = Source(self._gate.url, project_id, context.request.visitor.session)
+        Session(document, self._hubs[project_id], source, lambda code: self._gate.close(code, page_id=page_id))
 
 
-def make_server(url: str, host: str, sockets: list[socket.socket], secret_key: bytes) -> tuple[BaseServer, int]:
-    """Return a server that shows the backend at `url` to whoever comes to the bound `sockets`, and their port.
+class Server(BokehTornado):
+    """Bokeh's server. Of its own addresses only that of the websocket is left, behind our gate as all that is ours."""
+
+    def __init__(self, gate: Gate, **settings: Any) -> None:
+        self._gate = gate
+        super().__init__({SESSION: Application(FunctionHandler(Dashboard(gate).open))}, **settings)
+
+    def find_handler(self, request: HTTPServerRequest, **kwargs: Any) -> HTTPMessageDelegate:
+        """Return what answers a request."""
+        if request.path == f"{SESSION}/ws":
+            context = {"application_context": self.applications[SESSION], "bokeh_websocket_path": request.path}
+            return self.get_handler_delegate(request, Socket, {**context, "gate": self._gate})
+        if request.path.startswith(BOKEHS):
+            return self.get_handler_delegate(request, pages.MissingPage, {"gate": self._gate})
+        return super().find_handler(request, **kwargs)
+
+
+def make_server(
+    url: str, settings: DashboardSettings, sockets: list[socket.socket], secret_key: bytes
+) -> tuple[BaseServer, int]:
+    """Return a server that shows the backend at `url` to whom it lets in at the bound `sockets`, and their port.
 
     `secret_key` signs pages: with the same key, those that are open go on after a restart.
     """
     port = sockets[0].getsockname()[1]
-    shared = {"url": url, "secret_key": secret_key}
-    names = {host, "localhost", "127.0.0.1"}
-    application = BokehTornado(
-        {"/session": Application(FunctionHandler(Dashboard(url).open))},
-        extra_websocket_origins=sorted(f"{name}:{port}" for name in names),
+    gate = Gate(url, settings, secret_key, port, is_on_network=is_on_network(sockets))
+    shared = {"gate": gate}
+    application = Server(
+        gate,
         extra_patterns=[
             (r"/", pages.ProjectsPage, shared),
             (r"/p/([^/]+)/([^/]+)", pages.RunsPage, shared),
             (r"/p/([^/]+)/([^/]+)/model", pages.ModelPage, shared),
+            (r"/login", login.LoginPage, shared),
+            (r"/logout", login.LogoutPage, shared),
             (r"/healthz", pages.Health),
             (r"/readyz", pages.Health),
             *assets.ROUTES,
         ],
+        default_handler_class=pages.MissingPage,
+        default_handler_args=shared,
         use_index=False,
         secret_key=secret_key,
         sign_sessions=True,
@@ -70,23 +101,29 @@ def make_server(url: str, host: str, sockets: list[socket.socket], secret_key: b
         check_unused_sessions_milliseconds=5_000,
         compress_response=True,
     )
-    http = HTTPServer(application)
+    http = HTTPServer(application, xheaders=settings.trusted_proxies > 0, max_body_size=MAX_FORM_BYTES)
     for one in sockets:
         one.listen(BACKLOG)
     http.add_sockets(sockets)
     return BaseServer(IOLoop.current(), application, http), port
 
 
-def serve(url: str, host: str, sockets: list[socket.socket], secret_key: bytes, tell: Callable[[str], None]) -> None:
+def serve(
+    url: str,
+    settings: DashboardSettings,
+    sockets: list[socket.socket],
+    secret_key: bytes,
+    tell: Callable[[str], None],
+) -> None:
     """Show the backend at `url` until SIGINT or SIGTERM; `tell` is given the address."""
 
     async def run() -> None:
         stopped = asyncio.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, stopped.set)
-        server, got = make_server(url, host, sockets, secret_key)
+        server, port = make_server(url, settings, sockets, secret_key)
         server.start()
-        tell(f"http://{host if host != '127.0.0.1' else 'localhost'}:{got}")
+        tell(f"http://{settings.host if settings.host != '127.0.0.1' else 'localhost'}:{port}")
         await stopped.wait()
         server.stop(wait=False)
 

@@ -1,6 +1,8 @@
 """Pages and files: plain HTML with scripts of our own, which run under `script-src 'self'`."""
 
 import json
+import logging
+import uuid
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -9,74 +11,90 @@ from urllib.parse import quote
 
 import jinja2
 from bokeh.util.token import generate_jwt_token, generate_session_id
-from tornado.ioloop import IOLoop
-from tornado.web import HTTPError, RequestHandler
+from tornado.web import Finish, HTTPError, RequestHandler
 
 from frontend_bokeh.assets import BOKEH_ADDRESS, asset
+from frontend_bokeh.auth import Gate, Visitor
 from frontend_bokeh.figures import curves
+from frontend_bokeh.headers import guard_file, guard_page
 from frontend_bokeh.source import find_project
 from prevue.api import Api
-from prevue_core.errors import ApiError, NotFound
+from prevue_core.errors import ApiError, NotFound, NotLoggedIn
 
 FOLDER = Path(__file__).parent
 TOKEN_LIFE_S = 14 * 24 * 3600  # a page may stay open for days, and reconnect with the token that it has
 
-CSP = (
-    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; "
-    "font-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'self'; object-src 'none'; "
-    "frame-ancestors 'none'"
-)
+log = logging.getLogger("prevue.dashboard")
 
 _templates = jinja2.Environment(loader=jinja2.FileSystemLoader(FOLDER / "templates"), autoescape=True)
 _templates.filters["segment"] = partial(quote, safe="")  # of a path: a user's name may have a slash
 
 
 class Page(RequestHandler):
-    """What all pages share: the backend, templates, headers, an error page."""
+    """What all pages share: the gate, the backend, templates, headers, an error page."""
 
-    def initialize(self, url: str, secret_key: bytes) -> None:
+    visitor: Visitor | None = None  # who looks; None: somebody who has not logged in
+    _reference: str | None = None  # of a mistake, in the log
+
+    def initialize(self, gate: Gate) -> None:
         """Take what the server was started with."""
-        self.backend_url = url
-        self._secret_key = secret_key
+        self.gate = gate
 
     def set_default_headers(self) -> None:
         """Set what keeps strangers' scripts away."""
-        self.set_header("Content-Security-Policy", CSP)
-        self.set_header("X-Content-Type-Options", "nosniff")
-        self.set_header("Referrer-Policy", "same-origin")
-        self.set_header("Cache-Control", "no-store")
+        guard_page(self)
+
+    async def prepare(self) -> None:
+        """Let nobody in who has to log in first."""
+        self.visitor = await self.gate.visitor(self.request)
+        if self.visitor is None:
+            self._to_login()
 
     def show(self, template: str, **values: Any) -> None:
         """Answer with a page."""
-        self.write(_templates.get_template(template).render(backend=self.backend_url, **values))
+        form_key = self.gate.form_key(self.visitor.session) if self.visitor else ""
+        shared = {"backend": self.gate.url, "visitor": self.visitor, "form_key": form_key}
+        self.write(_templates.get_template(template).render(**shared, **values))
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         """Answer with what is wrong and how to go on."""
         error = kwargs.get("exc_info", (None, None))[1]
         reason = error.log_message % error.args if isinstance(error, HTTPError) and error.log_message else None
-        self.show("error.html", title=f"Error {status_code}", status=status_code, reason=reason or self._reason)
+        more = {"reference": self._reference} if self._reference else {}
+        self.show("error.html", title=f"Error {status_code}", status=status_code, reason=reason or self._reason, **more)
+
+    def log_exception(self, kind: Any, error: Any, trace: Any) -> None:
+        """Note a mistake of ours under a reference that its page shows."""
+        if isinstance(error, HTTPError):
+            super().log_exception(kind, error, trace)
+        else:
+            self._reference = uuid.uuid4().hex[:16]
+            log.error("request %s failed", self._reference, exc_info=(kind, error, trace))
 
     async def ask(self, question: Callable[[Api], Any]) -> Any:
-        """Return what `question` finds out, in a thread; failures of the backend become pages."""
+        """Return what `question` finds out for the visitor, in a thread; failures of the backend become pages."""
+        session = self.visitor.session if self.visitor else ""
         try:
-            return await IOLoop.current().run_in_executor(None, self._with_api, question)
+            return await self.gate.ask(session, question)
+        except NotLoggedIn:  # since the page was begun
+            self._to_login()
+            raise Finish from None
         except NotFound as error:
             raise HTTPError(404, "%s", error) from error
         except ApiError as error:
             raise HTTPError(503, "%s", error) from error
 
-    def _with_api(self, question: Callable[[Api], Any]) -> Any:
-        with Api(self.backend_url) as api:
-            return question(api)
+    def _to_login(self) -> None:
+        self.redirect(f"/login?next={quote(self.request.uri or '/', safe='')}")
 
     def token(self, project_id: int, owner: str, name: str) -> str:
-        """Return what lets the page's script open its session."""
-        payload = {"project_id": project_id, "owner": owner, "name": name}
+        """Return what lets the page's script open its session, in the browser that got the page."""
+        reference = self.gate.reference(self.visitor.session) if self.visitor else ""
         return generate_jwt_token(
-            generate_session_id(self._secret_key, True),
-            secret_key=self._secret_key,
+            generate_session_id(self.gate.secret_key, True),
+            secret_key=self.gate.secret_key,
             signed=True,
-            extra_payload=payload,
+            extra_payload={"u": reference, "project_id": project_id, "owner": owner, "name": name},
             expiration=TOKEN_LIFE_S,
         )
 
@@ -124,8 +142,20 @@ class ModelPage(Page):
         )
 
 
+class MissingPage(Page):
+    """What no page is at."""
+
+    async def prepare(self) -> None:
+        """Tell so, whoever asks, and however."""
+        raise HTTPError(404, "there is nothing at this address")
+
+
 class Health(RequestHandler):
     """For probes: makes no session and asks nobody."""
+
+    def set_default_headers(self) -> None:
+        """Set what every answer has."""
+        guard_file(self)
 
     def get(self) -> None:
         """Tell that the process is alive."""

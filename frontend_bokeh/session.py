@@ -4,12 +4,14 @@ import asyncio
 import logging
 import time
 import uuid
+from collections.abc import Callable
 from typing import Any
 
 from bokeh.document import Document
 
 from frontend_bokeh.assets import version
 from frontend_bokeh.hub import MAX_BUDGET, Hub, News
+from frontend_bokeh.source import Source
 from frontend_bokeh.state import UI, send
 from prevue_core.errors import ApiError
 
@@ -21,9 +23,12 @@ log = logging.getLogger("prevue.dashboard")
 class Session:
     """A browser's page on a project."""
 
-    def __init__(self, document: Document, hub: Hub) -> None:
+    def __init__(self, document: Document, hub: Hub, source: Source, close: Callable[[int], None]) -> None:
+        """Begin. `source` asks as the viewer, `close` closes the page's connection with a code."""
         self.watch: set[int] = set()
         self.is_active = True
+        self.source = source
+        self.close = close
         self._document = document
         self._hub = hub
         self._ui = UI(name="ui", version=version(), meta={"rev": 0})
@@ -73,7 +78,7 @@ class Session:
             "keys": keys,
         }
         try:
-            answer["buf"] = await self._hub.blocks(keys, runs, budget, req.get("low"), req.get("high"))
+            answer["buf"] = await self._hub.blocks(self, keys, runs, budget, req.get("low"), req.get("high"))
         except ApiError as error:
             answer |= {"buf": b"", "error": str(error)}
         except Exception:

@@ -28,11 +28,22 @@ class RunState:
 
 
 class Source:
-    """Reads one project. Its calls block: call them in a thread, one at a time."""
+    """Reads one project for one viewer, whose `session` the backend is asked with (empty: open mode).
 
-    def __init__(self, url: str, project_id: int) -> None:
-        self._api = Api(url)
+    Its calls block: call them in a thread, one at a time.
+    """
+
+    def __init__(self, url: str, project_id: int, session: str) -> None:
+        self._api = Api(url, token=session)
         self._project_id = project_id
+
+    def check(self) -> None:
+        """Ask whether the viewer may see the project. Raises NotLoggedIn, or NotFound where not."""
+        self._api.project(self._project_id)
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._api.close()
 
     def runs(self) -> list[StoredRun]:
         """Return the newest runs, those that started last first."""

@@ -38,6 +38,7 @@ def serve(settings: ServerSettings, sockets: list[socket.socket], tell: Callable
         threads=THREADS,
         connection_limit=CONNECTIONS,
         max_request_body_size=16 * MAX_BODY_BYTES,  # above, waitress itself refuses; below, the API with a word
+        clear_untrusted_proxy_headers=not settings.trusted_proxies,  # else waitress hides them from who judges them
         ident=None,
     )
 

@@ -12,6 +12,8 @@ const OPEN_MS = 10_000; // that a try may take
 const STALE_S = 6; // the server gives a sign of life each 2 s
 const PROBE_S = 8; // then the connection itself is tried
 const PROBE_MS = 4_000;
+const SHOWN_OUT = [4401, 4404]; // how the server closes: the viewer has logged out, or may not see the project any more
+const RELOAD_MS = 300;
 
 /**
  * Tells `listener` what happens: `meta(meta)`, `message(message)` and `state(name, seconds)`. States: open (a new session),
@@ -67,6 +69,7 @@ export class Link {
     ui.properties.meta.change.connect(() => this._meta());
     model.on_message("prevue", (message) => this._take(message));
     model.on_event("connection_lost", () => session === this._session && this._lost());
+    connection.socket.addEventListener("close", ({code}) => SHOWN_OUT.includes(code) && this._reload());
     ui.active = !document.hidden;
     this._hear();
     this._listener.state("open");
@@ -110,10 +113,16 @@ export class Link {
       const page = new DOMParser().parseFromString(await answer.text(), "text/html");
       const given = page.querySelector("#given");
       if (given) this._token = JSON.parse(given.textContent).token;
-      else if (answer.redirected) location.reload(); // to where one logs in
+      else if (answer.redirected || answer.status === 404) this._reload(); // to where one logs in, or is told
     } catch {
       // nobody answers; the next try comes
     }
+  }
+
+  /** Load the page anew, unless the browser leaves it anyway: for the one after logging out. */
+  _reload() {
+    clearTimeout(this._timer);
+    setTimeout(() => location.reload(), RELOAD_MS);
   }
 
   /** A page that nobody looks at is told of no points; when it is looked at again it has to ask for them. */

@@ -1,6 +1,8 @@
 """The poller, over a source that is made of dicts. Nothing sleeps: a viewer waits for what it is told."""
 
 import asyncio
+import copy
+import threading
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,20 +12,35 @@ from frontend.series import decoded, series
 from frontend_bokeh import hub as hub_module
 from frontend_bokeh.hub import Hub, News
 from prevue.api import StoredRun
-from prevue_core.errors import Unreachable
+from prevue_core.errors import Refused, Unreachable
 
 PATIENCE_S = 10.0
 TRAIN_LOSS, VAL_LOSS = ("train", "loss"), ("val", "loss")
 
 
 class FakeSource:
-    """A project of which the test says what it has. `failures`: calls, by name, which the backend does not answer."""
+    """A project of which the test says what it has. `failures`: calls, by name, which the backend does not answer;
+    `refusal`: the status with which it refuses all, because of who asks."""
 
     def __init__(self) -> None:
         self.stored: dict[str, StoredRun] = {}
         self.values: dict[str, dict[tuple[str, str], list[float]]] = {}
         self.rewritten: set[tuple[str, str]] = set()
         self.failures: set[str] = set()
+        self.refusal: int | None = None
+        self.closed = threading.Event()
+
+    def of_another(self) -> "FakeSource":
+        """Return the same project as another viewer asks for it."""
+        other = copy.copy(self)
+        other.closed = threading.Event()
+        return other
+
+    def check(self) -> None:
+        self._fail("check")
+
+    def close(self) -> None:
+        self.closed.set()
 
     def log(self, run_id: str, key: tuple[str, str], *values: float, state: str = "running") -> None:
         self.values.setdefault(run_id, {}).setdefault(key, []).extend(values)
@@ -63,18 +80,22 @@ class FakeSource:
         ]
 
     def _fail(self, call: str) -> None:
+        if self.refusal is not None:
+            raise Refused("not yours to see", status=self.refusal)
         if call in self.failures:
             raise Unreachable("nobody answers at http://backend")
 
 
 @dataclass(eq=False)
 class Page:
-    """A viewer that keeps what it is told."""
+    """A viewer that keeps what it is told, and with which codes it was shown out."""
 
+    source: FakeSource
     watch: set[int] = field(default_factory=set)
     is_active: bool = True
     metas: list[dict[str, Any]] = field(default_factory=list)
     ticks: list[News] = field(default_factory=list)
+    codes: list[int] = field(default_factory=list)
     signs_of_life: int = 0
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -87,6 +108,10 @@ class Page:
             self.ticks.append(news)
         else:
             self.signs_of_life += 1
+        self._changed.set()
+
+    def close(self, code: int) -> None:
+        self.codes.append(code)
         self._changed.set()
 
     def parts(self) -> list[dict[str, Any]]:
@@ -117,8 +142,8 @@ def looking(source: FakeSource, scene: Any) -> None:
     """Play a scene with a hub and a page that has joined it and was told of the first run; then all leave."""
 
     async def play() -> None:
-        hub = Hub(source, {"owner": "ann", "name": "p"})
-        page = Page(watch={0})
+        hub = Hub({"owner": "ann", "name": "p"})
+        page = Page(source, watch={0})
         hub.join(page)
         try:
             await page.until(lambda page: page.metas)
@@ -188,7 +213,7 @@ def test_series_that_nobody_watches_are_not_read(source):
 
 def test_a_page_in_the_background_is_told_of_runs_but_not_of_points(source):
     async def scene(hub, page):
-        behind = Page(watch={0}, is_active=False)
+        behind = Page(source, watch={0}, is_active=False)
         hub.join(behind)
         source.log("a", TRAIN_LOSS, 0.3)
         await page.until(lambda page: page.parts())
@@ -226,7 +251,7 @@ def test_who_looks_before_the_backend_has_answered_is_not_told_that_there_is_not
     async def play() -> None:
         source = FakeSource()
         source.failures.add("runs")
-        hub, page = Hub(source, {"owner": "ann", "name": "p"}), Page()
+        hub, page = Hub({"owner": "ann", "name": "p"}), Page(source)
         hub.join(page)
         await page.until(lambda page: page.metas)
         assert (page.metas[0]["is_known"], page.metas[0]["runs"]) == (False, [])
@@ -264,7 +289,7 @@ def test_a_run_of_which_only_half_could_be_read_is_told_of_later(source):
 
 def test_a_viewer_that_left_is_told_nothing(source):
     async def scene(hub, page):
-        gone = Page(watch={0})
+        gone = Page(source, watch={0})
         hub.join(gone)
         hub.leave(gone)
         told = len(gone.metas)
@@ -278,7 +303,7 @@ def test_a_viewer_that_left_is_told_nothing(source):
 
 def test_who_joins_later_is_told_at_once(source):
     async def scene(hub, page):
-        late = Page()
+        late = Page(source)
         hub.join(late)
         await late.until(lambda late: late.metas)
         assert [run["id"] for run in late.metas[0]["runs"]] == ["a"]
@@ -289,7 +314,7 @@ def test_who_joins_later_is_told_at_once(source):
 def test_blocks_of_one_page_leave_no_gap_for_another(source):
     async def scene(hub, page):
         source.values["a"][TRAIN_LOSS].append(0.3)  # stored since the last look
-        (block,) = decoded(await hub.blocks([0], [0], 500))
+        (block,) = decoded(await hub.blocks(page, [0], [0], 500))
         assert (block["total"], block["step"]) == (3, [0, 1, 2])
         source.log("a", TRAIN_LOSS, 0.2)
         await page.until(lambda page: page.parts())
@@ -301,7 +326,7 @@ def test_blocks_of_one_page_leave_no_gap_for_another(source):
 
 def test_blocks_of_a_range_have_the_range_only(source):
     async def scene(hub, page):
-        (block,) = decoded(await hub.blocks([0], [0], 500, 1, 1))
+        (block,) = decoded(await hub.blocks(page, [0], [0], 500, 1, 1))
         assert block["step"] == [1]
 
     looking(source, scene)
@@ -310,6 +335,61 @@ def test_blocks_of_a_range_have_the_range_only(source):
 @pytest.mark.parametrize(("keys", "runs"), [([7], [0]), ([0], [9]), ([-1], [0]), ([], [])])
 def test_blocks_of_what_is_not_there_are_empty(source, keys, runs):
     async def scene(hub, page):
-        assert await hub.blocks(keys, runs, 500) == b""
+        assert await hub.blocks(page, keys, runs, 500) == b""
+
+    looking(source, scene)
+
+
+def test_who_may_not_see_the_project_any_more_is_shown_out_and_the_others_go_on(source):
+    async def scene(hub, page):
+        other = Page(source.of_another(), watch={0})
+        hub.join(other)
+        page.source.refusal = 404
+        await page.until(lambda page: page.codes)
+        source.log("a", TRAIN_LOSS, 0.3)
+        await other.until(lambda other: other.parts())
+        assert (page.codes, other.codes) == ([4404], [])
+        assert page.source.closed.wait(PATIENCE_S)
+        assert [meta["error"] for meta in other.metas] == [None]
+
+    looking(source, scene)
+
+
+def test_each_ones_right_is_asked_for_again_not_only_that_of_who_asks_for_all(source, monkeypatch):
+    monkeypatch.setattr(hub_module, "CHECK_S", 0)
+
+    async def scene(hub, page):
+        other = Page(source.of_another(), watch={0})
+        hub.join(other)
+        other.source.refusal = 401
+        await other.until(lambda other: other.codes)
+        source.log("a", TRAIN_LOSS, 0.3)
+        await page.until(lambda page: page.parts())
+        assert (page.codes, other.codes, other.parts()) == ([], [4401], [])
+
+    looking(source, scene)
+
+
+def test_a_backend_that_is_away_shows_nobody_out(source, monkeypatch):
+    monkeypatch.setattr(hub_module, "CHECK_S", 0)
+
+    async def scene(hub, page):
+        source.failures |= {"check", "runs"}
+        await page.until(lambda page: page.metas[-1]["error"])
+        source.failures.clear()
+        await page.until(lambda page: page.metas[-1]["error"] is None)
+        assert page.codes == []
+
+    looking(source, scene)
+
+
+def test_blocks_are_read_as_who_asks_for_them(source):
+    async def scene(hub, page):
+        other = Page(source.of_another())
+        hub.join(other)
+        other.source.refusal = 404
+        assert await hub.blocks(page, [0], [0], 500)
+        with pytest.raises(Refused):
+            await hub.blocks(other, [0], [0], 500)
 
     looking(source, scene)
