@@ -4,6 +4,7 @@ import json
 import logging
 import uuid
 from collections.abc import Callable
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,15 +14,17 @@ import jinja2
 from bokeh.util.token import generate_jwt_token, generate_session_id
 from tornado.web import Finish, HTTPError, RequestHandler
 
+from frontend_bokeh import architecture
 from frontend_bokeh.assets import BOKEH_ADDRESS, asset
 from frontend_bokeh.auth import Gate, Visitor
-from frontend_bokeh.figures import curves
+from frontend_bokeh.figures import curves, graph
 from frontend_bokeh.headers import guard_file, guard_page
 from frontend_bokeh.source import find_project
 from prevue.api import Api
 from prevue_core.errors import ApiError, NotFound, NotLoggedIn
 
 FOLDER = Path(__file__).parent
+MODELS_SHOWN = 50  # of a project, those of the newest runs
 TOKEN_LIFE_S = 14 * 24 * 3600  # a page may stay open for days, and reconnect with the token that it has
 
 log = logging.getLogger("prevue.dashboard")
@@ -130,16 +133,8 @@ class ModelPage(Page):
         if project_id is None:
             raise HTTPError(404, "there is no project %s/%s; a training's first log makes it", owner, name)
         asked = self.get_query_argument("model", None)
-        models, model = await self.ask(lambda api: _models(api, project_id, asked))
-        self.show(
-            "model.html",
-            title=f"Model of {owner}/{name}",
-            owner=owner,
-            project=name,
-            models=models,
-            model=model,
-            tab="model",
-        )
+        shown = await self.ask(lambda api: _shown_model(api, project_id, asked))
+        self.show("model.html", title=f"Model of {owner}/{name}", owner=owner, project=name, tab="model", **shown)
 
 
 class MissingPage(Page):
@@ -170,11 +165,21 @@ def _with_runs(api: Api) -> list[dict[str, Any]]:
     return found
 
 
-def _models(api: Api, project_id: int, asked: str | None) -> tuple[list[dict[str, Any]], dict[str, Any] | None]:
-    ids = list(dict.fromkeys(run.model_id for run in api.runs(project_id=project_id, limit=200) if run.model_id))
-    models = [api.model(model_id) for model_id in ids[:50]]
-    chosen = next((model for model in models if str(model["model_id"]) == asked), models[0] if models else None)
-    return models, chosen
+def _shown_model(api: Api, project_id: int, asked: str | None) -> dict[str, Any]:
+    """Return what the page of a model shows; called in a thread, as a big graph takes a while to lay out."""
+    names: dict[int, list[str]] = {}  # of runs by model, the newest first
+    for run in api.runs(project_id=project_id, limit=200):
+        if run.model_id is not None:
+            names.setdefault(run.model_id, []).append(run.run_name)
+    models = [{**api.model(model_id), "runs": runs} for model_id, runs in list(names.items())[:MODELS_SHOWN]]
+    model = next((one for one in models if str(one["model_id"]) == asked), models[0] if models else None)
+    described = architecture.read(model["architecture"] if model else None)
+    shown: dict[str, Any] = {"models": models, "model": model, "architecture": described, "data": None, "boxes": 0}
+    if described.layers and described.edges is not None:
+        drawing = graph.drawing(described)
+        data = {"layers": [asdict(layer) for layer in described.layers], "graph": drawing}
+        shown |= {"data": json.dumps(data).replace("<", "\\u003c"), "boxes": len(drawing["boxes"])}
+    return shown
 
 
 _templates.globals.update(asset=asset, bokeh_js=BOKEH_ADDRESS)
