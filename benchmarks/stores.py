@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from prevue_core.db import connection, ingest, schema
+from prevue_core.db.accounts import OPEN
 
 LOSSES = ("loss", "reconstruction_loss", "regularisation_loss")
 METRICS = (
@@ -56,9 +57,9 @@ def send(records: Iterator[dict[str, Any]], batch: int = BATCH) -> None:
     for record in records:
         held.append(record)
         if len(held) == batch:
-            seq = ingest.apply_records(run_id, writer_id, seq, held).next_seq
+            seq = ingest.apply_records(OPEN, run_id, writer_id, seq, held).next_seq
             held = []
-    ingest.apply_records(run_id, writer_id, seq, held)
+    ingest.apply_records(OPEN, run_id, writer_id, seq, held)
 
 
 def filled_folder(folder: Path, project: str, *, runs: int, names: int, points: int) -> Path:

@@ -139,8 +139,8 @@ def _apply(batch: Batch, records: list[Record]) -> Applied:
             if len(applied.rejected) < MAX_REJECTED_LISTED:
                 applied.rejected.append({"seq": record["seq"], "reason": _reason(error)})
     if batch.rows:
-        insert_rows("metrics", _METRIC_COLUMNS, batch.rows)
         update_series(writer.run_id, writer.rank, batch.points)
+        insert_rows("metrics", _METRIC_COLUMNS, batch.rows)
     if applied.next_seq != known:
         Writer.update(next_seq=applied.next_seq).where(Writer.writer_id == writer.writer_id).execute()
     return applied
@@ -259,7 +259,7 @@ def _metrics(batch: Batch, record: Record) -> None:
         place = contract.place_of(contract.check_name(name), split)
         losses_metrics = placed.setdefault(place.split, ([], []))
         losses_metrics[0 if place.is_loss else 1].append((place.name, contract.decode_number(value)))
-    common = (_optional_int("epoch", record.get("epoch")), _optional_int("batch", record.get("batch")))
+    epoch, number = _optional_int("epoch", record.get("epoch")), _optional_int("batch", record.get("batch"))
     time = _time(record, batch.now).isoformat(" ", "microseconds")
     for split_name, (losses, metrics) in placed.items():
         for index in range(max(len(losses), len(metrics))):
@@ -273,14 +273,15 @@ def _metrics(batch: Batch, record: Record) -> None:
                     batch.writer.rank,
                     split_name,
                     step,
-                    *common,
+                    epoch,
+                    number,
                     *loss,
                     *metric,
                     time,
                 )
             )
         for name, value in (*losses, *metrics):
-            batch.points.setdefault((split_name, name), []).append((step, value))
+            batch.points.setdefault((split_name, name), []).append((step, value, time, epoch))
 
 
 def _model(batch: Batch, record: Record) -> None:

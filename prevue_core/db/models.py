@@ -162,7 +162,7 @@ class Metric(Table):
 
     class Meta:
         table_name = "metrics"
-        indexes = ((("run_id", "step"), False),)
+        indexes = ((("run_id", "rank", "split", "step"), False),)
 
 
 class Series(Table):
@@ -174,8 +174,9 @@ class Series(Table):
     split = peewee.CharField(max_length=64)
     name = peewee.TextField()
     kind = peewee.CharField(max_length=8)  # loss or metric
-    stride = peewee.BigIntegerField(null=True)  # a power of two near the usual distance of steps
+    stride = peewee.BigIntegerField(null=True)  # a power of two near the usual distance of steps; NULL: no rollups
     rewritten = peewee.BooleanField(default=False)  # a step came twice: reading takes the later row
+    row_count = peewee.BigIntegerField(default=0)  # rows of `metrics`, those of steps that came again included
     count = peewee.BigIntegerField(default=0)  # steps with a value, non-finite ones included
     nan_count = peewee.BigIntegerField(default=0)
     inf_count = peewee.BigIntegerField(default=0)
@@ -202,10 +203,15 @@ class Rollup(Table):
     series_no = peewee.IntegerField()
     width = peewee.BigIntegerField()
     bucket = peewee.BigIntegerField()
-    count = peewee.BigIntegerField()
-    sum = peewee.DoubleField(null=True)  # of finite values
-    low = peewee.DoubleField(null=True)
-    high = peewee.DoubleField(null=True)
+    count = peewee.BigIntegerField()  # steps with a value, non-finite ones included
+    nan_count = peewee.BigIntegerField(default=0)
+    inf_count = peewee.BigIntegerField(default=0)
+    ninf_count = peewee.BigIntegerField(default=0)
+    mean = peewee.DoubleField(null=True)  # of finite values, as low and high
+    low_step = peewee.BigIntegerField(null=True)
+    low_value = peewee.DoubleField(null=True)
+    high_step = peewee.BigIntegerField(null=True)
+    high_value = peewee.DoubleField(null=True)
     first_step = peewee.BigIntegerField()
     first_value = peewee.DoubleField(null=True)
     first_time = TimeField()
@@ -214,9 +220,6 @@ class Rollup(Table):
     last_value = peewee.DoubleField(null=True)
     last_time = TimeField()
     last_epoch = peewee.BigIntegerField(null=True)
-    nan_count = peewee.BigIntegerField(default=0)
-    inf_count = peewee.BigIntegerField(default=0)
-    ninf_count = peewee.BigIntegerField(default=0)
 
     class Meta:
         table_name = "rollups"

@@ -1,119 +1,186 @@
-"""The sums over a series' values, kept at ingest: how many, of what kind, from where to where."""
+"""What ingest keeps of each series beside its rows: the sums over its values, and its rollups.
 
-import math
-from dataclasses import dataclass, fields
-from itertools import pairwise
+Of a batch only what it touches is worked out. Where steps rise, no rows are read but those that share a bucket of the
+rollups with the first new one.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from itertools import count, pairwise
 from typing import Any
 
 import peewee
 
 from prevue_core import contract
-from prevue_core.db import queries
-from prevue_core.db.models import Metric, Series
+from prevue_core.db import points, rollups
+from prevue_core.db.buckets import Bucket, Point, bucket_of, first_step_of, merged, number_of
+from prevue_core.db.connection import insert_rows
+from prevue_core.db.models import Series
 
-Points = dict[tuple[str, str], list[tuple[int, float]]]  # by (split, name): (step, value) in the order logged
+Points = dict[tuple[str, str], list[Point]]  # by (split, name): in the order logged
+
+NEAR_STEPS = 64  # ranges of steps with fewer between them are read as one
+
+# What a row of `series` holds of the bucket of all its points.
+SUMS = (
+    "count", "nan_count", "inf_count", "ninf_count", "low_step", "low_value", "high_step", "high_value",
+    "first_step", "first_value", "last_step", "last_value",
+)  # fmt: skip
+
+_COLUMNS = tuple(column.column_name for column in Series._meta.sorted_fields)
 
 
 @dataclass
-class Summary:
-    """Sums over the values of a series, or of a part of it. NaN and infinities are counted, but are no low or high."""
+class Growth:
+    """A series, and what a batch brings it."""
 
-    count: int = 0
-    nan_count: int = 0
-    inf_count: int = 0
-    ninf_count: int = 0
-    first_step: int | None = None
-    first_value: float | None = None
-    last_step: int | None = None
-    last_value: float | None = None
-    low_step: int | None = None
-    low_value: float | None = None
-    high_step: int | None = None
-    high_value: float | None = None
+    row: Any  # of `series`
+    logged: list[Point]
+    levels: list[int]  # of its rollups, before the batch
+    new: dict[int, Point] = field(init=False)  # by step, rising: of equal steps the point logged later
+    old: dict[int, Point] = field(default_factory=dict)  # what there was, in the buckets that are touched
+    needs_all: bool = False  # `old` is all there was
 
-    @classmethod
-    def of(cls, row: Any) -> "Summary":
-        """Return the sums that a row of `series` holds."""
-        return cls(**{name: getattr(row, name) for name in NAMES})
+    def __post_init__(self) -> None:
+        self.new = {point[0]: point for point in self.logged}
+        if not all(earlier < later for earlier, later in pairwise(self.new)):
+            self.new = dict(sorted(self.new.items()))
 
-    def store(self, row: Any) -> None:
-        """Put the sums into a row of `series`."""
-        for name in NAMES:
-            setattr(row, name, getattr(self, name))
+    @property
+    def shift(self) -> int:
+        """The width of the buckets that are touched, as an exponent of two: without rollups a bucket is a step."""
+        return self.levels[0] if self.levels else 0
 
-    def add(self, step: int, value: float) -> None:
-        """Add the value of a step that was not added before; steps may come in any order."""
-        self.count += 1
-        if self.first_step is None or step < self.first_step:
-            self.first_step, self.first_value = step, value
-        if self.last_step is None or step >= self.last_step:
-            self.last_step, self.last_value = step, value
-        if math.isfinite(value):
-            # Of equal extremes the one of the lower step is kept: sums depend on the points, not on their order.
-            if self.low_value is None or (value, step) < (self.low_value, self.low_step):
-                self.low_step, self.low_value = step, value
-            if self.high_value is None or (-value, step) < (-self.high_value, self.high_step):
-                self.high_step, self.high_value = step, value
-        elif math.isnan(value):
-            self.nan_count += 1
-        elif value > 0:
-            self.inf_count += 1
-        else:
-            self.ninf_count += 1
+    @property
+    def comes_again(self) -> bool:
+        """Whether a step came that was there before, or twice."""
+        return len(self.new) < len(self.logged) or not self.new.keys().isdisjoint(self.old)
+
+    def rising(self) -> list[Point]:
+        """Return the old and the new points in order of step."""
+        together = {**self.old, **self.new}
+        return [together[step] for step in sorted(together)]
 
 
-NAMES = tuple(column.name for column in fields(Summary))
+def update_series(run_id: Any, rank: int, logged: Points) -> None:
+    """Bring the sums and the rollups of a run's series up to date with `logged` points.
 
-
-def update_series(run_id: Any, rank: int, new: Points) -> None:
-    """Bring the sums of a run's series up to date with `new` points, whose rows are in `metrics` already.
-
-    The run's row must be locked: two writers would give one number to two new series.
+    Their rows must not be in `metrics` yet. The run's row must be locked: two writers would give one number to two
+    new series.
     """
+    rows = _rows(run_id, rank, logged)
+    grown = [Growth(row, logged[row.split, row.name], rollups.levels_of(row)) for row in rows]
+    _read_touched(grown)
+    _read_all([one for one in grown if not one.levels and (one.comes_again or _grows_long(one))])
+    changes = [change for one in grown if (change := _change(one))]
+    rollups.update(run_id, changes)
+    again = {one.row.series_no for one in grown if one.comes_again and one.levels}
+    totals = rollups.totals(run_id, [change for change in changes if change.row.series_no in again])
+    for one in grown:
+        _store(one, totals.get(one.row.series_no) or _total(one))
+    insert_rows("series", _COLUMNS, [_table_row(one.row) for one in grown], key=("run_id", "series_no"))
+
+
+def _rows(run_id: Any, rank: int, logged: Points) -> list[Series]:
+    """Return the rows of the logged series; new ones are numbered in the order in which they were logged."""
     known = {
         (row.split, row.name): row
         for row in Series.select().where(Series.run_id == run_id, Series.rank == rank)
-        if (row.split, row.name) in new
+        if (row.split, row.name) in logged
     }
     last_no = Series.select(peewee.fn.MAX(Series.series_no)).where(Series.run_id == run_id).scalar()
-    next_no = 0 if last_no is None else last_no + 1
-    changed = []
-    for (split, name), points in new.items():
-        row = known.get((split, name))
-        if row is None:
-            kind = "loss" if contract.place_of(name, split).is_loss else "metric"
-            row = Series(run_id=run_id, series_no=next_no, rank=rank, split=split, name=name, kind=kind)
-            next_no += 1
-        _add_points(row, points)
-        changed.append(row)
-    columns = [column for column in Series._meta.sorted_fields if column.name not in ("run_id", "series_no")]
-    for chunk in peewee.chunked([row.__data__ for row in changed], 500):
-        update = {column: getattr(peewee.EXCLUDED, column.column_name) for column in columns}
-        Series.insert_many(chunk).on_conflict(
-            conflict_target=[Series.run_id, Series.series_no], update=update
-        ).execute()
+    numbers = count(0 if last_no is None else last_no + 1)
+    return [known[key] if key in known else _new_row(run_id, rank, key, next(numbers)) for key in logged]
 
 
-def _add_points(row: Series, points: list[tuple[int, float]]) -> None:
-    steps = [step for step, _ in points]
-    if not row.rewritten and not _come_once(row, steps):
-        row.rewritten = True
-    summary = Summary() if row.rewritten else Summary.of(row)
-    # Where a step came twice the later value counts, so sums cannot be added to: the rows are read again.
-    for step, value in queries.values_of(row) if row.rewritten else points:
-        summary.add(step, value)
-    summary.store(row)
+def _new_row(run_id: Any, rank: int, key: tuple[str, str], number: int) -> Series:
+    split, name = key
+    kind = "loss" if contract.place_of(name, split).is_loss else "metric"
+    return Series(run_id=run_id, series_no=number, rank=rank, split=split, name=name, kind=kind)
 
 
-def _come_once(row: Series, steps: list[int]) -> bool:
-    """Return whether each of `steps` (whose rows are in the table already) is new to the series."""
-    ordered = all(a < b for a, b in pairwise(steps))
-    if ordered and (row.last_step is None or steps[0] > row.last_step):
-        return True
-    if len(set(steps)) < len(steps):
-        return False
-    if row.last_step is None:
-        return True
-    before = [step for step in steps if step <= row.last_step]
-    twice = queries.rows_of(row, Metric.step).where(Metric.step.in_(before)).count()
-    return bool(twice == len(before))
+def _read_touched(grown: list[Growth]) -> None:
+    """Read the old points that share a step, or a bucket of rollups, with a new one."""
+    by_split = defaultdict(list)
+    for one in grown:
+        if touched := _touched(one):
+            by_split[one.row.split].append((one, touched))
+    for members in by_split.values():
+        rows = [one.row for one, _ in members]
+        for low, high in _joined(set().union(*(_ranges(one, touched) for one, touched in members))):
+            found = points.read(rows, low, high)
+            for one, touched in members:
+                one.old |= {
+                    point[0]: point for point in found[one.row.series_no] if number_of(point[0], one.shift) in touched
+                }
+
+
+def _touched(one: Growth) -> set[int]:
+    """Return the numbers of the buckets that get a new point and may have old ones."""
+    if one.row.last_step is None:
+        return set()
+    low, high = number_of(one.row.first_step, one.shift), number_of(one.row.last_step, one.shift)
+    return {number for step in one.new if low <= (number := number_of(step, one.shift)) <= high}
+
+
+def _ranges(one: Growth, numbers: Iterable[int]) -> set[tuple[int, int]]:
+    return {(first_step_of(number, one.shift), first_step_of(number + 1, one.shift) - 1) for number in numbers}
+
+
+def _joined(ranges: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Return ranges in order, those that touch or nearly touch as one."""
+    joined: list[tuple[int, int]] = []
+    for low, high in sorted(ranges):
+        if joined and low - joined[-1][1] <= NEAR_STEPS:
+            joined[-1] = (joined[-1][0], max(high, joined[-1][1]))
+        else:
+            joined.append((low, high))
+    return joined
+
+
+def _grows_long(one: Growth) -> bool:
+    return one.row.count + len(one.new) >= rollups.FROM_POINTS  # it has no step twice
+
+
+def _read_all(grown: list[Growth]) -> None:
+    found = points.read([one.row for one in grown])
+    for one in grown:
+        one.old = {point[0]: point for point in found[one.row.series_no]}
+        one.needs_all = True
+
+
+def _change(one: Growth) -> rollups.Change | None:
+    """Return what becomes of the rollups; the first ones fix the stride."""
+    if not one.levels and not one.needs_all:
+        return None
+    rising = one.rising()
+    if not one.levels:
+        if len(rising) < rollups.FROM_POINTS:
+            return None
+        one.row.stride = rollups.stride_of([point[0] for point in rising])
+    ends = [rising[0][0], rising[-1][0], *([one.row.first_step, one.row.last_step] if one.levels else ())]
+    after = rollups.shifts(one.row.stride, min(ends), max(ends))
+    return rollups.Change(one.row, one.levels, after, rollups.finest_of(rising, after[0]))
+
+
+def _total(one: Growth) -> Bucket:
+    """Return all points of a series as one bucket, of which only what makes the sums is right."""
+    if one.comes_again:
+        return bucket_of(one.rising())
+    new = bucket_of(list(one.new.values()))
+    if not one.row.count:
+        return new
+    held = new._replace(mean=one.row.low_value, **{name: getattr(one.row, name) for name in SUMS})
+    return merged([held, new])
+
+
+def _store(one: Growth, total: Bucket) -> None:
+    for name in SUMS:
+        setattr(one.row, name, getattr(total, name))
+    one.row.row_count += len(one.logged)
+    one.row.rewritten = one.row.rewritten or one.comes_again
+
+
+def _table_row(row: Any) -> tuple[Any, ...]:
+    return tuple(str(row.run_id) if name == "run_id" else getattr(row, name) for name in _COLUMNS)

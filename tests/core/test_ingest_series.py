@@ -3,7 +3,7 @@
 import math
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from core import oracle
@@ -29,6 +29,8 @@ def sums_of(stream, name="loss"):
 
 @one_database
 @given(st.lists(oracle.points, min_size=1, max_size=4))
+@example([[(0, math.nan)], [(1, 1.0)]])
+@example([[(0, 1.0)], [(1, math.nan)]])
 def test_sums_are_those_of_a_plain_loop_however_the_points_came(batches):
     stream = started()
     for batch in batches:
@@ -113,6 +115,22 @@ def test_a_batch_with_many_series_is_stored_whole():
     stream.send(metrics(0, {f"weight {number}": number for number in range(1_200)}))
     stream.send(metrics(1, {f"weight {number}": math.pi for number in range(1_200)}))
     assert Series.select().where(Series.count == 2, Series.last_value == math.pi).count() == 1_200
+
+
+def test_the_sums_of_a_long_series_follow_a_step_that_comes_again():
+    points = [(step, float(step)) for step in range(4_500)]
+    stream = started()
+    stream.send(*logged(points))
+    stream.send(*logged([(4_499, -1.0), (4_500, 2.0)]))
+    assert sums_of(stream) == oracle.sums([*points, (4_499, -1.0), (4_500, 2.0)])
+    assert sums_of(stream)["high"] == 4_498.0
+
+
+def test_a_series_counts_all_its_rows():
+    stream = started()
+    stream.send(*logged([(0, 1.0), (1, 2.0), (0, 3.0)]))
+    stream.send(*logged([(1, 2.0), (2, 2.0)]))
+    assert [(row.count, row.row_count) for row in Series.select()] == [(3, 5)]
 
 
 def test_rejected_records_leave_no_trace_in_the_sums():

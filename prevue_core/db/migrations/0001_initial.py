@@ -126,7 +126,7 @@ def _tables(db: peewee.Database) -> list[type[peewee.Model]]:
 
         class Meta:
             table_name = "metrics"
-            indexes = ((("run_id", "step"), False),)
+            indexes = ((("run_id", "rank", "split", "step"), False),)
 
     class Prediction(Table):
         run_id = peewee.UUIDField()
@@ -162,9 +162,14 @@ def _tables(db: peewee.Database) -> list[type[peewee.Model]]:
         width = peewee.BigIntegerField()
         bucket = peewee.BigIntegerField()
         count = peewee.BigIntegerField()
-        sum = peewee.DoubleField(null=True)
-        low = peewee.DoubleField(null=True)
-        high = peewee.DoubleField(null=True)
+        nan_count = peewee.BigIntegerField(default=0)
+        inf_count = peewee.BigIntegerField(default=0)
+        ninf_count = peewee.BigIntegerField(default=0)
+        mean = peewee.DoubleField(null=True)
+        low_step = peewee.BigIntegerField(null=True)
+        low_value = peewee.DoubleField(null=True)
+        high_step = peewee.BigIntegerField(null=True)
+        high_value = peewee.DoubleField(null=True)
         first_step = peewee.BigIntegerField()
         first_value = peewee.DoubleField(null=True)
         first_time = peewee.DateTimeField()
@@ -173,9 +178,6 @@ def _tables(db: peewee.Database) -> list[type[peewee.Model]]:
         last_value = peewee.DoubleField(null=True)
         last_time = peewee.DateTimeField()
         last_epoch = peewee.BigIntegerField(null=True)
-        nan_count = peewee.BigIntegerField(default=0)
-        inf_count = peewee.BigIntegerField(default=0)
-        ninf_count = peewee.BigIntegerField(default=0)
 
         class Meta:
             table_name = "rollups"
@@ -190,6 +192,7 @@ def _tables(db: peewee.Database) -> list[type[peewee.Model]]:
         kind = peewee.CharField(max_length=8)
         stride = peewee.BigIntegerField(null=True)
         rewritten = peewee.BooleanField(default=False)
+        row_count = peewee.BigIntegerField(default=0)
         count = peewee.BigIntegerField(default=0)
         nan_count = peewee.BigIntegerField(default=0)
         inf_count = peewee.BigIntegerField(default=0)

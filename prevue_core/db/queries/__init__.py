@@ -14,8 +14,8 @@ from prevue_core.db.queries.pages import (
     series_of,
     users,
 )
-from prevue_core.db.queries.series import MAX_BUDGET, Columns, SeriesPart, rows_of, series, values_of
-from prevue_core.db.queries.stored import to_unix
+from prevue_core.db.queries.series import MAX_BUDGET, Columns, SeriesPart, series
+from prevue_core.db.stored import to_unix
 
 __all__ = [
     "MAX_BUDGET",
@@ -28,7 +28,6 @@ __all__ = [
     "models",
     "project",
     "projects",
-    "rows_of",
     "run",
     "runs",
     "runs_in_reach",
@@ -36,5 +35,4 @@ __all__ = [
     "series_of",
     "to_unix",
     "users",
-    "values_of",
 ]

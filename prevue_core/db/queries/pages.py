@@ -13,7 +13,7 @@ import peewee
 from prevue_core.contract import LOST, LOST_AFTER_S, RUNNING, check_int64
 from prevue_core.db.accounts import OPEN, Identity, in_reach
 from prevue_core.db.models import ModelDescription, Project, Series, TrainingRun, User, utc_now
-from prevue_core.db.queries.stored import to_float, to_unix
+from prevue_core.db.stored import to_float, to_unix
 from prevue_core.errors import InvalidValue
 
 MAX_PAGE = 1_000

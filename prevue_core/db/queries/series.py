@@ -1,20 +1,21 @@
-"""Series cut down to a budget.
+"""Series cut down to a budget: from their points, or for long ones from their rollups.
 
 Whatever the budget: every stored extreme is in the answer, so is the last point, and bucket edges depend on steps
 only, so that a live chart does not flicker and the buckets of parallel runs align.
 """
 
-import datetime
 import math
-from collections.abc import Iterable, Iterator
+from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import peewee
-
-from prevue_core.contract import MIN_INT64
-from prevue_core.db.models import Metric, Series
-from prevue_core.db.queries.stored import to_float, to_unix
+from prevue_core.contract import MAX_INT64, MIN_INT64
+from prevue_core.db import points, rollups
+from prevue_core.db.buckets import Bucket, Point, bucket_of, cut, fitted, shift_within
+from prevue_core.db.models import Series
+from prevue_core.db.queries.levels import Part, buckets_of
+from prevue_core.db.stored import to_unix
 
 MAX_BUDGET = 5_000
 
@@ -48,19 +49,8 @@ class SeriesPart:
     kind: str
     exact: bool  # the points themselves, not buckets
     count: int  # points in the range
-    cursor: int  # the highest metric_id in the range, 0 if there is none
+    cursor: int  # rows that were logged, in the range or not: it grows with each
     columns: Columns
-
-
-@dataclass(frozen=True)
-class Point:
-    """A value of a series with its axes."""
-
-    step: int
-    epoch: int | None
-    time: datetime.datetime
-    value: float
-    metric_id: int
 
 
 def series(
@@ -84,30 +74,46 @@ def series(
     if splits is not None:
         query = query.where(Series.split.in_(splits))
     found = sorted(query, key=lambda row: (run_ids.index(str(row.run_id)), row.series_no))
-    return [_part(row, low_step, high_step, budget) for row in found]
+    of_runs = defaultdict(list)
+    for row in found:
+        of_runs[row.run_id].append(row)
+    low, high = MIN_INT64 if low_step is None else low_step, MAX_INT64 if high_step is None else high_step
+    return [part for rows in of_runs.values() for part in _parts(rows, low, high, budget)]
 
 
-def rows_of(row: Any, *columns: Any) -> "peewee.ModelSelect[Any]":
-    """Return a query of the rows of `metrics` that belong to a series."""
-    name = Metric.loss_name if row.kind == "loss" else Metric.metric_name
-    return Metric.select(*columns).where(
-        Metric.run_id == row.run_id, Metric.rank == row.rank, Metric.split == row.split, name == row.name
-    )
+def _parts(rows: Sequence[Any], low: int, high: int, budget: int) -> list[SeriesPart]:
+    """Return series of one run: the long ones from rollups, all others with one scan of the range."""
+    long = [part for row in rows if (part := _long_part(row, low, high, budget))]
+    buckets = buckets_of(long, budget)
+    rising = points.read([row for row in rows if row.series_no not in buckets], low, high)
+    return [
+        _of_buckets(row, buckets[row.series_no], budget)
+        if row.series_no in buckets
+        else _of_points(row, rising[row.series_no], budget)
+        for row in rows
+    ]
 
 
-def values_of(row: Any) -> Iterator[tuple[int, float]]:
-    """Yield step and value of a series in order of step, the later value where a step came twice."""
-    for point in _points(row, None, None):
-        yield point.step, point.value
+def _long_part(row: Any, low: int, high: int, budget: int) -> Part | None:
+    """Return the range as a part of a series that has rollups, or None where its points are certainly few."""
+    if row.stride is None:
+        return None
+    low, high = max(low, row.first_step), min(high, row.last_step)
+    return Part(row, low, high, rollups.levels_of(row)) if high - low >= budget else None
 
 
-def _part(row: Any, low_step: int | None, high_step: int | None, budget: int) -> SeriesPart:
-    points = list(_points(row, low_step, high_step))
-    exact = len(points) <= budget
-    width = 1 if exact else _width(points[0].step, points[-1].step, budget)
-    columns = Columns()
-    for bucket in _buckets(points, width):
-        _add_bucket(columns, bucket)
+def _of_buckets(row: Any, buckets: Sequence[Bucket], budget: int) -> SeriesPart:
+    return _part(row, False, sum(bucket.count for bucket in buckets), _columns(fitted(buckets, budget)))
+
+
+def _of_points(row: Any, rising: Sequence[Point], budget: int) -> SeriesPart:
+    if len(rising) <= budget:
+        return _part(row, True, len(rising), _exact_columns(rising))
+    shift = shift_within(rising[0][0], rising[-1][0], budget)
+    return _part(row, False, len(rising), _columns([bucket_of(part) for _, part in cut(rising, shift)]))
+
+
+def _part(row: Any, exact: bool, count: int, columns: Columns) -> SeriesPart:
     return SeriesPart(
         run_id=str(row.run_id),
         rank=row.rank,
@@ -115,76 +121,43 @@ def _part(row: Any, low_step: int | None, high_step: int | None, budget: int) ->
         name=row.name,
         kind=row.kind,
         exact=exact,
-        count=len(points),
-        cursor=max((point.metric_id for point in points), default=0),
+        count=count,
+        cursor=row.row_count,
         columns=columns,
     )
 
 
-def _points(row: Any, low_step: int | None, high_step: int | None) -> Iterator[Point]:
-    value = Metric.loss_value if row.kind == "loss" else Metric.metric_value
-    query = rows_of(row, Metric.step, Metric.epoch, Metric.timestamp, value, Metric.metric_id)
-    if low_step is not None:
-        query = query.where(Metric.step >= low_step)
-    if high_step is not None:
-        query = query.where(Metric.step <= high_step)
-    held: Point | None = None
-    for step, epoch, time, number, metric_id in query.order_by(Metric.step, Metric.metric_id).tuples().iterator():
-        if held is not None and held.step != step:  # of equal steps the last row is kept
-            yield held
-        held = Point(step, epoch, time, to_float(number), metric_id)
-    if held is not None:
-        yield held
+def _exact_columns(rising: Sequence[Point]) -> Columns:
+    values = [value for _, value, _, _ in rising]
+    finite = [value if math.isfinite(value) else None for value in values]
+    return Columns(
+        step=[step for step, _, _, _ in rising],
+        time=[to_unix(time) for _, _, time, _ in rising],
+        epoch=[epoch for _, _, _, epoch in rising],
+        first=values,
+        last=values,
+        mean=finite,
+        low=finite,
+        high=finite,
+        count=[1] * len(values),
+        nan_count=[int(math.isnan(value)) for value in values],
+        inf_count=[int(value == math.inf) for value in values],
+        ninf_count=[int(value == -math.inf) for value in values],
+    )
 
 
-def _width(first_step: int, last_step: int, budget: int) -> int:
-    """Return the smallest power of two whose multiples cut the range into at most `budget` buckets."""
-    width = 1
-    while _bucket_no(last_step, width) - _bucket_no(first_step, width) + 1 > budget:
-        width *= 2
-    return width
-
-
-def _bucket_no(step: int, width: int) -> int:
-    # Counted from the lowest step there is, so that one bucket can hold steps on both sides of 0.
-    return (step - MIN_INT64) // width
-
-
-def _buckets(points: Iterable[Point], width: int) -> Iterator[list[Point]]:
-    bucket: list[Point] = []
-    for point in points:
-        if bucket and _bucket_no(point.step, width) != _bucket_no(bucket[0].step, width):
-            yield bucket
-            bucket = []
-        bucket.append(point)
-    if bucket:
-        yield bucket
-
-
-def _add_bucket(columns: Columns, bucket: list[Point]) -> None:
-    last = bucket[-1]
-    values = [point.value for point in bucket]
-    finite = [value for value in values if math.isfinite(value)]
-    low, high = min(finite, default=None), max(finite, default=None)
-    columns.step.append(last.step)
-    columns.time.append(to_unix(last.time))
-    columns.epoch.append(last.epoch)
-    columns.first.append(values[0])
-    columns.last.append(values[-1])
-    columns.mean.append(_mean(finite, low, high))
-    columns.low.append(low)
-    columns.high.append(high)
-    columns.count.append(len(values))
-    columns.nan_count.append(sum(map(math.isnan, values)))
-    columns.inf_count.append(values.count(math.inf))
-    columns.ninf_count.append(values.count(-math.inf))
-
-
-def _mean(finite: list[float], low: float | None, high: float | None) -> float | None:
-    if low is None or high is None:
-        return None
-    try:
-        mean = math.fsum(finite) / len(finite)
-    except OverflowError:  # values near the largest float: divide first
-        mean = math.fsum(value / len(finite) for value in finite)
-    return min(max(mean, low), high)  # rounding may lead out: a constant stays that constant
+def _columns(buckets: Sequence[Bucket]) -> Columns:
+    return Columns(
+        step=[bucket.last_step for bucket in buckets],
+        time=[to_unix(bucket.last_time) for bucket in buckets],
+        epoch=[bucket.last_epoch for bucket in buckets],
+        first=[bucket.first_value for bucket in buckets],
+        last=[bucket.last_value for bucket in buckets],
+        mean=[bucket.mean for bucket in buckets],
+        low=[bucket.low_value for bucket in buckets],
+        high=[bucket.high_value for bucket in buckets],
+        count=[bucket.count for bucket in buckets],
+        nan_count=[bucket.nan_count for bucket in buckets],
+        inf_count=[bucket.inf_count for bucket in buckets],
+        ninf_count=[bucket.ninf_count for bucket in buckets],
+    )

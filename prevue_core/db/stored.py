@@ -4,8 +4,10 @@ import datetime
 import math
 
 
-def to_unix(time: datetime.datetime) -> float:
-    """Return UNIX seconds of a time as the tables hold it."""
+def to_unix(time: datetime.datetime | str) -> float:
+    """Return UNIX seconds of a time as the tables hold it: SQLite has text."""
+    if isinstance(time, str):
+        time = datetime.datetime.fromisoformat(time)
     return time.replace(tzinfo=datetime.UTC).timestamp()
 
 

@@ -1,0 +1,82 @@
+"""Rows of `metrics` as points of series: one scan of a range of steps, however many series are read from it."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import peewee
+
+from prevue_core.contract import MAX_INT64, MIN_INT64
+from prevue_core.db.buckets import Point
+from prevue_core.db.connection import db
+from prevue_core.db.models import Metric
+from prevue_core.db.stored import to_float
+
+PAGE_ROWS = 20_000
+
+_COLUMNS = (
+    Metric.step, Metric.metric_id, Metric.timestamp, Metric.epoch,
+    Metric.loss_name, Metric.loss_value, Metric.metric_name, Metric.metric_value,
+)  # fmt: skip
+
+
+def read(rows: Iterable[Any], low_step: int = MIN_INT64, high_step: int = MAX_INT64) -> dict[int, list[Point]]:
+    """Return the points of some series of one run, given as rows of `series`, from `low_step` to `high_step`.
+
+    By the series' number, in order of step; where a step came twice, the later point.
+    """
+    found: dict[int, list[Point]] = {}
+    for members in _by_split(rows).values():
+        query = _rows_of(members).where(Metric.step.between(low_step, high_step))
+        found |= _points_of(members, db.execute(query.order_by(Metric.step, Metric.metric_id)))
+    return {row.series_no: _latest(found[row.series_no]) if row.rewritten else found[row.series_no] for row in rows}
+
+
+def pages(rows: Iterable[Any]) -> Iterator[dict[int, list[Point]]]:
+    """Yield the points of some series of one run in parts of bounded size, those of one split and rank after another.
+
+    Of each series they come in order of step; of a step that came twice all points come, the latest last.
+    """
+    for members in _by_split(rows).values():
+        query = _rows_of(members).order_by(Metric.step, Metric.metric_id).limit(PAGE_ROWS)
+        behind = None
+        while page := db.execute(query if behind is None else query.where(behind)).fetchall():
+            yield _points_of(members, page)
+            behind = peewee.Tuple(Metric.step, Metric.metric_id) > peewee.Tuple(*page[-1][:2])
+
+
+def _by_split(rows: Iterable[Any]) -> dict[tuple[int, str], list[Any]]:
+    parts = defaultdict(list)
+    for row in rows:
+        parts[row.rank, row.split].append(row)
+    return parts
+
+
+def _rows_of(members: list[Any]) -> "peewee.ModelSelect[Any]":
+    losses, metrics = _names(members, "loss"), _names(members, "metric")
+    return Metric.select(*_COLUMNS).where(
+        Metric.run_id == members[0].run_id,
+        Metric.rank == members[0].rank,
+        Metric.split == members[0].split,
+        Metric.loss_name.in_(list(losses)) | Metric.metric_name.in_(list(metrics)),
+    )
+
+
+def _names(members: list[Any], kind: str) -> dict[str, int]:
+    return {row.name: row.series_no for row in members if row.kind == kind}
+
+
+def _points_of(members: list[Any], page: Iterable[tuple[Any, ...]]) -> dict[int, list[Point]]:
+    found: dict[int, list[Point]] = {row.series_no: [] for row in members}
+    losses = {name: found[number].append for name, number in _names(members, "loss").items()}
+    metrics = {name: found[number].append for name, number in _names(members, "metric").items()}
+    for step, _, time, epoch, loss, loss_value, metric, metric_value in page:
+        if loss in losses:
+            losses[loss]((step, to_float(loss_value), time, epoch))
+        if metric in metrics:
+            metrics[metric]((step, to_float(metric_value), time, epoch))
+    return found
+
+
+def _latest(points: list[Point]) -> list[Point]:
+    return list({point[0]: point for point in points}.values())  # a key keeps its place and takes the later value

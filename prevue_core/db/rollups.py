@@ -1,0 +1,189 @@
+"""Rollups: the buckets of long series, kept at ingest so that a chart reads hundreds of rows instead of millions.
+
+A level has buckets of one width; of the finest it is 64 times the series' `stride`, of each next four times the one
+before. The finest is worked out from points, the others from the level below, always whole buckets and never by
+adding to one: so rollups bear repetition, and can be dropped and rebuilt.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from statistics import median_low
+from typing import Any
+
+from prevue_core.contract import MAX_INT64, MIN_INT64
+from prevue_core.db import points
+from prevue_core.db.buckets import Bucket, Point, bucket_of, cut, merged, number_of
+from prevue_core.db.connection import db, insert_rows, is_sqlite
+from prevue_core.db.models import Rollup, Series, TrainingRun
+from prevue_core.db.stored import to_float
+
+FROM_POINTS = 4_096  # a shorter series is read from its points
+FINEST = 6  # exponent of the finest width in strides: starting at 8 instead of 64 costs twice as much of the rate
+NEXT = 2  # from a level to the next: exponent of the factor
+ENOUGH = 64  # a level with at most so many buckets is the last
+WIDEST = 62  # exponent: a width has 64 bits
+
+_KEY = ("run_id", "series_no", "width", "bucket")
+_FIELDS = tuple(getattr(Rollup, name) for name in Bucket._fields)
+_FIRST, _LAST = Bucket._fields.index("first_value"), Bucket._fields.index("last_value")
+
+Level = dict[int, Bucket]  # by number, in order
+
+
+@dataclass
+class Change:
+    """What becomes of the rollups of one series: buckets of its finest level, worked out anew."""
+
+    row: Any  # of `series`
+    before: Sequence[int]  # levels there were until now, as `shifts` gives them
+    after: Sequence[int]
+    finest: Level
+    levels: dict[int, Level] = field(default_factory=dict)  # by shift: what is to be stored
+
+
+def stride_of(steps: Sequence[int]) -> int:
+    """Return the power of two below the usual distance of rising steps."""
+    return 1 << (median_low(later - earlier for earlier, later in pairwise(steps)).bit_length() - 1)
+
+
+def shifts(stride: int | None, first_step: int, last_step: int) -> list[int]:
+    """Return the widths of the levels of a series between two steps, the finest first, as exponents of two."""
+    if stride is None:
+        return []
+    found = [stride.bit_length() - 1 + FINEST]
+    while number_of(last_step, found[-1]) - number_of(first_step, found[-1]) >= ENOUGH and found[-1] + NEXT <= WIDEST:
+        found.append(found[-1] + NEXT)
+    return found
+
+
+def levels_of(row: Any) -> list[int]:
+    """Return the `shifts` of a row of `series`."""
+    return [] if row.last_step is None else shifts(row.stride, row.first_step, row.last_step)
+
+
+def finest_of(rising: Sequence[Point], shift: int) -> Level:
+    """Return the buckets of points in order of step."""
+    return {number: bucket_of(part) for number, part in cut(rising, shift)}
+
+
+def read(run_id: Any, numbers: Iterable[int], shift: int, low: int, high: int) -> dict[int, Level]:
+    """Return the buckets `low` to `high` of one level, by the series' number."""
+    found: dict[int, Level] = {number: {} for number in numbers}
+    query = (
+        Rollup.select(Rollup.series_no, Rollup.bucket, *_FIELDS)
+        .where(Rollup.run_id == run_id, Rollup.series_no.in_(list(found)))
+        .where(Rollup.width == 1 << shift, Rollup.bucket.between(low, high))
+        .order_by(Rollup.series_no, Rollup.bucket)
+    )
+    for series_no, number, *values in db.execute(query):
+        values[_FIRST], values[_LAST] = to_float(values[_FIRST]), to_float(values[_LAST])
+        found[series_no][number] = Bucket._make(values)
+    return found
+
+
+def update(run_id: Any, changes: Sequence[Change]) -> None:
+    """Store changed buckets, and those above them worked out anew."""
+    changes = [change for change in changes if change.finest]
+    for change in changes:
+        change.levels = {change.after[0]: change.finest}
+    for height in range(1, max((len(change.after) for change in changes), default=0)):
+        _raise(run_id, [change for change in changes if len(change.after) > height], height)
+    rows = [row for change in changes for row in _table_rows(run_id, change)]
+    if rows:
+        insert_rows("rollups", (*_KEY, *Bucket._fields), rows, key=_KEY)
+
+
+def totals(run_id: Any, changes: Sequence[Change]) -> dict[int, Bucket]:
+    """Return all points of changed series as one bucket each, by the series' number."""
+    alike = defaultdict(list)
+    for change in changes:
+        alike[change.after[-1]].append(change.row.series_no)
+    found: dict[int, Level] = {}
+    for shift, numbers in alike.items():
+        found |= read(run_id, numbers, shift, MIN_INT64, MAX_INT64)
+    return {number: merged(list(level.values())) for number, level in found.items()}
+
+
+def _raise(run_id: Any, changes: Sequence[Change], height: int) -> None:
+    """Work out what changes in the levels at a height, of what changed below and what is stored there."""
+    alike = defaultdict(list)  # as a rule all series of a batch are read with one query
+    for change in changes:
+        alike[change.after[height - 1], *_to_read(change, height)].append(change)
+    for (shift, low, high), members in alike.items():
+        numbers = [change.row.series_no for change in members]
+        stored = read(run_id, numbers, shift, low, high) if low <= high else {}
+        for change in members:
+            _raise_one(change, height, stored.get(change.row.series_no, {}))
+
+
+def _to_read(change: Change, height: int) -> tuple[int, int]:
+    """Return the range of buckets below a height that are needed and may be stored."""
+    below, level = change.after[height - 1], change.after[height]
+    if below not in change.before:
+        return 0, -1
+    if level not in change.before:  # it comes into being: all below it count
+        return MIN_INT64, MAX_INT64
+    changed = change.levels[below]
+    return min(changed) >> NEXT << NEXT, (max(changed) >> NEXT << NEXT) + (1 << NEXT) - 1
+
+
+def _raise_one(change: Change, height: int, stored: Level) -> None:
+    changed = change.levels[change.after[height - 1]]
+    is_new = change.after[height] not in change.before
+    parents = {number >> NEXT for number in changed}
+    parts = defaultdict(list)
+    for number, bucket in {**stored, **changed}.items():
+        if is_new or number >> NEXT in parents:
+            parts[number >> NEXT].append(bucket)
+    change.levels[change.after[height]] = {number: merged(part) for number, part in parts.items()}
+
+
+def _table_rows(run_id: Any, change: Change) -> Iterator[tuple[Any, ...]]:
+    for shift, level in change.levels.items():
+        for number, bucket in level.items():
+            yield str(run_id), change.row.series_no, 1 << shift, number, *bucket
+
+
+def rebuild(run_id: Any) -> Iterator[int]:
+    """Drop the rollups of a run and make them anew from its points; yield how many points are done, now and then.
+
+    Call it in a transaction. Which series have rollups and their strides stay as they are.
+    """
+    query = TrainingRun.select().where(TrainingRun.run_id == run_id)
+    (query if is_sqlite() else query.for_update()).first()  # as ingest does: no writer comes between
+    Rollup.delete().where(Rollup.run_id == run_id).execute()
+    growing = [_Growing(row) for row in Series.select().where(Series.run_id == run_id, Series.stride.is_null(False))]
+    done = 0
+    for page in points.pages([one.row for one in growing]):
+        update(run_id, [one.change(page[one.row.series_no]) for one in growing if page.get(one.row.series_no)])
+        done += sum(map(len, page.values()))
+        yield done
+    update(run_id, [one.rest() for one in growing])
+
+
+class _Growing:
+    """The rollups of a series while its points come in order of step."""
+
+    def __init__(self, row: Any) -> None:
+        self.row = row
+        self._shift = levels_of(row)[0]
+        self._open: dict[int, Point] = {}  # of the last bucket, to which more may come, by step
+        self._last: int | None = None  # step up to which buckets are stored
+
+    def change(self, new: Sequence[Point]) -> Change:
+        self._open |= {point[0]: point for point in new}
+        *full, (_, rest) = cut(list(self._open.values()), self._shift)
+        self._open = {point[0]: point for point in rest}
+        return self._change([point for _, part in full for point in part])
+
+    def rest(self) -> Change:
+        return self._change(list(self._open.values()))
+
+    def _change(self, rising: Sequence[Point]) -> Change:
+        stride, first = self.row.stride, self.row.first_step
+        before = [] if self._last is None else shifts(stride, first, self._last)
+        self._last = rising[-1][0] if rising else self._last
+        after = [] if self._last is None else shifts(stride, first, self._last)
+        return Change(self.row, before, after, finest_of(rising, self._shift))
