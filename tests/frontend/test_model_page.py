@@ -52,8 +52,8 @@ def test_an_odd_description_is_a_page_too(pages, number):
 
 def test_models_of_one_shape_that_compute_differently_are_two(pages):
     _, _, page = pages("two")
-    choices = re.findall(r'href="\?model=(\d+)"(.*?)>net <span class="quiet">(.*?)</span>', page)
-    assert [(runs, "aria-current" in rest) for _, rest, runs in choices] == [("third, second", True), ("first", False)]
+    choices = re.findall(r'href="\?model=(\d+)"(.*?)>net <span class="quiet">· (.*?)</span>', page)
+    assert [(runs, "aria-current" in rest) for _, rest, runs in choices] == [("third +1", True), ("first", False)]
     assert {layer["activation"] for layer in given(page)["layers"]} == {"relu"}
     other = pages("two", f"?model={choices[1][0]}")[2]
     assert {layer["activation"] for layer in given(other)["layers"]} == {"tanh"}
