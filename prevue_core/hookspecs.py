@@ -31,6 +31,7 @@ def prevue_describe_model(model: Any) -> dict[str, Any] | None:
     | `parameters`, `trainable_parameters` | int, each shared parameter counted once |
     | `edges` | may be left out: list of pairs `[from, to]`, places in `layers`, of what flows from which to which |
     | `why_no_edges` | text, where that is not known |
+    | `layers_left_out` | int, where there are more layers than the 2,000 that are listed; without `edges` then |
 
     An `output_shape` is a list of int or None (any size), such as `[None, 32]`, or None where it is not known. A layer
     may also have `activation` and `details`, text. More keys are kept as they are. The same name with the same
