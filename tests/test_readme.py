@@ -65,6 +65,7 @@ def running(command: str, folder: Path, environ: dict[str, str], until: str) -> 
         yield
     finally:
         os.killpg(process.pid, signal.SIGTERM)
+        process.stdout.read()  # to its end: the shell is gone before what it has started
         process.wait()
         process.stdout.close()
 
