@@ -121,6 +121,11 @@ class Gate:
             if reference == connection.reference or page_id == connection.page_id:
                 connection.close(code)
 
+    def close_all(self, code: int) -> None:
+        """Close every connection."""
+        for connection in list(self.connections):
+            connection.close(code)
+
 
 def is_from_own_page(request: HTTPServerRequest) -> bool:
     """Return whether a page of this very server sent a request: scheme, host and port are the same."""

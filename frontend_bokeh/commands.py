@@ -10,6 +10,7 @@ from prevue.api import Api
 from prevue.config import client_settings
 from prevue_core.commands import EX_CONFIG, listening
 from prevue_core.errors import ApiError, PrevueError
+from prevue_core.logs import set_up
 from prevue_core.settings import DashboardSettings, dashboard_settings
 
 
@@ -42,6 +43,7 @@ def dashboard(host: str | None, port: int | None, url: str | None, data_dir: Pat
     def tell(address: str) -> None:
         click.echo(f"Prevue's dashboard: {address}")
 
+    set_up(settings.log_format)
     with listening(settings, "dashboard") as (sockets, _):
         _refuse_open_backend(settings, backend_url)
         serve(backend_url, settings, sockets, key, tell)

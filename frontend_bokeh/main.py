@@ -3,6 +3,7 @@
 import asyncio
 import signal
 import socket
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -14,6 +15,7 @@ from bokeh.server.tornado import BokehTornado
 from tornado.httpserver import HTTPServer
 from tornado.httputil import HTTPMessageDelegate, HTTPServerRequest
 from tornado.ioloop import IOLoop
+from tornado.web import RequestHandler
 
 from frontend_bokeh import assets, login, pages
 from frontend_bokeh.auth import Gate
@@ -21,12 +23,16 @@ from frontend_bokeh.hub import Hub
 from frontend_bokeh.session import Session
 from frontend_bokeh.sockets import Socket
 from frontend_bokeh.source import Source
+from frontend_bokeh.watching import Figures, Watch
 from prevue_core.listening import is_on_network
 from prevue_core.settings import DashboardSettings
 
 MAX_MESSAGE_BYTES = 1 << 20
 MAX_FORM_BYTES = 64 << 10
 BACKLOG = 128
+GOING_AWAY = 1001  # what a websocket is closed with whose server ends
+DRAIN_S = 10.0
+LOOK_S = 0.05
 SESSION = "/session"  # where browsers open Bokeh's sessions
 BOKEHS = (SESSION, "/static/", "/favicon.ico")  # addresses that Bokeh's server adds, and we do not need
 
@@ -52,8 +58,9 @@ class Dashboard:
 class Server(BokehTornado):
     """Bokeh's server. Of its own addresses only that of the websocket is left, behind our gate as all that is ours."""
 
-    def __init__(self, gate: Gate, **settings: Any) -> None:
-        self._gate = gate
+    def __init__(self, gate: Gate, watch: Watch, **settings: Any) -> None:
+        self._gate, self._watch = gate, watch
+        self.answering = 0  # requests, those of websockets not counted
         super().__init__({SESSION: Application(FunctionHandler(Dashboard(gate).open))}, **settings)
 
     def find_handler(self, request: HTTPServerRequest, **kwargs: Any) -> HTTPMessageDelegate:
@@ -61,23 +68,38 @@ class Server(BokehTornado):
         if request.path == f"{SESSION}/ws":
             context = {"application_context": self.applications[SESSION], "bokeh_websocket_path": request.path}
             return self.get_handler_delegate(request, Socket, {**context, "gate": self._gate})
+        self.answering += 1
         if request.path.startswith(BOKEHS):
             return self.get_handler_delegate(request, pages.MissingPage, {"gate": self._gate})
         return super().find_handler(request, **kwargs)
 
+    def log_request(self, handler: RequestHandler) -> None:
+        """Note that a request was answered."""
+        self.answering -= not isinstance(handler, Socket)
+        self._watch.note(handler)
+
+    async def drain(self) -> None:
+        """Let open pages look for another server, and wait until what was asked is answered, or 10 s are over."""
+        self._gate.close_all(GOING_AWAY)
+        deadline = time.monotonic() + DRAIN_S
+        while self.answering and time.monotonic() < deadline:
+            await asyncio.sleep(LOOK_S)
+
 
 def make_server(
     url: str, settings: DashboardSettings, sockets: list[socket.socket], secret_key: bytes
-) -> tuple[BaseServer, int]:
-    """Return a server that shows the backend at `url` to whom it lets in at the bound `sockets`, and their port.
+) -> tuple[Server, HTTPServer]:
+    """Return what shows the backend at `url` to whom it lets in, and what listens for it on the bound `sockets`.
 
     `secret_key` signs pages: with the same key, those that are open go on after a restart.
     """
     port = sockets[0].getsockname()[1]
     gate = Gate(url, settings, secret_key, port, is_on_network=is_on_network(sockets))
     shared = {"gate": gate}
+    watch = Watch(gate)
     application = Server(
         gate,
+        watch,
         extra_patterns=[
             (r"/", pages.ProjectsPage, shared),
             (r"/p/([^/]+)/([^/]+)", pages.RunsPage, shared),
@@ -86,6 +108,7 @@ def make_server(
             (r"/logout", login.LogoutPage, shared),
             (r"/healthz", pages.Health),
             (r"/readyz", pages.Health),
+            (r"/metrics", Figures, {**shared, "watch": watch}),
             *assets.ROUTES,
         ],
         default_handler_class=pages.MissingPage,
@@ -105,7 +128,7 @@ def make_server(
     for one in sockets:
         one.listen(BACKLOG)
     http.add_sockets(sockets)
-    return BaseServer(IOLoop.current(), application, http), port
+    return application, http
 
 
 def serve(
@@ -121,10 +144,14 @@ def serve(
         stopped = asyncio.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, stopped.set)
-        server, port = make_server(url, settings, sockets, secret_key)
+        application, http = make_server(url, settings, sockets, secret_key)
+        server = BaseServer(IOLoop.current(), application, http)
         server.start()
+        port = sockets[0].getsockname()[1]
         tell(f"http://{settings.host if settings.host != '127.0.0.1' else 'localhost'}:{port}")
         await stopped.wait()
+        http.stop()  # so that a proxy, or a page that comes back, finds another
+        await application.drain()
         server.stop(wait=False)
 
     asyncio.run(run())

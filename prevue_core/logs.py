@@ -18,4 +18,5 @@ def set_up(format: str) -> None:
         handler.setFormatter(logging.Formatter(TEXT))
         logging.getLogger(ACCESS).setLevel(logging.WARNING)
     logging.basicConfig(level=logging.INFO, handlers=[handler])
-    logging.getLogger("peewee").setLevel(logging.WARNING)
+    for name in ("peewee", "bokeh", "tornado.access"):
+        logging.getLogger(name).setLevel(logging.WARNING)

@@ -45,7 +45,7 @@ LAYERS: list[tuple[str, set[str], set[str]]] = [
     (
         "frontend_bokeh",
         {*GROUND, "prevue", "prevue_core.commands", "frontend_bokeh"},
-        {"bokeh", "tornado", "jinja2", "numpy", "click"},
+        {"bokeh", "tornado", "jinja2", "numpy", "click", "prometheus_client"},
     ),
     ("prevue_keras", {*GROUND, "prevue", "prevue_keras"}, {"keras", "sklearn"}),
     ("prevue_torch", {*GROUND, "prevue", "prevue_torch"}, {"torch", "sklearn"}),
