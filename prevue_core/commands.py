@@ -4,6 +4,7 @@ import logging
 import socket
 import sys
 import threading
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
@@ -76,6 +77,35 @@ def upgrade(data_dir: Path | None) -> None:
     for name in applied:
         click.echo(f"applied {name}")
     click.echo("The tables are up to date.")
+
+
+@db.command("rebuild-rollups", epilog="Example: prevue db rebuild-rollups --data ./prevue-data")
+@click.argument("run_id", required=False, metavar="[RUN]", type=click.UUID)
+@data_option
+def rebuild_rollups(run_id: uuid.UUID | None, data_dir: Path | None) -> None:
+    """Drop the rollups of one run, or of all, and make them anew from the points.
+
+    The backend keeps them while points arrive; this is for tables that something else has changed. It may run beside
+    a backend: what trainings send waits meanwhile, on SQLite that of all runs.
+    """
+    _connect(_settings(data_dir=data_dir))
+    import peewee
+
+    from prevue_core.db import rollups  # the server's packages may not be installed
+    from prevue_core.db.connection import writing
+
+    try:
+        sizes = rollups.sizes(run_id)
+        if run_id and not sizes:
+            raise click.ClickException(f"run {run_id} has no series of {rollups.FROM_POINTS} points or more")
+        with click.progressbar(length=sum(sizes.values()), label="Rebuilding rollups") as bar:
+            for run in sizes:
+                with writing():
+                    for points in rollups.rebuild(run):
+                        bar.update(points)
+    except peewee.PeeweeException as error:
+        raise click.ClickException(f"the database does not answer: {str(error).strip()}") from None
+    click.echo(f"Rebuilt the rollups of {len(sizes)} run{'' if len(sizes) == 1 else 's'}.")
 
 
 def _settings(**options: Any) -> ServerSettings:

@@ -12,6 +12,8 @@ from itertools import pairwise
 from statistics import median_low
 from typing import Any
 
+import peewee
+
 from prevue_core.contract import MAX_INT64, MIN_INT64
 from prevue_core.db import points
 from prevue_core.db.buckets import Bucket, Point, bucket_of, cut, merged, number_of
@@ -146,8 +148,17 @@ def _table_rows(run_id: Any, change: Change) -> Iterator[tuple[Any, ...]]:
             yield str(run_id), change.row.series_no, 1 << shift, number, *bucket
 
 
+def sizes(run_id: Any = None) -> dict[Any, int]:
+    """Return how many points each run has, or one run, in series with rollups; runs without such are left out."""
+    query = Series.select(Series.run_id, peewee.fn.SUM(Series.row_count)).where(Series.stride.is_null(False))
+    if run_id is not None:
+        query = query.where(Series.run_id == run_id)
+    rows: Any = query.group_by(Series.run_id).order_by(Series.run_id).tuples()
+    return {found: int(count) for found, count in rows}
+
+
 def rebuild(run_id: Any) -> Iterator[int]:
-    """Drop the rollups of a run and make them anew from its points; yield how many points are done, now and then.
+    """Drop the rollups of a run and make them anew from its points; yield how many more are done, now and then.
 
     Call it in a transaction. Which series have rollups and their strides stay as they are.
     """
@@ -155,11 +166,9 @@ def rebuild(run_id: Any) -> Iterator[int]:
     (query if is_sqlite() else query.for_update()).first()  # as ingest does: no writer comes between
     Rollup.delete().where(Rollup.run_id == run_id).execute()
     growing = [_Growing(row) for row in Series.select().where(Series.run_id == run_id, Series.stride.is_null(False))]
-    done = 0
     for page in points.pages([one.row for one in growing]):
         update(run_id, [one.change(page[one.row.series_no]) for one in growing if page.get(one.row.series_no)])
-        done += sum(map(len, page.values()))
-        yield done
+        yield sum(map(len, page.values()))
     update(run_id, [one.rest() for one in growing])
 
 

@@ -38,19 +38,16 @@ class Growth:
     row: Any  # of `series`
     logged: list[Point]
     levels: list[int]  # of its rollups, before the batch
+    shift: int = field(init=False)  # width of the buckets that are touched: without rollups a bucket is a step
     new: dict[int, Point] = field(init=False)  # by step, rising: of equal steps the point logged later
     old: dict[int, Point] = field(default_factory=dict)  # what there was, in the buckets that are touched
     needs_all: bool = False  # `old` is all there was
 
     def __post_init__(self) -> None:
+        self.shift = self.levels[0] if self.levels else 0
         self.new = {point[0]: point for point in self.logged}
         if not all(earlier < later for earlier, later in pairwise(self.new)):
             self.new = dict(sorted(self.new.items()))
-
-    @property
-    def shift(self) -> int:
-        """The width of the buckets that are touched, as an exponent of two: without rollups a bucket is a step."""
-        return self.levels[0] if self.levels else 0
 
     @property
     def comes_again(self) -> bool:

@@ -6,8 +6,10 @@ import sys
 import pytest
 from click.testing import CliRunner
 
+from core.stream import metrics, started
 from prevue_core import commands
 from prevue_core.db import connection
+from prevue_core.db.models import Rollup
 
 
 @pytest.fixture
@@ -46,6 +48,43 @@ def test_upgrade_refuses_a_newer_database(call):
     code, told = call(commands.upgrade)
     assert code == 1
     assert told.startswith("Error: this database has migration '9999_newer'")
+
+
+@pytest.fixture
+def long_run(call):
+    """The id of a run with a series that has rollups, beside another."""
+    call(commands.upgrade)
+    for stream in (started(), started()):
+        stream.send(*(metrics(step, {"loss": float(step)}) for step in range(5_000)))
+    Rollup.update(high_value=-1).execute()
+    return stream.run_id
+
+
+def wrong_runs():
+    return {str(row.run_id) for row in Rollup.select().where(Rollup.high_value == -1)}
+
+
+def test_rollups_are_rebuilt_of_all_runs(call, long_run):
+    code, told = call(commands.rebuild_rollups)
+    assert (code, told.splitlines()[-1]) == (0, "Rebuilt the rollups of 2 runs.")
+    assert wrong_runs() == set()
+
+
+def test_rollups_are_rebuilt_of_one_run(call, long_run):
+    code, told = call(commands.rebuild_rollups, long_run)
+    assert (code, told.splitlines()[-1]) == (0, "Rebuilt the rollups of 1 run.")
+    assert len(wrong_runs() - {long_run}) == 1
+    assert long_run not in wrong_runs()
+
+
+def test_a_run_without_rollups_cannot_have_them_rebuilt(call, long_run):
+    nobody = "00000000-0000-0000-0000-000000000000"
+    assert call(commands.rebuild_rollups, nobody) == (1, f"Error: run {nobody} has no series of 4096 points or more\n")
+
+
+def test_rollups_of_a_database_without_tables_cannot_be_rebuilt(call):
+    code, told = call(commands.rebuild_rollups)
+    assert (code, told) == (1, "Error: the database does not answer: no such table: series\n")
 
 
 @pytest.mark.parametrize("command", [commands.backend, commands.upgrade])

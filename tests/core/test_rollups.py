@@ -140,7 +140,7 @@ def test_a_rebuild_in_many_parts_gives_the_same_rows(small, monkeypatch):
     before = stored(stream.run_id)
     with writing():
         done = list(rollups.rebuild(stream.run_id))
-    assert sum(done[-1:]) == 69
+    assert sum(done) == 69
     assert len(done) > 9
     assert stored(stream.run_id) == before
 
