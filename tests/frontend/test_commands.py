@@ -136,6 +136,6 @@ def test_a_port_that_is_no_number_is_a_clear_error(command):
 
 
 def test_the_dashboard_is_not_opened_to_the_network_by_accident():
-    answer = CliRunner().invoke(dashboard, ["--host", "0.0.0.0"], env={"PREVUE_AUTH": None})
+    answer = CliRunner().invoke(dashboard, ["--host", "0.0.0.0", "--port", "0"], env={"PREVUE_AUTH": None})
     assert answer.exit_code == 78
     assert "can be reached from the network" in answer.output

@@ -89,8 +89,8 @@ def test_a_page_is_answered_whole_before_the_dashboard_stops(backend, dashboard)
     dashboard.process.send_signal(signal.SIGTERM)
     while True:  # until nobody is let in any more
         try:
-            urllib.request.urlopen(f"{dashboard.url}/healthz").close()
-        except urllib.error.URLError:
+            urllib.request.urlopen(f"{dashboard.url}/healthz", timeout=PATIENCE_S).close()
+        except OSError:  # refused, or reset where it was on its way
             break
     assert dashboard.process.poll() is None
     backend.let_go.set()
