@@ -34,7 +34,10 @@ def load_connector(name: str) -> Any:
     if len(found) > 1:
         owners = " and ".join(sorted(_owner(entry_point) for entry_point in found))
         raise PluginError(f"{name} is exported by {owners}; uninstall one of them")
-    return found[0].load()
+    try:
+        return found[0].load()
+    except AttributeError as error:  # as above
+        raise ImportError(f"{name} of {_owner(found[0])} cannot be loaded: {error}") from error
 
 
 def _owner(entry_point: EntryPoint) -> str:

@@ -98,3 +98,9 @@ def test_two_exports_of_one_name_are_refused_with_both_distributions(install):
 def test_dir_lists_the_public_names_and_the_connectors(install):
     install("prevue-mine", "PrevueMine = fractions:Fraction")
     assert {*prevue.__all__, "PrevueMine"} <= set(dir(prevue))
+
+
+def test_a_connector_that_its_plugin_does_not_have_names_the_plugin(install):
+    install("prevue-mine", "PrevueMine = fractions:Fractions")
+    with pytest.raises(ImportError, match="PrevueMine of prevue-mine cannot be loaded: module 'fractions' has no attr"):
+        load_connector("PrevueMine")
