@@ -1,9 +1,12 @@
 """Who may see what of the dashboard, tried from outside: a real one before a real backend that asks for a login."""
 
 import asyncio
+import hmac
 import html
+import re
 
 import pytest
+from bokeh.util.token import generate_jwt_token, generate_session_id
 
 import prevue
 from frontend.visiting import Visitor, closed, given, inside
@@ -13,6 +16,7 @@ from prevue.transport import HttpTransport
 from serving import PATIENCE_S, finished, free_port, served
 
 ADMIN, PASSWORD = "admin", "  correct horse battery staple "
+KEY = b"K-8kQpX2vN0sZr6TtYwB4uEoLmHfGdJi"
 PAGE = "/p/ann/digits"
 
 
@@ -57,7 +61,7 @@ def dashboard(backend, tmp_path_factory):
     with asking(backend, Api(backend, "").log_in(ADMIN, PASSWORD.strip())["session"]) as admin:
         token = new_token(admin, "read", "write", "admin")
     folder = tmp_path_factory.mktemp("dashboard")
-    settings = {"PREVUE_TOKEN": token, "PREVUE_TRUSTED_PROXIES": "1"}
+    settings = {"PREVUE_TOKEN": token, "PREVUE_TRUSTED_PROXIES": "1", "PREVUE_SECRET_KEY": KEY.decode()}
     with served("dashboard", "--port", "0", "--url", backend, data=folder, **settings) as dashboard:
         yield dashboard.address("dashboard")
 
@@ -323,6 +327,27 @@ def test_a_token_that_was_changed_opens_no_session(ann, change):
     assert ann.handshake(change(ann.token(PAGE))) == 403
 
 
+@pytest.mark.parametrize(
+    ("change", "expiration", "status"), [({}, 60, 101), ({}, -1, 403), ({"project_id": 9}, 60, 403)]
+)
+def test_a_token_opens_a_session_until_it_expires_and_only_where_its_viewer_may(ann, change, expiration, status):
+    payload = {name: inside(ann.token(PAGE))[name] for name in ("u", "project_id", "owner", "name")} | change
+    assert ann.handshake(signed(payload, expiration)) == status
+
+
+def test_a_project_that_is_not_the_viewers_any_more_opens_no_session(ann, bob):
+    payload = inside(ann.token(PAGE))
+    reference = hmac.new(KEY, f"page {session_in(bob)}".encode(), "sha256").hexdigest()[:32]
+    assert bob.handshake(signed({**payload, "u": reference})) == 403
+
+
+def signed(payload, expiration=60):
+    """Return a token as a dashboard with our key makes it."""
+    payload = {name: value for name, value in payload.items() if not name.startswith("session_")}
+    session_id = generate_session_id(KEY, True)
+    return generate_jwt_token(session_id, KEY, True, extra_payload=payload, expiration=expiration)
+
+
 def test_a_session_cannot_be_named_in_the_address(ann):
     token = ann.token(PAGE)
     for name in ("bokeh-session-id", "bokeh-token", "Bokeh-Token"):
@@ -402,24 +427,43 @@ def test_a_dashboard_that_starts_again_knows_its_viewers_and_their_pages(backend
 # the backend's ways
 
 
-def test_a_backend_that_is_away_lets_nobody_in_and_a_logout_says_that_it_was_half_of_one(tmp_path):
+def test_a_backend_that_is_away_lets_nobody_in(tmp_path):
     port = str(free_port())
-    settings = {"PREVUE_AUTH": "auth", "PREVUE_ADMIN_PASSWORD": PASSWORD.strip()}
     with served("dashboard", "--port", "0", "--url", f"http://127.0.0.1:{port}", data=tmp_path) as dashboard:
-        address = dashboard.address("dashboard")
-        visitor = Visitor(address)
-        assert visitor.ask("/").status == visitor.ask("/login").status == 503
-        assert visitor.log_in(ADMIN, PASSWORD).status == 503
+        visitor = Visitor(dashboard.address("dashboard"))
+        assert visitor.ask("/").status == visitor.ask("/login").status == visitor.log_in(ADMIN, PASSWORD).status == 503
+        settings = {"PREVUE_AUTH": "auth", "PREVUE_ADMIN_PASSWORD": PASSWORD.strip()}
         with served("backend", "--port", port, data=tmp_path, **settings) as backend:
             backend.address("backend")
             assert visitor.ask("/").status == 302
             assert visitor.log_in(ADMIN, PASSWORD.strip()).status == 303
-            key = visitor.ask("/").text.split('name="form_key" value="')[1][:32]
+            assert visitor.ask("/").status == 200
         assert visitor.ask("/").status == 503
-        answer = visitor.send("/logout", {"form_key": key})
-        assert answer.status == 503
-        assert "logged out in this browser only" in answer.text
-        assert visitor.cookies == {}
+
+
+def test_a_logout_while_the_backend_is_away_is_half_of_one_and_says_so(tmp_path, monkeypatch):
+    monkeypatch.setenv("PREVUE_SPOOL_DIR", str(tmp_path / "client"))
+    settings = {"PREVUE_AUTH": "auth", "PREVUE_ADMIN_PASSWORD": PASSWORD.strip()}
+
+    async def scene(visitor, backend):
+        key = re.search(r'name="form_key" value="(\w+)"', visitor.ask("/").text).group(1)
+        async with visitor.session(visitor.token("/p/admin/digits")) as page:
+            assert backend.stop() == 0
+            answer = await asyncio.to_thread(visitor.send, "/logout", {"form_key": key})
+            assert (answer.status, visitor.cookies) == (503, {})
+            assert "you are logged out in this browser only" in answer.text
+            assert await closed(page) == 4401
+
+    with served("backend", "--port", "0", data=tmp_path, **settings) as backend:
+        url = backend.address("backend")
+        with served("dashboard", "--port", "0", "--url", url, data=tmp_path) as dashboard:
+            visitor = logged_in(dashboard.address("dashboard"), ADMIN, PASSWORD.strip())
+            with asking(url, session_in(visitor)) as admin:
+                monkeypatch.setenv("PREVUE_TOKEN", new_token(admin))
+            run = prevue.init("digits", "one", url=url)
+            run.log({"loss": 0.5})
+            finished(run)
+            asyncio.run(asyncio.wait_for(scene(visitor, backend), PATIENCE_S))
 
 
 def test_a_dashboard_that_shall_ask_for_a_login_does_not_start_before_a_backend_without(tmp_path):
