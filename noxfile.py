@@ -65,7 +65,7 @@ def connectors(session):
 def e2e(session):
     """The dashboard in a real browser."""
     _install(session, "chromium")
-    session.install(".[server]", "pytest", "playwright")
+    session.install(".[server]", "pytest", "playwright", "axe-playwright-python")
     session.run("pytest", *(session.posargs or ["tests/e2e"]))
 
 

@@ -58,6 +58,8 @@ class HttpTransport:
             raise NotLoggedIn(f"{self.url}: {detail}", detail=detail, status=401)
         if 400 <= answer.status < 500:
             raise Refused(f"{self.url}{path}: {detail}", detail=detail, status=answer.status)
+        if request_id := answer.document.get("request_id"):
+            detail += f" (request {request_id})"  # what the backend's log has of it
         raise Unreachable(f"{self.url} did not answer as Prevue's backend does: {detail}")
 
     def close(self) -> None:

@@ -9,6 +9,8 @@ import {change, matches, view} from "./view.js";
 const LIVE_CHARTS = 30;
 const ZOOM_WAIT_MS = 120;
 const LOOK_WAIT_MS = 80;
+// Of a zoom's width: what is asked for beside it, so that lines come from the edges and a short average has its past.
+const BEFORE = 0.1, BEHIND = 0.02;
 const SPLITS = ["train", "val", "test"]; // stand side by side in this order
 
 export class Cards {
@@ -233,7 +235,8 @@ export class Cards {
     chart.zoomSeq = null;
     const [low, high] = stepRange(chart, this.blocksOf(chart.key));
     if (low === null) return; // not before there is something to tell steps from
-    const seq = this._project.askRange(chart.key, this._width([chart.key]), low, high, (blocks) => {
+    const px = Math.ceil(this._width([chart.key]) * (1 + BEFORE + BEHIND));
+    const seq = this._project.askRange(chart.key, px, low, high, (blocks) => {
       if (chart.zoomSeq !== seq) return; // a later zoom was asked for meanwhile
       chart.window = {low, blocks};
     });
@@ -323,7 +326,8 @@ export class Cards {
 
 /** The steps that a zoom stands for, in whatever run: blocks are asked for by step. */
 function stepRange(chart, blocks) {
-  const [from, to] = chart.zoom;
+  const span = chart.zoom[1] - chart.zoom[0];
+  const [from, to] = [chart.zoom[0] - BEFORE * span, chart.zoom[1] + BEHIND * span];
   if (view.axis === "step") return [Math.floor(from), Math.ceil(to)];
   let low = Infinity, high = -Infinity;
   for (const {run, whole} of chart.curves.map(({run, block}) => ({run, whole: blocks.get(run.id) ?? block}))) {

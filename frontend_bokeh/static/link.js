@@ -109,7 +109,7 @@ export class Link {
   /** Take the token of a page that is loaded now: the old one has expired, or is of another key. */
   async _renew() {
     try {
-      const answer = await fetch(location.href, {cache: "no-store"});
+      const answer = await fetch(location.href, {cache: "no-store", signal: AbortSignal.timeout(OPEN_MS)});
       const page = new DOMParser().parseFromString(await answer.text(), "text/html");
       const given = page.querySelector("#given");
       if (given) this._token = JSON.parse(given.textContent).token;

@@ -112,6 +112,7 @@ def test_get_returns_the_object(transport, backend):
         (401, {"detail": "no token"}, NotLoggedIn, "no token"),
         (422, {"errors": {"budget": ["too large"]}}, Refused, "too large"),
         (500, {"detail": "a fault"}, Unreachable, "did not answer as Prevue's backend does: a fault"),
+        (503, {"detail": "no database", "request_id": "01"}, Unreachable, r"no database \(request 01\)"),
         (302, {}, Unreachable, "status 302"),
         (200, {}, Unreachable, "status 200"),
         (200, [1], Unreachable, "status 200"),

@@ -112,7 +112,7 @@ def test_a_drag_zooms_to_finer_data_and_a_double_click_goes_back(open_project, s
     page.wait_chart("loss", "chart.window !== null")
     steps = page.chart("loss", "[...chart.curves[0].block.columns.step]")
     low, high = page.chart("loss", "[chart.plot.x_range.start, chart.plot.x_range.end]")
-    assert low - 1 <= steps[0] <= SPIKE <= steps[-1] <= high + 1
+    assert low - 0.2 * (high - low) < steps[0] <= low < SPIKE < high <= steps[-1] < high + 0.1 * (high - low)
     assert high - low < 1_500
     whole = page.chart("loss", "[...prevue.project.blocksOf(chart.key).values()][0].columns.count[5]")
     finer = whole / page.chart("loss", "chart.curves[0].block.columns.count[5]")
@@ -121,6 +121,21 @@ def test_a_drag_zooms_to_finer_data_and_a_double_click_goes_back(open_project, s
     frame = page.plot("loss")
     page.page.mouse.dblclick(frame["left"] + frame["width"] / 2, frame["top"] + frame["height"] / 2)
     page.wait_chart("loss", "chart.window === null && chart.plot.x_range.start < 0 && chart.plot.x_range.end > 19999")
+
+
+def test_a_spike_stays_through_zooms_until_every_point_is_drawn(open_project, spike):
+    page = open_project(spike, charts=1)
+    for _ in range(6):
+        start, end = page.chart("loss", "[chart.plot.x_range.start, chart.plot.x_range.end]")
+        at = (SPIKE - start) / (end - start)
+        page.chart("loss", "void (window.before = chart.window)")
+        page.drag("loss", max(0.01, at - 0.2), min(0.99, at + 0.2))
+        page.wait_chart("loss", "chart.window !== window.before")
+        assert max(page.chart("loss", "[...chart.curves[0].block.columns.high]")) == 100
+    assert page.chart("loss", "chart.curves[0].block.raw") is True
+    steps = page.chart("loss", "[...chart.curves[0].block.columns.step]")
+    assert steps == list(range(int(steps[0]), int(steps[-1]) + 1))
+    assert page.lines("loss")[0] == pytest.approx([100 if n == SPIKE else 0.5 + 0.001 * (n % 7) for n in steps])
 
 
 def test_a_reset_forgets_a_zoom_that_is_not_answered_yet(open_project, spike):

@@ -175,6 +175,19 @@ def test_a_backend_that_is_restarted(world, watched):
     assert_whole(watched)
 
 
+def test_a_chart_whose_numbers_do_not_come_says_so_until_they_do(world, watched):
+    assert world.backend.stop() == 0
+    wait_pill(watched, "reconnecting")
+    watched.page.get_by_label("show two").click()
+    notice = watched.page.get_by_role("article", name="train/loss").locator(".notice")
+    notice.get_by_text(f"Not loaded: cannot reach {world.backend_url}").wait_for()
+    assert watched.lines("train/loss")[0][0] == 0.0
+    notice.get_by_role("button", name="Retry").click()
+    world.start_backend()
+    watched.wait("() => ![...document.querySelectorAll('.notice')].some((one) => one.textContent)")
+    watched.wait_chart("train/loss", "chart.curves.length === 2")
+
+
 def test_a_network_that_is_cut(world, watched):
     before = state(watched)
     assert world.relay.cut() >= 1

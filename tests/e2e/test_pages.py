@@ -1,0 +1,68 @@
+"""Every page in light and dark: nothing leaves the machine, and axe finds nothing serious."""
+
+from urllib.parse import urlsplit
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+
+import prevue
+from serving import finished
+
+PATHS = {"projects": "/", "runs": "/p/tester/pages", "model": "/p/tester/pages/model", "none": "/p/tester/no-such"}
+LAYERS = [{"name": "dense", "type": "Dense", "output_shape": [None, 16], "parameters": 160}]
+
+
+@pytest.fixture(scope="module")
+def pages(backend) -> None:
+    for name in ("one", "two"):
+        run = prevue.init("pages", name, url=backend, uid="tester", tags=["tag"])
+        run.describe({"name": "net", "framework": "none", "parameters": 160, "layers": LAYERS})
+        for step in range(30):
+            run.log({"loss": float("nan") if step == 9 else 1 / (step + 1), "val_loss": 0.5}, step)
+        finished(run)
+
+
+@pytest.fixture
+def visit(page, dashboard, pages, expected_errors):
+    expected_errors.append("status of 404")
+
+    def visit(name: str, theme: str) -> list[str]:
+        """Go to a page and return the addresses that it asks for."""
+        addresses: list[str] = []
+        page.on("request", lambda request: addresses.append(request.url))
+        page.emulate_media(color_scheme=theme)
+        page.goto(dashboard + PATHS[name])
+        page.wait_for_load_state("networkidle")
+        if name == "runs":
+            page.wait_for_function("() => document.querySelectorAll('[data-state=drawn]').length === 2")
+            page.get_by_label("show one").click()
+        return addresses
+
+    return visit
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("name", PATHS)
+def test_nothing_leaves_the_machine_and_axe_finds_nothing_serious(visit, page, name, theme):
+    addresses = visit(name, theme)
+    found = Axe().run(page).response["violations"]
+    serious = [
+        (violation["id"], node["target"], node["failureSummary"])
+        for violation in found
+        if violation["impact"] in ("serious", "critical")
+        for node in violation["nodes"]
+    ]
+    assert serious == []
+    local = [address for address in addresses if not address.startswith(("data:", "blob:"))]
+    assert {urlsplit(address).hostname for address in local} == {"localhost"}
+    page.emulate_media(color_scheme="light")
+
+
+def test_axe_finds_nothing_serious_in_dialogs_and_beside_errors(visit, page):
+    visit("runs", "light")
+    page.keyboard.press("?")
+    dialog = Axe().run(page).response["violations"]
+    page.keyboard.press("Escape")
+    page.get_by_label("filter runs").fill("none of them(")
+    empty = Axe().run(page).response["violations"]
+    assert [one["id"] for one in dialog + empty if one["impact"] in ("serious", "critical")] == []
