@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from tornado.httputil import HTTPServerRequest
+from tornado.httputil import HTTPServerRequest, split_host_and_port
 from tornado.ioloop import IOLoop
 from tornado.web import HTTPError
 
@@ -48,14 +48,11 @@ class Connection(Protocol):
 class Gate:
     """The way into one dashboard; `connections` are those who came in and are still here."""
 
-    def __init__(
-        self, url: str, settings: DashboardSettings, secret_key: bytes, port: int, *, is_on_network: bool
-    ) -> None:
+    def __init__(self, url: str, settings: DashboardSettings, secret_key: bytes, *, is_on_network: bool) -> None:
         self.url = url
         self.secret_key = secret_key
         self.connections: set[Connection] = set()
         self._settings = settings
-        self._port = port
         self._is_on_network = is_on_network
 
     async def ask(self, session: str, question: Callable[[Api], Any]) -> Any:
@@ -93,9 +90,13 @@ class Gate:
     # the cookie
 
     def cookie(self, request: HTTPServerRequest) -> str:
-        """Return the name of the cookie: browsers send it to every port of a host, so the port is a part of it."""
+        """Return the name of the cookie: browsers send it to every port of a host, so the port is a part of it.
+
+        It is the one in the browser's address: several dashboards behind a proxy have ports of their own.
+        """
+        _, port = split_host_and_port(request.host)
         prefix = "__Host-" if request.protocol == "https" else ""  # browsers then keep other hosts from setting it
-        return f"{prefix}prevue-{self._port}"
+        return f"{prefix}prevue-{port}" if port else f"{prefix}prevue"
 
     def session(self, request: HTTPServerRequest) -> str:
         """Return the session in the cookie, good or not, or an empty text."""

@@ -93,8 +93,7 @@ def make_server(
 
     `secret_key` signs pages: with the same key, those that are open go on after a restart.
     """
-    port = sockets[0].getsockname()[1]
-    gate = Gate(url, settings, secret_key, port, is_on_network=is_on_network(sockets))
+    gate = Gate(url, settings, secret_key, is_on_network=is_on_network(sockets))
     shared = {"gate": gate}
     watch = Watch(gate)
     application = Server(

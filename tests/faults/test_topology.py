@@ -11,6 +11,7 @@ from contextlib import ExitStack, closing
 
 import psycopg2
 import pytest
+import requests
 
 import postgres
 import prevue
@@ -35,16 +36,16 @@ with prevue.init(project="net") as run:
 
 
 class Replica:
-    """A backend on a port of its own, which may be ended and started again."""
+    """A backend or a dashboard on a port of its own, which may be ended and started again."""
 
-    def __init__(self, folder, **settings):
+    def __init__(self, command, folder, **settings):
         self.port = free_port()
-        self._folder, self._settings = folder, settings
+        self._command, self._folder, self._settings = command, folder, settings
         self.start()
 
     def start(self):
-        self.served = Served("backend", "--port", str(self.port), data=self._folder, **self._settings)
-        self.served.address("backend")
+        self.served = Served(self._command, "--port", str(self.port), data=self._folder, **self._settings)
+        self.served.address(self._command)
 
     def kill(self):
         self.served.process.kill()
@@ -68,17 +69,35 @@ def replicas(database, tmp_path):
         "PREVUE_ADMIN_PASSWORD": PASSWORD,
         "PREVUE_TRUSTED_PROXIES": "1",
     }
-    made = [Replica(tmp_path / name, **settings) for name in ("first", "second")]
+    made = [Replica("backend", tmp_path / name, **settings) for name in ("first", "second")]
     yield made
     for replica in made:
         replica.stop()
 
 
 @pytest.fixture
-def url(replicas, tmp_path):
-    port = free_port()
-    with proxy(tmp_path, port, free_port(), [replica.port for replica in replicas], []):
-        yield f"http://127.0.0.1:{port}"
+def ports():
+    return free_port(), free_port()
+
+
+@pytest.fixture
+def dashboards(ports, tmp_path):
+    settings = {
+        "PREVUE_URL": f"http://127.0.0.1:{ports[0]}",
+        "PREVUE_AUTH": "auth",
+        "PREVUE_SECRET_KEY": "a key of thirty-two bytes at least",
+        "PREVUE_TRUSTED_PROXIES": "1",
+    }
+    made = [Replica("dashboard", tmp_path / name, **settings) for name in ("third", "fourth")]
+    yield made
+    for replica in made:
+        replica.stop()
+
+
+@pytest.fixture
+def url(replicas, dashboards, ports, tmp_path):
+    with proxy(tmp_path, *ports, [one.port for one in replicas], [one.port for one in dashboards]):
+        yield f"http://127.0.0.1:{ports[0]}"
 
 
 @pytest.fixture
@@ -151,3 +170,17 @@ def test_a_backend_that_is_told_to_stop_is_asked_no_more(replicas, url):
     for _ in range(20):
         assert prevue.Api(url, "").identity()["mode"] == "auth"
     replicas[0].start()
+
+
+def test_a_login_goes_on_at_the_other_dashboard(dashboards, url, ports):
+    pages = f"http://127.0.0.1:{ports[1]}"
+    with requests.Session() as browser:
+        form = {"username": "admin", "password": PASSWORD, "next": "/"}
+        came = browser.post(f"{pages}/login", form, headers={"Origin": pages})
+        assert (came.status_code, "Log out" in came.text) == (200, True)
+        here = next(one for one in dashboards if browser.cookies["sticky"] == f"d{one.port}")
+        here.kill()
+        there = browser.get(f"{pages}/")
+        assert (there.status_code, "Log out" in there.text) == (200, True)
+        assert browser.cookies["sticky"] != f"d{here.port}"
+        here.start()
