@@ -229,11 +229,12 @@ def test_names_are_never_markup(backend, open_model):
 
 
 @pytest.mark.parametrize("width", [1440, 1024, 600])
-def test_the_page_is_as_wide_as_the_window(shown, width):
+def test_the_page_is_as_wide_as_the_window_and_the_scale_stays(shown, width):
+    scale = shown.graph("graph.scale")
+    before = shown.page.locator("#graph").bounding_box()
     shown.page.set_viewport_size({"width": width, "height": 800})
+    shown.page.wait_for_function(
+        "(before) => document.querySelector('#graph').clientWidth !== before", arg=before["width"]
+    )
+    shown.page.wait_for_function("(scale) => Math.abs(window.prevue.graph.scale / scale - 1) < 0.02", arg=scale)
     assert shown.page.evaluate("document.documentElement.scrollWidth") <= width
-    before = shown.graph("graph.scale")
-    shown.page.set_viewport_size({"width": width - 40, "height": 800})
-    shown.page.wait_for_function(f"() => document.querySelector('#graph').clientWidth < {width}")
-    assert shown.graph("graph.scale") == pytest.approx(before, rel=0.02)
-    shown.page.set_viewport_size({"width": 1280, "height": 800})
