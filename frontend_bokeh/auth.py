@@ -114,6 +114,12 @@ class Gate:
     def _derived(self, purpose: str, session: str) -> str:
         return hmac.new(self.secret_key, f"{purpose} {session}".encode(), "sha256").hexdigest()[:32] if session else ""
 
+    def address(self, request: HTTPServerRequest) -> str:
+        """Return from where a request came, for the backend to count attempts to log in."""
+        proxies = self._settings.trusted_proxies
+        seen = [part.strip() for part in request.headers.get("X-Forwarded-For", "").split(",") if part.strip()]
+        return seen[-proxies] if 0 < proxies <= len(seen) else str(request.remote_ip)
+
     # connections
 
     def close(self, code: int, *, reference: str | None = None, page_id: str | None = None) -> None:

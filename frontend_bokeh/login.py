@@ -52,7 +52,8 @@ class LoginPage(Page):
         self.redirect(then, status=303)
 
     def _log_in(self, api: Api) -> dict[str, Any]:
-        username, password, address = _field(self, "username"), _field(self, "password"), self.request.remote_ip
+        username, password = _field(self, "username"), _field(self, "password")
+        address = self.gate.address(self.request)
         if code := _field(self, "code").strip():
             return api.log_in_with_code(code, username or None, password, address=address)
         return api.log_in(username, password, address=address)

@@ -123,6 +123,7 @@ def make_server(
         check_unused_sessions_milliseconds=5_000,
         compress_response=True,
     )
+    # A proxy's word, where one is trusted, on the scheme: of its address we judge ourselves.
     http = HTTPServer(application, xheaders=settings.trusted_proxies > 0, max_body_size=MAX_FORM_BYTES)
     for one in sockets:
         one.listen(BACKLOG)

@@ -22,7 +22,7 @@ PAGE = "/p/ann/digits"
 
 @pytest.fixture(scope="module")
 def backend(tmp_path_factory):
-    """The address of a backend with accounts, of users `admin`, `ann` and `bob`; ann has a project."""
+    """The address of a backend with accounts, of users `admin`, `ann` and `bob`; ann has two projects."""
     folder = tmp_path_factory.mktemp("backend")
     settings = {"PREVUE_AUTH": "auth", "PREVUE_ADMIN_PASSWORD": PASSWORD.strip(), "PREVUE_TRUSTED_PROXIES": "1"}
     with served("backend", "--port", "0", data=folder, **settings) as backend:
@@ -32,9 +32,10 @@ def backend(tmp_path_factory):
         with pytest.MonkeyPatch.context() as patch, asking(url, sessions["ann"]) as ann:
             patch.setenv("PREVUE_SPOOL_DIR", str(folder / "client"))
             patch.setenv("PREVUE_TOKEN", new_token(ann))
-            run = prevue.init("digits", "one", url=url)
-            run.log({"loss": 0.5})
-            finished(run)
+            for project in ("digits", "shared"):
+                run = prevue.init(project, "one", url=url)
+                run.log({"loss": 0.5})
+                finished(run)
         yield url
 
 
@@ -398,18 +399,18 @@ def test_a_form_of_another_login_logs_nobody_out(ann):
 
 
 def test_a_session_that_ends_elsewhere_closes_its_pages_while_anothers_goes_on(ann, backend):
-    """Two users watch one project through one poller; it asks as the first until that one is refused."""
-    admin = logged_in(ann.url, ADMIN, PASSWORD.strip())
+    """Two users watch one project through one poller; it asks as each in turn, until one is refused."""
+    admin, shared = logged_in(ann.url, ADMIN, PASSWORD.strip()), "/p/ann/shared"
 
     async def scene():
-        async with admin.session(admin.token(PAGE)) as page, ann.session(ann.token(PAGE)) as stays:
+        async with admin.session(admin.token(shared)) as page, ann.session(ann.token(shared)) as stays:
             await asyncio.to_thread(Api(backend, session_in(admin)).log_out)
             assert await closed(page) == 4401
             for _ in range(3):
                 assert await stays.read_message() is not None  # the poller lives
 
     asyncio.run(asyncio.wait_for(scene(), PATIENCE_S))
-    assert admin.ask(PAGE).status == 302
+    assert admin.ask(shared).status == 302
 
 
 def test_a_dashboard_that_starts_again_knows_its_viewers_and_their_pages(backend, tmp_path):
@@ -536,9 +537,13 @@ def test_over_https_the_cookie_is_for_https_and_for_this_host_alone(nobody):
 
 
 def test_attempts_are_counted_for_each_viewer_not_for_the_dashboard(nobody):
-    statuses = [nobody.log_in(f"nobody{number}", "wrong password").status for number in range(21)]
+    statuses = [
+        nobody.log_in(f"nobody{number}", "wrong password", X_Real_Ip=f"10.9.9.{number}").status for number in range(21)
+    ]
     assert (statuses[0], statuses[-1]) == (401, 429)
-    assert Visitor(nobody.url).log_in("nobody21", "wrong password").status == 401
+    claimed = {"X_Forwarded_For": f"10.9.9.99, {nobody.address}"}  # the last is the proxy's word
+    assert nobody.log_in("nobody21", "wrong password", **claimed).status == 429
+    assert Visitor(nobody.url).log_in("nobody22", "wrong password").status == 401
 
 
 def test_what_a_proxy_would_say_is_not_believed_where_there_is_none(backend, tmp_path):
