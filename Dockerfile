@@ -10,7 +10,7 @@ ENV PATH=/opt/venv/bin:$PATH PYTHONUNBUFFERED=1 \
 FROM base AS build
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
 # Without pip: where the image runs nothing is installed.
-RUN python -m venv --without-pip /opt/venv && mkdir --mode=700 /data
+RUN python -m venv --without-pip /opt/venv && install --directory --mode=700 --owner=10001 --group=10001 /data
 WORKDIR /app
 COPY requirements.txt ./
 RUN pip --python /opt/venv/bin/python install --require-hashes -r requirements.txt
