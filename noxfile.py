@@ -6,7 +6,7 @@ from pathlib import Path
 
 import nox
 
-nox.options.sessions = ["lint", "tests", "client", "connectors", "e2e", "faults"]
+nox.options.sessions = ["lint", "tests", "client", "connectors", "deploy", "e2e", "faults"]
 nox.options.default_venv_backend = "venv"
 nox.needs_version = ">=2024.3"
 
@@ -59,6 +59,16 @@ def connectors(session):
     )  # fmt: skip
     pages = ["tests/test_readme.py", "tests/test_tutorials.py", "tests/test_example_plugin.py"]
     session.run("pytest", *(session.posargs or ["plugins", *pages]))
+
+
+@nox.session
+def deploy(session):
+    """Image, manifests and Tiltfile, as far as that goes without Docker and a cluster; and the notebook."""
+    if not shutil.which("kubectl"):
+        session.skip("kubectl makes the manifests, and this machine has none")
+    validators = ("kubernetes-validate==1.37.0", "starlark-pyo3==2026.1.3", "pyyaml", "packaging")
+    session.install(".[server]", "pytest", *validators, "nbclient", "ipykernel", "pandas")
+    session.run("pytest", *(session.posargs or ["tests/deploy"]))
 
 
 @nox.session
