@@ -2,8 +2,10 @@
 
 import re
 from collections.abc import Iterator
+from urllib.parse import urlsplit
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 import prevue
@@ -79,7 +81,7 @@ def training(team: Team, first_admin: str, monkeypatch) -> prevue.Run:
 def fill(page: Page, username: str, password: str) -> None:
     page.get_by_label("User name", exact=True).fill(username)
     page.get_by_label("Password", exact=True).fill(password)
-    page.get_by_role("button", name="Log in").click()
+    page.get_by_role("button", name="Log in", exact=True).click()
 
 
 def test_curves_are_live_behind_a_login_that_leads_where_the_link_pointed(team, training, visitor):
@@ -148,6 +150,21 @@ def test_the_form_works_without_scripts(team, first_admin, browser):
         expect(page.get_by_title("logged in as tester")).to_be_visible()
         page.get_by_role("button", name="Log out").click()
         expect(page).to_have_title("Log in · Prevue")
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_the_login_page_asks_nobody_else_and_axe_finds_nothing(team, visitor, theme):
+    addresses: list[str] = []
+    visitor.on("request", lambda request: addresses.append(request.url))
+    visitor.emulate_media(color_scheme=theme)
+    visitor.goto(team.dashboard)
+    visitor.get_by_text("I have a one-time code").click()
+    found = Axe().run(visitor).response["violations"]
+    fill(visitor, "tester", "wrong password")
+    expect(visitor.get_by_role("alert")).to_be_visible()
+    found += Axe().run(visitor).response["violations"]
+    assert [(violation["id"], violation["nodes"][0]["target"]) for violation in found] == []
+    assert {urlsplit(address).hostname for address in addresses} == {"localhost"}
 
 
 def test_a_dashboard_that_starts_again_asks_nobody_to_log_in_again(team, training, visitor, tmp_path, expected_errors):
