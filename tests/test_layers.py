@@ -9,9 +9,9 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 OURS = ("prevue", "frontend_bokeh")
-GROUND = {f"prevue_core.{name}" for name in ("contract", "errors", "settings", "listening", "logs", "hookspecs", "manager")} | {
-    "prevue_core"
-}
+GROUND = {
+    f"prevue_core.{name}" for name in ("contract", "errors", "settings", "listening", "logs", "hookspecs", "manager")
+} | {"prevue_core"}
 
 # What a module may import: ours by prefix, others by their top name. The first entry that fits a module counts.
 LAYERS: list[tuple[str, set[str], set[str]]] = [
@@ -34,7 +34,16 @@ LAYERS: list[tuple[str, set[str], set[str]]] = [
     (
         "prevue_core.api",
         {*GROUND, "prevue_core.db", "prevue_core.api"},
-        {"flask", "flask_smorest", "flask_swagger_ui", "marshmallow", "apispec", "werkzeug", "orjson", "prometheus_client"},
+        {
+            "flask",
+            "flask_smorest",
+            "flask_swagger_ui",
+            "marshmallow",
+            "apispec",
+            "werkzeug",
+            "orjson",
+            "prometheus_client",
+        },
     ),
     ("prevue.transport", {*GROUND, "prevue.sender"}, {"requests", "orjson"}),
     ("prevue.cli", {*GROUND, "prevue"}, {"click"}),
