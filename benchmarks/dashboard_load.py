@@ -47,8 +47,9 @@ bench.inView = () => [...document.querySelectorAll(".card")].filter((card) => {
   return bottom > 0 && top < innerHeight;
 });
 bench.isDrawn = (card) => {
-  const chart = window.prevue?.charts.get(Number(card.dataset.key));
-  return chart?._curves?.length > 0 && chart._curves.length === window.prevue.shownRuns().length;
+  const {charts, project} = window.prevue ?? {};
+  const key = card.dataset.key, chart = charts?.get(key);
+  return chart?.curves.length > 0 && chart.curves.length === project.runsOf(key).length;
 };
 bench.allDrawn = () => bench.inView().length > 0 && bench.inView().every(bench.isDrawn);
 bench.mark = (name) => { bench.seen[name] ??= performance.now(); };
@@ -69,14 +70,13 @@ JUMP = """async () => {
   return performance.now() - began;
 }"""
 # Values rise by one a point, so that the last one drawn tells of all before it.
-FOLLOW = """([run, name]) => {
+FOLLOW = """([name, key]) => {
   bench.arrived = [];
   const look = () => {
-    const key = prevue.meta.keys.findIndex((key) => key.split === "train" && key.name === name);
-    const chart = prevue.charts.get(key);
-    const data = chart?._sources?.lines.data;
-    const at = data?.run.indexOf([...prevue.runs.values()].find((one) => one.name === run)?.no) ?? -1;
-    const last = at < 0 ? -1 : data.ys[at].at(-1);
+    const run = [...prevue.project.runs.values()].find((one) => one.name === name);
+    const {run: runs, ys} = prevue.charts.get(key)?.sources.lines.data ?? {run: []};
+    const at = runs.indexOf(run?.id);
+    const last = at < 0 ? -1 : ys[at].at(-1);
     while (bench.arrived.length <= last) bench.arrived.push(null);
     requestAnimationFrame(() => {
       for (let i = 0; i <= last; i++) bench.arrived[i] ??= Date.now() / 1000;
@@ -202,7 +202,7 @@ def scroll(page: Page) -> dict[str, float]:
 def live(page: Page, backend: str, names: int) -> dict[str, float]:
     """Log points into a new run of the project and return when they were on the screen."""
     run = prevue.init(PROJECT, "live", url=backend, uid="bench")
-    page.evaluate(FOLLOW, ["live", LIVE_NAME])
+    page.evaluate(FOLLOW, ["live", f"train/{LIVE_NAME}"])
     logged = []
     for step in range(LIVE_POINTS):
         values = {**values_at(step, names_of(names), 99), LIVE_NAME: float(step)}

@@ -76,10 +76,10 @@ def merged(buckets: Sequence[Bucket]) -> Bucket:
 
 def cut(points: Sequence[Point], shift: int) -> Iterator[tuple[int, Sequence[Point]]]:
     """Yield the number and the points of each bucket of 2**`shift` steps (up to 64), in order, as the points are."""
-    start = 0
-    while start < len(points):
-        number = number_of(points[start][0], shift)
-        end = bisect_left(points, first_step_of(number + 1, shift), start, key=lambda point: point[0])
+    steps, start = [point[0] for point in points], 0
+    while start < len(steps):
+        number = number_of(steps[start], shift)
+        end = bisect_left(steps, first_step_of(number + 1, shift), start)
         yield number, points[start:end]
         start = end
 

@@ -1,6 +1,6 @@
 """Rollups: the buckets of long series, kept at ingest so that a chart reads hundreds of rows instead of millions.
 
-A level has buckets of one width; of the finest it is 64 times the series' `stride`, of each next four times the one
+A level has buckets of one width; of the finest it is 16 times the series' `stride`, of each next four times the one
 before. The finest is worked out from points, the others from the level below, always whole buckets and never by
 adding to one: so rollups bear repetition, and can be dropped and rebuilt.
 """
@@ -21,8 +21,11 @@ from prevue_core.db.connection import db, insert_rows, is_sqlite
 from prevue_core.db.models import Rollup, Series, TrainingRun
 from prevue_core.db.stored import to_float
 
-FROM_POINTS = 4_096  # a shorter series is read from its points
-FINEST = 6  # exponent of the finest width in strides: starting at 8 instead of 64 costs twice as much of the rate
+# Where buckets would be fewer than a quarter of what a chart shows, points are read, and with them all that was logged
+# at the same steps. With 8 runs of 20 names a zoom to 4 000 steps costs 220 ms with levels from 64 on and 20 ms from 16
+# on; ingest slows by a quarter either way, and the database grows by 11% instead of 4%.
+FROM_POINTS = 1_024  # a shorter series has no rollups
+FINEST = 4  # exponent of the finest width in strides
 NEXT = 2  # from a level to the next: exponent of the factor
 ENOUGH = 64  # a level with at most so many buckets is the last
 WIDEST = 62  # exponent: a width has 64 bits

@@ -7,7 +7,7 @@ rollups with the first new one.
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from itertools import count, pairwise
+from itertools import count, pairwise, takewhile
 from typing import Any
 
 import peewee
@@ -118,7 +118,8 @@ def _touched(one: Growth) -> set[int]:
     if one.row.last_step is None:
         return set()
     low, high = number_of(one.row.first_step, one.shift), number_of(one.row.last_step, one.shift)
-    return {number for step in one.new if low <= (number := number_of(step, one.shift)) <= high}
+    numbers = takewhile(lambda number: number <= high, (number_of(step, one.shift) for step in one.new))
+    return {number for number in numbers if number >= low}
 
 
 def _ranges(one: Growth, numbers: Iterable[int]) -> set[tuple[int, int]]:

@@ -79,7 +79,7 @@ def test_rollups_are_rebuilt_of_one_run(call, long_run):
 
 def test_a_run_without_rollups_cannot_have_them_rebuilt(call, long_run):
     nobody = "00000000-0000-0000-0000-000000000000"
-    assert call(commands.rebuild_rollups, nobody) == (1, f"Error: run {nobody} has no series of 4096 points or more\n")
+    assert call(commands.rebuild_rollups, nobody) == (1, f"Error: run {nobody} has no series of 1024 points or more\n")
 
 
 def test_rollups_of_a_database_without_tables_cannot_be_rebuilt(call):

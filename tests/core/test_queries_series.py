@@ -236,10 +236,10 @@ def test_later_points_do_not_move_the_edges():
 
 
 def test_when_a_series_outgrows_its_buckets_two_become_one():
-    stream = logged(*waves(1_024))
-    before = loss_of(stream, budget=64).columns
-    stream.send(metrics(1_024, {"loss": 1}))
-    after = loss_of(stream, budget=64).columns
+    stream = logged(*waves(512))
+    before = loss_of(stream, budget=32).columns
+    stream.send(metrics(512, {"loss": 1}))
+    after = loss_of(stream, budget=32).columns
     assert after.step[:-1] == before.step[1::2]
     assert after.low[:-1] == [min(pair) for pair in zip(before.low[::2], before.low[1::2], strict=True)]
 

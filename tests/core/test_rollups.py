@@ -165,24 +165,24 @@ def test_steps_at_the_ends_of_all_steps_have_rollups(small):
     assert (low.first_step, high.last_step) == (-(2**63), 2**63 - 1)
 
 
-def test_a_series_below_4096_points_has_none():
-    stream = logged([[(step, 1.0) for step in range(4_095)]])
+def test_a_series_below_1024_points_has_none():
+    stream = logged([[(step, 1.0) for step in range(1_023)]])
     assert Rollup.select().count() == 0
-    stream.send(metrics(4_095, {"loss": 1.0}))
-    assert sorted({row.width for row in Rollup.select()}) == [64]
+    stream.send(metrics(1_023, {"loss": 1.0}))
+    assert sorted({row.width for row in Rollup.select()}) == [16]
     assert Rollup.select().count() == 64
 
 
-def test_levels_are_64_256_1024_steps_wide_and_a_fiftieth_of_the_points():
-    logged([[(step, 1.0) for step in range(start, start + 4_500)] for start in range(0, 18_000, 4_500)])
-    assert sorted({row.width for row in Rollup.select()}) == [64, 256, 1_024]
-    assert Rollup.select().count() < 18_000 / 45
+def test_levels_are_16_64_256_steps_wide_and_a_twelfth_of_the_points():
+    logged([[(step, 1.0) for step in range(start, start + 4_500)] for start in range(0, 9_000, 4_500)])
+    assert sorted({row.width for row in Rollup.select()}) == [16, 64, 256]
+    assert Rollup.select().count() <= 9_000 / 12
 
 
-def test_a_sparse_series_has_no_more_rollups_than_a_dense_one():
+def test_a_sparse_series_has_hardly_more_rollups_than_a_dense_one():
     logged([[(step * 1_000, 1.0) for step in range(4_900)]])
     assert Series.get().stride == 512
-    assert Rollup.select().count() < 4_900 / 25
+    assert Rollup.select().count() < 4_900 / 5
 
 
 def test_a_bucket_that_is_touched_again_is_worked_out_anew(small):
