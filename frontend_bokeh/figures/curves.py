@@ -39,7 +39,7 @@ def figure() -> Plot:
         outline_line_color=None,
         background_fill_color=None,
         border_fill_color=None,
-        min_border_right=12,
+        min_border_right=18,
         min_border_top=8,
     )
     for side, name in (("below", "x"), ("left", "y")):
@@ -62,7 +62,7 @@ def figure() -> Plot:
     plot.add_glyph(
         ColumnDataSource(name="bands", data=dict(empty)),
         Patches(
-            xs="xs", ys="ys", fill_color="color", fill_alpha=0.16, line_color="color", line_alpha=0.35, line_width=0.7
+            xs="xs", ys="ys", fill_color="color", fill_alpha=0.18, line_color="color", line_alpha=0.5, line_width=0.8
         ),
     )
     for name, width in (("raw", 1.0), ("lines", 1.7)):

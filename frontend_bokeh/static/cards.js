@@ -1,9 +1,10 @@
 // Sections with a card for each key. Charts are built when their card comes into view, one a frame, and those that are
 // out of it longest are taken down: a page of hundreds of cards has few charts.
 
+import {counted, describe, oddText, tableOf, zoomNote} from "./cardtext.js";
 import {Chart} from "./charts.js";
 import {exported} from "./export.js";
-import {element, icon, number, toast} from "./page.js";
+import {element, icon, toast} from "./page.js";
 import {change, matches, view} from "./view.js";
 
 const LIVE_CHARTS = 30;
@@ -102,21 +103,28 @@ export class Cards {
   async _build() {
     if (this._isBuilding) return;
     this._isBuilding = true;
-    for (;;) {
-      const missing = [...this._inView].filter((key) => !this.charts.has(key) && this._cards.get(key)?.isConnected);
-      if (!missing.length) break;
-      this.fetch(missing);
-      for (const key of missing.filter((one) => this._inView.has(one))) {
-        this._makeRoom();
-        const chart = new Chart(key, this._cards.get(key).querySelector(".plot"), this._spec, this);
-        this.charts.set(key, chart);
-        await chart.build();
-        if (chart.zoom) this._askRange(chart);
-        await new Promise(requestAnimationFrame);
+    try {
+      for (let missing = this._missing(); missing.length; missing = this._missing()) {
+        this.fetch(missing);
+        for (const key of missing.filter((one) => this._inView.has(one))) await this._buildOne(key);
       }
+    } finally {
+      this._isBuilding = false;
     }
-    this._isBuilding = false;
     this._project.watch();
+  }
+
+  _missing() {
+    return [...this._inView].filter((key) => !this.charts.has(key) && this._cards.get(key)?.isConnected);
+  }
+
+  async _buildOne(key) {
+    this._makeRoom();
+    const chart = new Chart(key, this._cards.get(key).querySelector(".plot"), this._spec, this);
+    this.charts.set(key, chart);
+    await chart.build();
+    if (chart.zoom) this._askRange(chart);
+    await new Promise(requestAnimationFrame);
   }
 
   _makeRoom() {
@@ -247,12 +255,12 @@ export class Cards {
   drawn(chart, {unloggable}) {
     const card = this._cards.get(chart.key);
     const {curves, key} = chart;
-    const points = curves.reduce((sum, {block}) => sum + block.total, 0);
+    const points = counted(curves, chart.zoom);
     const error = this._project.failed.get(key);
     const isWaiting = !curves.length && !error && this.runsOf(key).length > 0;
     card.dataset.state = isWaiting ? "loading" : curves.length ? "drawn" : error ? "failed" : "empty";
     card.classList.toggle("zoomed", Boolean(chart.zoom));
-    card.querySelector(".points").textContent = curves.length ? `${points.toLocaleString()} points` : "";
+    card.querySelector(".points").replaceChildren(...(curves.length ? [`${points.toLocaleString()} points`, ...zoomNote(chart)] : []));
     const odd = card.querySelector(".odd");
     odd.textContent = oddText(curves);
     odd.hidden = odd.textContent === "";
@@ -319,7 +327,8 @@ export class Cards {
   _showTable(key) {
     const dialog = document.querySelector("#table");
     dialog.querySelector("h2").textContent = key;
-    dialog.querySelector(".scroll").replaceChildren(tableOf(this.charts.get(key).curves));
+    const curves = this.charts.get(key)?.curves ?? [];
+    dialog.querySelector(".scroll").replaceChildren(curves.length ? tableOf(curves) : element("p", {}, "No run that is shown has a value."));
     dialog.showModal();
   }
 }
@@ -338,31 +347,4 @@ function stepRange(chart, blocks) {
     high = Math.max(high, step[Math.min(last + 1, step.length - 1)]);
   }
   return low <= high ? [low, high] : [null, null];
-}
-
-function oddText(curves) {
-  const sums = {nan: 0, inf: 0, ninf: 0};
-  for (const {block} of curves) for (const one of block.odd) for (const kind of Object.keys(sums)) sums[kind] += one[kind];
-  const names = {nan: "NaN", inf: "∞", ninf: "−∞"};
-  return Object.keys(sums).filter((kind) => sums[kind]).map((kind) => `${sums[kind].toLocaleString()} ${names[kind]}`).join(" · ");
-}
-
-function describe(key, curves) {
-  const last = curves.map(({run, block}) => `${run.name} ${number(block.columns.last.at(-1))}`);
-  return `${key}; last values: ${last.join(", ") || "none"}`;
-}
-
-function tableOf(curves) {
-  const rows = curves.map(({run, block: {columns, total}}) => {
-    const {step, low, high, last} = columns;
-    const at = (values, best) => values.reduce((found, value, i) => (Number.isFinite(value) && (found < 0 || best(value, values[found])) ? i : found), -1);
-    const lowest = at(low, (a, b) => a < b), highest = at(high, (a, b) => a > b);
-    const where = (values, i) => (i < 0 ? "–" : `${number(values[i])} at ${step[i].toLocaleString()}`);
-    return [run.name, total.toLocaleString(), step.at(-1).toLocaleString(), number(last.at(-1)), where(low, lowest), where(high, highest)];
-  });
-  const head = ["Run", "Points", "Last step", "Last value", "Lowest", "Highest"];
-  return element("table", {class: "list"},
-    element("thead", {}, element("tr", {}, ...head.map((text) => element("th", {scope: "col"}, text)))),
-    element("tbody", {}, ...rows.map(([name, ...cells]) => element("tr", {},
-      element("th", {scope: "row"}, name), ...cells.map((text) => element("td", {class: "figure"}, text))))));
 }

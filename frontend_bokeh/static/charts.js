@@ -84,18 +84,20 @@ export class Chart {
         panstart: [() => this._drag(true)],
         panend: [() => this._drag(false)],
       };
-      this.view = Array.from(await add_document_standalone(this.document, this.host))[0];
+      this._views = await add_document_standalone(this.document, this.host);
+      this.view = this._views.get(this.plot);
       this.view.notify_about = () => {}; // "use ctrl + scroll to zoom", at each scroll of the page
       this.view.canvas_view.events_el.tabIndex = -1; // nothing in it works by key; the card is what is reached
     } finally {
       signal = null;
     }
-    this.dress();
+    if (this._abort.signal.aborted) this.destroy(); // while it was built
+    else this.dress();
   }
 
   destroy() {
     this._abort.abort();
-    for (const root of [this.view].filter(Boolean)) root.remove();
+    for (const root of this._views?.roots ?? []) root.remove(); // the plot's, and one for Bokeh's own notices
     const at = Bokeh.documents.indexOf(this.document);
     if (at >= 0) Bokeh.documents.splice(at, 1);
     this.document?.clear();

@@ -57,7 +57,10 @@ export class RunList {
     if (!this._rows.has(run.id)) this._rows.set(run.id, this._made(run));
     const row = this._rows.get(run.id);
     const [step, split, name, value] = run.live;
-    const set = (selector, text, title) => Object.assign(row.querySelector(selector), {textContent: text, title});
+    const set = (selector, text, title) => {
+      const part = row.querySelector(selector);
+      if (part.textContent !== text) Object.assign(part, {textContent: text, title}); // at each tick, of each run
+    };
     const eye = row.querySelector(".eye");
     row.classList.toggle("off", isHidden(run));
     eye.setAttribute("aria-pressed", String(!isHidden(run)));

@@ -98,6 +98,20 @@ def test_a_hidden_run_that_goes_on_is_whole_when_it_is_shown_again(backend, open
     finished(other)
 
 
+def test_a_value_that_is_logged_again_replaces_the_first(backend, open_project):
+    run = prevue.init("again", "resumed", url=backend, uid="tester")
+    for step in range(5):
+        run.log({"loss": 1.0}, step)
+    stored(run, records=6)
+    page = open_project("again", charts=1)
+    for step in (3, 4, 5):
+        run.log({"loss": 0.5}, step)
+    page.wait_chart("loss", "chart.sources.lines.data.ys[0].length === 6")
+    page.wait_chart("loss", "chart.sources.lines.data.ys[0][3] === 0.5")
+    assert page.lines("loss") == [[1.0, 1.0, 1.0, 0.5, 0.5, 0.5]]
+    finished(run)
+
+
 def test_a_spike_of_one_point_is_drawn_in_the_full_view(open_project, spike):
     page = open_project(spike, charts=1)
     assert page.chart("loss", "chart.curves[0].block.raw") is False

@@ -1,0 +1,49 @@
+// What a card tells in words of the curves on it.
+
+import {element, number} from "./page.js";
+
+/** Return what stands beside the number of points while a chart is zoomed. */
+export function zoomNote({zoom, curves}) {
+  const isLive = curves.some(({run}) => run.state === "running");
+  return zoom ? [" · ", element("b", {}, isLive ? "zoomed, live paused" : "zoomed")] : [];
+}
+
+/** Return how many points curves stand for: those of the zoom, or all. */
+export function counted(curves, zoom) {
+  return curves.reduce((sum, curve) => sum + countedOf(curve, zoom), 0);
+}
+
+function countedOf({block: {columns, total}, x}, zoom) {
+  if (!zoom) return total;
+  return columns.count.reduce((sum, count, i) => (x[i] >= zoom[0] && x[i] <= zoom[1] ? sum + count : sum), 0);
+}
+
+/** Return how many values are not finite, by kind; empty: none. */
+export function oddText(curves) {
+  const sums = {nan: 0, inf: 0, ninf: 0};
+  for (const {block} of curves) for (const one of block.odd) for (const kind of Object.keys(sums)) sums[kind] += one[kind];
+  const names = {nan: "NaN", inf: "∞", ninf: "−∞"};
+  return Object.keys(sums).filter((kind) => sums[kind]).map((kind) => `${sums[kind].toLocaleString()} ${names[kind]}`).join(" · ");
+}
+
+/** Return what a chart shows, in words. */
+export function describe(key, curves) {
+  const last = curves.map(({run, block}) => `${run.name} ${number(block.columns.last.at(-1))}`);
+  return `${key}; last values: ${last.join(", ") || "none"}`;
+}
+
+/** Return a table of what a chart shows, a row a run. */
+export function tableOf(curves) {
+  const rows = curves.map(({run, block: {columns, total}}) => {
+    const {step, low, high, last} = columns;
+    const at = (values, best) => values.reduce((found, value, i) => (Number.isFinite(value) && (found < 0 || best(value, values[found])) ? i : found), -1);
+    const lowest = at(low, (a, b) => a < b), highest = at(high, (a, b) => a > b);
+    const where = (values, i) => (i < 0 ? "–" : `${number(values[i])} at ${step[i].toLocaleString()}`);
+    return [run.name, total.toLocaleString(), step.at(-1).toLocaleString(), number(last.at(-1)), where(low, lowest), where(high, highest)];
+  });
+  const head = ["Run", "Points", "Last step", "Last value", "Lowest", "Highest"];
+  return element("table", {class: "list"},
+    element("thead", {}, element("tr", {}, ...head.map((text) => element("th", {scope: "col"}, text)))),
+    element("tbody", {}, ...rows.map(([name, ...cells]) => element("tr", {},
+      element("th", {scope: "row"}, name), ...cells.map((text) => element("td", {class: "figure"}, text))))));
+}
