@@ -107,18 +107,22 @@ def _trim(parts: Iterable[Part]) -> None:
 
 
 def _pieces(rows: list[Any], shifts: Sequence[int], low_step: int, high_step: int) -> dict[int, list[Bucket]]:
-    """Return what lies in a part of one bucket: buckets of the finest level, and the points beside them."""
+    """Return what lies in a part of one bucket: whole buckets of the next finer level, and the parts beside them."""
     found: dict[int, list[Bucket]] = {row.series_no: [] for row in rows}
-    low, high = number_of(low_step - 1, shifts[0]) + 1, number_of(high_step + 1, shifts[0]) - 1
-    beside = [(low_step, high_step)]
-    if len(shifts) > 1 and low <= high:
-        beside = [(low_step, first_step_of(low, shifts[0]) - 1), (first_step_of(high + 1, shifts[0]), high_step)]
-        for number, level in rollups.read(rows[0].run_id, found, shifts[0], low, high).items():
-            found[number] += level.values()
+    if low_step > high_step:
+        return found
+    if len(shifts) == 1:
+        rising = points.read(rows, low_step, high_step)
+        return {number: [bucket_of(part)] if part else [] for number, part in rising.items()}
+    low, high = number_of(low_step - 1, shifts[-2]) + 1, number_of(high_step + 1, shifts[-2]) - 1
+    if low > high:
+        return _pieces(rows, shifts[:-1], low_step, high_step)
+    for number, level in rollups.read(rows[0].run_id, found, shifts[-2], low, high).items():
+        found[number] += level.values()
+    beside = (low_step, first_step_of(low, shifts[-2]) - 1), (first_step_of(high + 1, shifts[-2]), high_step)
     for first, last in beside:
-        if first <= last:
-            for number, rising in points.read(rows, first, last).items():
-                found[number] += [bucket_of(rising)] if rising else []
+        for number, pieces in _pieces(rows, shifts[:-1], first, last).items():
+            found[number] += pieces
     return found
 
 
