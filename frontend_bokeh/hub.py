@@ -19,7 +19,8 @@ from frontend_bokeh.source import RunState, Source
 from prevue_core.errors import ApiError
 
 LIVE_POLL_S = 0.4
-IDLE_POLL_S = 2.0
+IDLE_POLL_S = 1.0  # a training that begins is seen after so long at the latest
+SIGN_S = 2.0  # between signs of life while there is nothing to tell
 CHECK_S = 30.0  # between two looks at whether a viewer may still see the project
 MAX_BUDGET = 2_000
 
@@ -232,7 +233,7 @@ class Hub:
             self._is_known, self._error = True, None
             self._tell_meta()
         now = asyncio.get_running_loop().time()
-        if news.live or now - self._told_at >= IDLE_POLL_S:
+        if news.live or now - self._told_at >= SIGN_S:
             self._told_at = now
             for viewer in list(self._viewers):
                 if viewer.is_active:

@@ -127,8 +127,8 @@ class Page:
 
 @pytest.fixture(autouse=True)
 def _no_waiting(monkeypatch):
-    monkeypatch.setattr(hub_module, "LIVE_POLL_S", 0)
-    monkeypatch.setattr(hub_module, "IDLE_POLL_S", 0)
+    for name in ("LIVE_POLL_S", "IDLE_POLL_S", "SIGN_S"):
+        monkeypatch.setattr(hub_module, name, 0)
 
 
 @pytest.fixture
