@@ -14,7 +14,6 @@ import os
 import random
 import shutil
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -103,13 +102,16 @@ def main() -> None:
     parser.add_argument("--store", type=Path, help="folder where filled databases are kept for the next time")
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        os.environ["PREVUE_SPOOL_DIR"] = f"{folder}/spool"
-        size = {"runs": arguments.runs, "names": arguments.names, "points": arguments.points}
-        data = filled_folder(arguments.store or Path(folder), PROJECT, **size)
-        with up(data) as (backend, dashboard), chromium() as browser:
+    size = {"runs": arguments.runs, "names": arguments.names, "points": arguments.points}
+    with filled_folder(arguments.store, PROJECT, **size) as data, up(data) as (backend, dashboard):
+        os.environ["PREVUE_SPOOL_DIR"] = str(data / "spool")
+        with chromium() as browser:
             figures = measure(browser, backend, f"{dashboard}/p/bench/{PROJECT}", arguments.names)
-    print(json.dumps({**size, **figures}, indent=2) if arguments.json else table(figures))
+    print(
+        json.dumps({**size, "load_average": os.getloadavg()[0], **figures}, indent=2)
+        if arguments.json
+        else table(figures)
+    )
 
 
 @contextmanager

@@ -2,8 +2,11 @@
 
 import math
 import random
+import shutil
+import tempfile
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -62,11 +65,13 @@ def send(records: Iterator[dict[str, Any]], batch: int = BATCH) -> None:
     ingest.apply_records(OPEN, run_id, writer_id, seq, held)
 
 
-def filled_folder(folder: Path, project: str, *, runs: int, names: int, points: int) -> Path:
-    """Return a data folder with such a project; it is filled only once."""
-    data = folder / f"{runs}x{names}x{points}"
-    if not (data / "full").exists():
-        data.mkdir(parents=True, exist_ok=True)
-        fill(f"sqlite:///{data / 'prevue.sqlite'}", project, runs=runs, names=names, points=points)
-        (data / "full").touch()
-    return data
+@contextmanager
+def filled_folder(kept: Path | None, project: str, **size: int) -> Iterator[Path]:
+    """Yield a data folder with a project of `fill`'s size. In the folder `kept` it stays as it is for the next time."""
+    with tempfile.TemporaryDirectory() as folder:
+        full = (kept or Path(folder)) / "x".join(map(str, size.values()))
+        if not (full / "full").exists():
+            full.mkdir(parents=True, exist_ok=True)
+            fill(f"sqlite:///{full / 'prevue.sqlite'}", project, **size)
+            (full / "full").touch()
+        yield Path(shutil.copytree(full, Path(folder) / "data"))
