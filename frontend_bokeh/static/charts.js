@@ -208,6 +208,10 @@ export class Chart {
     const isWhole = block.total === this._page.blocksOf(this.key).get(run.id)?.total && !this.window;
     if (end >= 0 && isWhole && ENDS[run.state]) yield {x: x[end], y: y[end], marker: "x", size: 9, color: ENDS[run.state][view.theme]};
     else if (end >= 0 && isWhole && run.state === "running") yield {x: x[end], y: y[end], marker: "circle", size: 5};
+    for (let i = 0; i <= end; i++) { // a line needs two points
+      const isAlone = Number.isFinite(y[i]) && !Number.isFinite(y[i - 1]) && !Number.isFinite(y[i + 1]);
+      if (isAlone) yield {x: x[i], y: y[i], marker: "circle", size: 5};
+    }
     const {bottom, top} = this._edges;
     for (const {row, nan, inf, ninf} of block.odd) {
       if (nan) yield {x: x[row], y: bottom, marker: "diamond", size: 8};

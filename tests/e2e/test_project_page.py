@@ -77,6 +77,18 @@ def test_a_point_logged_now_appears_without_a_reload(backend, open_project):
     assert page.page.evaluate("window.sameDocument")
 
 
+def test_a_value_without_a_neighbour_is_drawn_as_a_point(backend, open_project):
+    run = prevue.init("lone", "once", url=backend, uid="tester")
+    run.log({"score": 0.75, "loss": 1.0}, 0)
+    for step, loss in enumerate((float("nan"), 0.5, float("nan"), 0.25, 0.125), 1):
+        run.log({"loss": loss}, step)
+    finished(run)
+    page = open_project("lone", charts=2)
+    points = "(({x, y, marker}) => [...x.keys()].filter((i) => marker[i] === 'circle').map((i) => [x[i], y[i]]))"
+    assert page.chart("score", f"{points}(chart.sources.marks.data)") == [[0, 0.75]]
+    assert page.chart("loss", f"{points}(chart.sources.marks.data)") == [[0, 1], [2, 0.5]]
+
+
 def test_a_hidden_run_that_goes_on_is_whole_when_it_is_shown_again(backend, open_project):
     run = prevue.init("hidden", "now", url=backend, uid="tester")
     other = prevue.init("hidden", "other", url=backend, uid="tester")
