@@ -18,7 +18,7 @@ from frontend_bokeh.blocks import APPEND, fragment
 from frontend_bokeh.source import RunState, Source
 from prevue_core.errors import ApiError
 
-LIVE_POLL_S = 0.4
+LIVE_POLL_S = 0.3
 IDLE_POLL_S = 1.0  # a training that begins is seen after so long at the latest
 SIGN_S = 2.0  # between signs of life while there is nothing to tell
 CHECK_S = 30.0  # between two looks at whether a viewer may still see the project
