@@ -75,7 +75,7 @@ def deploy(session):
 def e2e(session):
     """The dashboard in a real browser."""
     _install(session, "chromium")
-    session.install(".[server]", "pytest", "playwright", "axe-playwright-python")
+    session.install(".[server]", "./plugins/prevue-sklearn", "pytest", "playwright", "axe-playwright-python")
     session.run("pytest", *(session.posargs or ["tests/e2e"]))
 
 
