@@ -74,6 +74,11 @@ def check_name(name: object) -> str:
     """Return a metric's name in Unicode form NFC. Raises InvalidValue with what is accepted."""
     if not isinstance(name, str):
         raise InvalidValue(f"metric name {name!r} is of type {type(name).__name__}; use text, such as 'val_loss'")
+    return _check_name(name)
+
+
+@lru_cache(maxsize=65_536)  # it looks at every character, and names are few
+def _check_name(name: str) -> str:
     name = unicodedata.normalize("NFC", name)
     size = len(name.encode("utf-8", "surrogatepass"))
     if not 1 <= size <= MAX_NAME_BYTES:
