@@ -26,6 +26,7 @@ export class Cards {
     this._tooltip = tooltip;
     this._pointed = pointed;
     this._inView = new Set();
+    this._grown = new Set(); // keys whose charts are out of view and are to be drawn when they come back
     this._shownKeys = "";
     this._watcher = new IntersectionObserver((entries) => this._seen(entries), {rootMargin: "200px"});
     this._menu = document.querySelector("#save");
@@ -93,8 +94,10 @@ export class Cards {
 
   _seen(entries) {
     for (const {target, isIntersecting} of entries) {
-      if (isIntersecting) this._inView.add(target.dataset.key);
-      else this._inView.delete(target.dataset.key);
+      const {key} = target.dataset;
+      if (isIntersecting) this._inView.add(key);
+      else this._inView.delete(key);
+      if (isIntersecting && this._grown.delete(key)) this.charts.get(key)?.update();
     }
     clearTimeout(this._lookTimer);
     this._lookTimer = setTimeout(() => this._build(), LOOK_WAIT_MS);
@@ -189,7 +192,10 @@ export class Cards {
   grew(touched, missing) {
     const rows = (key) => Math.max(...[...this.blocksOf(key).values()].map((block) => block.columns.step.length));
     const long = touched.filter((key) => rows(key) > 3 * this._width([key]));
-    for (const key of touched) this.charts.get(key)?.update();
+    for (const key of touched) {
+      if (this._inView.has(key)) this.charts.get(key)?.update();
+      else this._grown.add(key);
+    }
     this.fetch([...missing, ...long]);
   }
 

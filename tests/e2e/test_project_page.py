@@ -89,6 +89,26 @@ def test_a_value_without_a_neighbour_is_drawn_as_a_point(backend, open_project):
     assert page.chart("loss", f"{points}(chart.sources.marks.data)") == [[0, 1], [2, 0.5]]
 
 
+def test_a_chart_out_of_view_takes_points_and_draws_them_when_it_comes_back(backend, open_project):
+    names = [f"m{number:02d}" for number in range(12)]
+    run = prevue.init("tall", "long", url=backend, uid="tester")
+    for step in range(2):
+        run.log(dict.fromkeys(names, float(step)), step)
+    stored(run, records=3)
+    page = open_project("tall", charts=3, query="?cols=1")
+    last = page.page.get_by_role("article", name="train/m11")
+    last.scroll_into_view_if_needed()
+    page.wait_chart("m11", "chart.curves.length === 1")
+    page.page.get_by_role("article", name="train/m00").scroll_into_view_if_needed()
+    run.log(dict.fromkeys(names, 7.0), 2)
+    page.wait_chart("m00", "chart.sources.lines.data.ys[0].at(-1) === 7")
+    page.wait_chart("m11", "[...prevue.project.blocksOf(chart.key).values()][0].total === 3")
+    assert page.lines("m11") == [[0.0, 1.0]]
+    last.scroll_into_view_if_needed()
+    page.wait_chart("m11", "chart.sources.lines.data.ys[0].at(-1) === 7")
+    finished(run)
+
+
 def test_a_hidden_run_that_goes_on_is_whole_when_it_is_shown_again(backend, open_project):
     run = prevue.init("hidden", "now", url=backend, uid="tester")
     other = prevue.init("hidden", "other", url=backend, uid="tester")
