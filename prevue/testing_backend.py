@@ -1,12 +1,13 @@
 """A real backend for trainings in the tests' process, for connectors of ours and of others.
 
-In a `conftest.py`: `from prevue.testing_backend import backend, listening, nothing_said`. It needs pytest, and
-`prevue[server]` beside it.
+In a `conftest.py`: `from prevue.testing_backend import backend, listening, nothing_said, nowhere`. It needs pytest,
+and `prevue[server]` beside it.
 """
 
 import contextlib
 import json
 import re
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -73,6 +74,19 @@ def backend(listening: StoredBackend, monkeypatch: pytest.MonkeyPatch, tmp_path:
     monkeypatch.setenv("PREVUE_URL", listening.url)
     monkeypatch.setenv("PREVUE_SPOOL_DIR", str(tmp_path / "spool"))
     return listening
+
+
+@pytest.fixture
+def nowhere(backend: StoredBackend, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """An address where nothing answers, for this process to log to.
+
+    It is this test's own: a sender goes on behind the end of its test, and warns of the address that it tries.
+    """
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))  # and never listens
+        url = f"http://127.0.0.1:{closed.getsockname()[1]}"
+        monkeypatch.setenv("PREVUE_URL", url)
+        yield url
 
 
 @pytest.fixture(autouse=True)

@@ -1,10 +1,9 @@
-"""The server's commands: `prevue backend` and `prevue db`."""
+"""The server's command `prevue backend`, and what others need to listen and to reach the database."""
 
 import logging
 import socket
 import sys
 import threading
-import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
@@ -47,68 +46,13 @@ def backend(host: str | None, port: int | None, data_dir: Path | None, dashboard
     to date at the start. On this machine alone it asks for no password; with PREVUE_AUTH=auth users log in, and the
     log says how the first admin does. Ctrl-C stops.
     """
-    settings = _settings(host=host, port=port, data_dir=data_dir, dashboard_url=dashboard_url)
+    settings = settings_of(host=host, port=port, data_dir=data_dir, dashboard_url=dashboard_url)
     set_up(settings.log_format)
     with listening(settings, "backend") as (sockets, auth):
         _run(replace(settings, auth=auth), sockets)
 
 
-@click.group()
-def db() -> None:
-    """Care for the database."""
-
-
-@db.command(epilog="Example: PREVUE_DATABASE_URL=postgresql://prevue@localhost/prevue prevue db upgrade")
-@data_option
-def upgrade(data_dir: Path | None) -> None:
-    """Make the tables, or bring them up to date. `prevue backend` does the same when it starts."""
-    settings = _settings(data_dir=data_dir)
-    database = _connect(settings)
-    import peewee
-
-    from prevue_core.db import schema  # the server's packages may not be installed
-
-    try:
-        applied = schema.upgrade(database)
-    except peewee.PeeweeException as error:
-        raise click.ClickException(f"the database does not answer: {str(error).strip()}") from None
-    except PrevueError as error:
-        raise click.ClickException(str(error)) from None
-    for name in applied:
-        click.echo(f"applied {name}")
-    click.echo("The tables are up to date.")
-
-
-@db.command("rebuild-rollups", epilog="Example: prevue db rebuild-rollups --data ./prevue-data")
-@click.argument("run_id", required=False, metavar="[RUN]", type=click.UUID)
-@data_option
-def rebuild_rollups(run_id: uuid.UUID | None, data_dir: Path | None) -> None:
-    """Drop the rollups of one run, or of all, and make them anew from the points.
-
-    The backend keeps them while points arrive; this is for tables that something else has changed. It may run beside
-    a backend: what trainings send waits meanwhile, on SQLite that of all runs.
-    """
-    _connect(_settings(data_dir=data_dir))
-    import peewee
-
-    from prevue_core.db import rollups  # the server's packages may not be installed
-    from prevue_core.db.connection import writing
-
-    try:
-        sizes = rollups.sizes(run_id)
-        if run_id and not sizes:
-            raise click.ClickException(f"run {run_id} has no series of {rollups.FROM_POINTS} points or more")
-        with click.progressbar(length=sum(sizes.values()), label="Rebuilding rollups") as bar:
-            for run in sizes:
-                with writing():
-                    for points in rollups.rebuild(run):
-                        bar.update(points)
-    except peewee.PeeweeException as error:
-        raise click.ClickException(f"the database does not answer: {str(error).strip()}") from None
-    click.echo(f"Rebuilt the rollups of {len(sizes)} run{'' if len(sizes) == 1 else 's'}.")
-
-
-def _settings(**options: Any) -> ServerSettings:
+def settings_of(**options: Any) -> ServerSettings:
     try:
         return server_settings(**options)
     except SettingsError as error:
@@ -144,7 +88,7 @@ def listening(settings: Listening, command: str) -> Iterator[tuple[list[socket.s
 
 
 def _run(settings: ServerSettings, sockets: list[socket.socket]) -> None:
-    database = _connect(settings)
+    database = connect(settings)
     from prevue_core.serving import serve  # the server's packages may not be installed
 
     address = "localhost" if settings.host in ("0.0.0.0", "::") else settings.host  # noqa: S104
@@ -179,7 +123,7 @@ def _keep_warning(host: str) -> None:
         threading.Event().wait(WARN_EACH_S)
 
 
-def _connect(settings: ServerSettings) -> "peewee.Database":
+def connect(settings: ServerSettings) -> "peewee.Database":
     try:
         from prevue_core.db import connection
     except ImportError as error:

@@ -7,7 +7,8 @@ import pytest
 from click.testing import CliRunner
 
 from core.stream import metrics, started
-from prevue_core import commands
+from prevue_core import db_commands
+from prevue_core.commands import backend
 from prevue_core.db import connection
 from prevue_core.db.models import Rollup
 
@@ -30,22 +31,22 @@ def call(monkeypatch, tmp_path):
 
 
 def test_upgrade_makes_the_tables_and_says_so(call, tmp_path):
-    code, told = call(commands.upgrade)
+    code, told = call(db_commands.upgrade)
     assert code == 0
     assert told.startswith("applied 0001_initial\n")
-    assert call(commands.upgrade) == (0, "The tables are up to date.\n")
+    assert call(db_commands.upgrade) == (0, "The tables are up to date.\n")
     assert (tmp_path / "prevue.sqlite").exists()
 
 
 def test_a_data_folder_is_made_for_its_owner_alone(call, tmp_path):
-    call(commands.upgrade, "--data", str(tmp_path / "new" / "folder"))
+    call(db_commands.upgrade, "--data", str(tmp_path / "new" / "folder"))
     assert (tmp_path / "new" / "folder").stat().st_mode & 0o777 == 0o700
 
 
 def test_upgrade_refuses_a_newer_database(call):
-    call(commands.upgrade)
+    call(db_commands.upgrade)
     connection.db.execute_sql("INSERT INTO schema_migrations (name, applied) VALUES ('9999_newer', '2100-01-01')")
-    code, told = call(commands.upgrade)
+    code, told = call(db_commands.upgrade)
     assert code == 1
     assert told.startswith("Error: this database has migration '9999_newer'")
 
@@ -53,7 +54,7 @@ def test_upgrade_refuses_a_newer_database(call):
 @pytest.fixture
 def long_run(call):
     """The id of a run with a series that has rollups, beside another."""
-    call(commands.upgrade)
+    call(db_commands.upgrade)
     for stream in (started(), started()):
         stream.send(*(metrics(step, {"loss": float(step)}) for step in range(5_000)))
     Rollup.update(high_value=-1).execute()
@@ -65,13 +66,13 @@ def wrong_runs():
 
 
 def test_rollups_are_rebuilt_of_all_runs(call, long_run):
-    code, told = call(commands.rebuild_rollups)
+    code, told = call(db_commands.rebuild_rollups)
     assert (code, told.splitlines()[-1]) == (0, "Rebuilt the rollups of 2 runs.")
     assert wrong_runs() == set()
 
 
 def test_rollups_are_rebuilt_of_one_run(call, long_run):
-    code, told = call(commands.rebuild_rollups, long_run)
+    code, told = call(db_commands.rebuild_rollups, long_run)
     assert (code, told.splitlines()[-1]) == (0, "Rebuilt the rollups of 1 run.")
     assert len(wrong_runs() - {long_run}) == 1
     assert long_run not in wrong_runs()
@@ -79,15 +80,16 @@ def test_rollups_are_rebuilt_of_one_run(call, long_run):
 
 def test_a_run_without_rollups_cannot_have_them_rebuilt(call, long_run):
     nobody = "00000000-0000-0000-0000-000000000000"
-    assert call(commands.rebuild_rollups, nobody) == (1, f"Error: run {nobody} has no series of 1024 points or more\n")
+    told = f"Error: run {nobody} has no series of 1024 points or more\n"
+    assert call(db_commands.rebuild_rollups, nobody) == (1, told)
 
 
 def test_rollups_of_a_database_without_tables_cannot_be_rebuilt(call):
-    code, told = call(commands.rebuild_rollups)
+    code, told = call(db_commands.rebuild_rollups)
     assert (code, told) == (1, "Error: the database does not answer: no such table: series\n")
 
 
-@pytest.mark.parametrize("command", [commands.backend, commands.upgrade])
+@pytest.mark.parametrize("command", [backend, db_commands.upgrade])
 @pytest.mark.parametrize(
     ("environ", "told"),
     [
@@ -106,13 +108,13 @@ def test_a_setting_that_cannot_be_used_is_told_in_one_line(call, command, enviro
 
 
 def test_upgrade_without_its_database_is_told_in_one_line(call):
-    code, output = call(commands.upgrade, PREVUE_DATABASE_URL="sqlite:////no/such/folder/prevue.sqlite")
+    code, output = call(db_commands.upgrade, PREVUE_DATABASE_URL="sqlite:////no/such/folder/prevue.sqlite")
     assert (code, output) == (1, "Error: the database does not answer: unable to open database file\n")
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "0"])
 def test_an_open_backend_is_not_put_on_the_network_by_mistake(call, host):
-    code, output = call(commands.backend, "--port", "0", PREVUE_HOST=host)
+    code, output = call(backend, "--port", "0", PREVUE_HOST=host)
     assert code == 78  # EX_CONFIG
     assert f"  PREVUE_AUTH=auth prevue backend --host {host}  " in output
     assert "  prevue backend --host 127.0.0.1  " in output

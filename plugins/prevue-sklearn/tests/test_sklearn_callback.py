@@ -220,10 +220,10 @@ def test_a_copy_begins_runs_of_its_own(backend):
 # hooks
 
 
-def test_without_a_server_the_fit_goes_on(backend, monkeypatch, caplog):
-    monkeypatch.setenv("PREVUE_URL", "http://127.0.0.1:9")
+def test_without_a_server_the_fit_goes_on(nowhere, caplog):
     assert fit(LogisticRegression(), "alone").n_iter_ > 0
-    assert [record.levelname for record in caplog.records if "cannot reach" in record.getMessage()] == ["WARNING"]
+    told = [record for record in caplog.records if f"cannot reach {nowhere}" in record.getMessage()]
+    assert {record.levelname for record in told} == {"WARNING"}  # at the end and, if that takes 5 s, on the way
 
 
 @pytest.mark.parametrize("hook", ["setup", "on_fit_task_begin", "on_fit_task_end", "teardown"])

@@ -192,11 +192,11 @@ def test_a_copy_begins_a_run_of_its_own(backend):
 # hooks
 
 
-def test_without_a_server_training_goes_on(backend, monkeypatch, caplog):
-    monkeypatch.setenv("PREVUE_URL", "http://127.0.0.1:9")
+def test_without_a_server_training_goes_on(nowhere, caplog):
     with PrevueTorchCallback(project_name="alone") as callback:
         train(callback, classifier())
-    assert [record.levelname for record in caplog.records if "cannot reach" in record.getMessage()] == ["WARNING"]
+    told = [record for record in caplog.records if f"cannot reach {nowhere}" in record.getMessage()]
+    assert {record.levelname for record in told} == {"WARNING"}  # at the end and, if that takes 5 s, on the way
 
 
 def test_a_hook_that_fails_costs_a_warning(caplog):

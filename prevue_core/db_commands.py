@@ -1,0 +1,64 @@
+"""The server's commands `prevue db ...`: care for the database."""
+
+import uuid
+from pathlib import Path
+
+import click
+
+from prevue_core.commands import connect, data_option, settings_of
+from prevue_core.errors import PrevueError
+
+
+@click.group()
+def db() -> None:
+    """Care for the database."""
+
+
+@db.command(epilog="Example: PREVUE_DATABASE_URL=postgresql://prevue@localhost/prevue prevue db upgrade")
+@data_option
+def upgrade(data_dir: Path | None) -> None:
+    """Make the tables, or bring them up to date. `prevue backend` does the same when it starts."""
+    settings = settings_of(data_dir=data_dir)
+    database = connect(settings)
+    import peewee
+
+    from prevue_core.db import schema  # the server's packages may not be installed
+
+    try:
+        applied = schema.upgrade(database)
+    except peewee.PeeweeException as error:
+        raise click.ClickException(f"the database does not answer: {str(error).strip()}") from None
+    except PrevueError as error:
+        raise click.ClickException(str(error)) from None
+    for name in applied:
+        click.echo(f"applied {name}")
+    click.echo("The tables are up to date.")
+
+
+@db.command("rebuild-rollups", epilog="Example: prevue db rebuild-rollups --data ./prevue-data")
+@click.argument("run_id", required=False, metavar="[RUN]", type=click.UUID)
+@data_option
+def rebuild_rollups(run_id: uuid.UUID | None, data_dir: Path | None) -> None:
+    """Drop the rollups of one run, or of all, and make them anew from the points.
+
+    The backend keeps them while points arrive; this is for tables that something else has changed. It may run beside
+    a backend: what trainings send waits meanwhile, on SQLite that of all runs.
+    """
+    connect(settings_of(data_dir=data_dir))
+    import peewee
+
+    from prevue_core.db import rollups  # the server's packages may not be installed
+    from prevue_core.db.connection import writing
+
+    try:
+        sizes = rollups.sizes(run_id)
+        if run_id and not sizes:
+            raise click.ClickException(f"run {run_id} has no series of {rollups.FROM_POINTS} points or more")
+        with click.progressbar(length=sum(sizes.values()), label="Rebuilding rollups") as bar:
+            for run in sizes:
+                with writing():
+                    for points in rollups.rebuild(run):
+                        bar.update(points)
+    except peewee.PeeweeException as error:
+        raise click.ClickException(f"the database does not answer: {str(error).strip()}") from None
+    click.echo(f"Rebuilt the rollups of {len(sizes)} run{'' if len(sizes) == 1 else 's'}.")
