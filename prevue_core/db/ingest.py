@@ -59,21 +59,18 @@ def apply_records(identity: Identity, run_id: str, writer_id: str, first_seq: in
 
     A record that is well formed but cannot be accepted is listed as rejected and uses its number.
     Raises SequenceGap where records are missing before these, Missing where the run or its project is not one that
-    `identity` may log to, and RecordRefused, with nothing stored, for a batch whose numbers are not consecutive or
-    whose writer belongs to another run.
+    `identity` may log to, and RecordRefused, with nothing stored, for a batch whose numbers are not consecutive.
     """
     records = number(first_seq, records)
     with writing():
-        writer = _lock(writer_id)
+        writer = _lock(run_id, writer_id)
         if writer is None:
             if first_seq != 0 or not records or records[0].get("type") != "start":
                 raise SequenceGap(0)
             _open_writer(identity, run_id, writer_id, records[0])
-            writer = _lock(writer_id)  # the row may be another's, who sent the same batch at the same moment
+            writer = _lock(run_id, writer_id)  # the row may be another's, who sent the same batch at the same moment
         now = utc_now()
         run = _locked_run(identity, writer, now)
-        if str(writer.run_id) != run_id:
-            raise RecordRefused(f"writer {writer_id} belongs to run {writer.run_id}, not {run_id}; use a new writer")
         if first_seq > writer.next_seq:
             raise SequenceGap(writer.next_seq)
         return _apply(Batch(run, writer, now), records)
@@ -108,9 +105,9 @@ def _end(record: Record) -> int:
     return seq + 1
 
 
-def _lock(writer_id: str) -> Any:
+def _lock(run_id: str, writer_id: str) -> Any:
     """Return the row of a writer, or None, and keep others from changing it until the transaction ends."""
-    query = Writer.select().where(Writer.writer_id == writer_id)
+    query = Writer.select().where(Writer.run_id == run_id, Writer.writer_id == writer_id)
     return (query if is_sqlite() else query.for_update()).first()  # SQLite's transaction holds all
 
 
@@ -142,7 +139,9 @@ def _apply(batch: Batch, records: list[Record]) -> Applied:
         update_series(writer.run_id, writer.rank, batch.points)
         insert_rows("metrics", _METRIC_COLUMNS, batch.rows)
     if applied.next_seq != known:
-        Writer.update(next_seq=applied.next_seq).where(Writer.writer_id == writer.writer_id).execute()
+        Writer.update(next_seq=applied.next_seq).where(
+            Writer.run_id == writer.run_id, Writer.writer_id == writer.writer_id
+        ).execute()
     return applied
 
 

@@ -127,8 +127,8 @@ class TrainingRun(Table):
 class Writer(Table):
     """One process logging into one run. `next_seq` alone proves that each record is stored once."""
 
-    writer_id = IdField(primary_key=True)
-    run_id = IdField(index=True)
+    run_id = IdField()
+    writer_id = IdField()
     rank = peewee.IntegerField(default=0)
     started_at = TimeField()  # by its own clock
     host = LabelField(null=True)
@@ -137,6 +137,7 @@ class Writer(Table):
 
     class Meta:
         table_name = "writers"
+        primary_key = peewee.CompositeKey("run_id", "writer_id")
 
 
 class Metric(Table):

@@ -46,7 +46,7 @@ def test_a_start_keeps_what_it_tells():
         host="gpu1",
         pid=4711,
     )
-    run, writer = run_of(stream), Writer.get_by_id(stream.writer_id)
+    run, writer = run_of(stream), Writer.get()
     assert (run.run_name, run.notes, run.run_group, run.started_at) == ("first try", "ab", "sweep", moment(NOON))
     assert (run.state, run.finished_at) == ("running", None)
     assert [orjson.loads(text) for text in (run.config, run.environment, run.tags)] == [

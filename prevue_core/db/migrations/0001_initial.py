@@ -266,8 +266,8 @@ def _tables(db: peewee.Database) -> list[type[peewee.Model]]:
             indexes = ((("project", "started_at", "run_id"), False),)
 
     class Writer(Table):
-        writer_id = peewee.UUIDField(primary_key=True)
-        run_id = peewee.UUIDField(index=True)
+        run_id = peewee.UUIDField()
+        writer_id = peewee.UUIDField()
         rank = peewee.IntegerField(default=0)
         started_at = peewee.DateTimeField()
         host = peewee.CharField(max_length=255, null=True)
@@ -276,6 +276,7 @@ def _tables(db: peewee.Database) -> list[type[peewee.Model]]:
 
         class Meta:
             table_name = "writers"
+            primary_key = peewee.CompositeKey("run_id", "writer_id")
 
     return [
         Attempts, AuditEntry, Evaluation, Event, User, Code, ModelDescription, Project, Member, Metric, Prediction,
