@@ -14,6 +14,7 @@ from tornado.httputil import HTTPServerRequest, split_host_and_port
 from tornado.ioloop import IOLoop
 from tornado.web import HTTPError
 
+from frontend_bokeh.headers import request_id
 from prevue.api import Api
 from prevue_core.errors import ApiError
 from prevue_core.listening import answers_to
@@ -52,14 +53,19 @@ class Gate:
         self.url = url
         self.secret_key = secret_key
         self.connections: set[Connection] = set()
+        self.is_closing = False  # nobody is let in any more
         self._settings = settings
         self._is_on_network = is_on_network
 
     async def ask(self, session: str, question: Callable[[Api], Any]) -> Any:
-        """Return what `question` finds out for whom `session` is, in a thread. Raises ApiError."""
+        """Return what `question` finds out for whom `session` is, in a thread. Raises ApiError.
+
+        The backend's log has it under the id of the request that is answered here.
+        """
+        name = request_id.get()
 
         def answer() -> Any:
-            with Api(self.url, token=session) as api:
+            with Api(self.url, token=session, request_id=name) as api:
                 return question(api)
 
         return await IOLoop.current().run_in_executor(None, answer)

@@ -1,6 +1,10 @@
 """The headers of every answer, which keep strangers' pages and scripts out."""
 
+from contextvars import ContextVar
+
 from tornado.web import RequestHandler
+
+from prevue_core.logs import REQUEST_ID
 
 CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; "
@@ -9,9 +13,12 @@ CSP = (
 )
 YEAR_S = 365 * 24 * 3600
 
+request_id: ContextVar[str] = ContextVar("request_id")  # of the request that is answered
+
 
 def guard_file(handler: RequestHandler) -> None:
     """Set what every answer has."""
+    handler.set_header(REQUEST_ID, request_id.get())
     handler.set_header("X-Content-Type-Options", "nosniff")
     handler.set_header("Cross-Origin-Resource-Policy", "same-origin")
     if handler.request.protocol == "https":

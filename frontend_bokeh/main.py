@@ -19,12 +19,14 @@ from tornado.web import RequestHandler
 
 from frontend_bokeh import assets, login, pages
 from frontend_bokeh.auth import Gate
+from frontend_bokeh.headers import request_id
 from frontend_bokeh.hub import Hub
 from frontend_bokeh.session import Session
 from frontend_bokeh.sockets import Socket
 from frontend_bokeh.source import Source
 from frontend_bokeh.watching import Figures, Watch
 from prevue_core.listening import is_on_network
+from prevue_core.logs import REQUEST_ID, request_id_of
 from prevue_core.settings import DashboardSettings
 
 MAX_MESSAGE_BYTES = 1 << 20
@@ -64,7 +66,8 @@ class Server(BokehTornado):
         super().__init__({SESSION: Application(FunctionHandler(Dashboard(gate).open))}, **settings)
 
     def find_handler(self, request: HTTPServerRequest, **kwargs: Any) -> HTTPMessageDelegate:
-        """Return what answers a request."""
+        """Return what answers a request, and name the request."""
+        request_id.set(request_id_of(request.headers.get(REQUEST_ID)))
         if request.path == f"{SESSION}/ws":
             context = {"application_context": self.applications[SESSION], "bokeh_websocket_path": request.path}
             return self.get_handler_delegate(request, Socket, {**context, "gate": self._gate})
@@ -79,7 +82,11 @@ class Server(BokehTornado):
         self._watch.note(handler)
 
     async def drain(self) -> None:
-        """Let open pages look for another server, and wait until what was asked is answered, or 10 s are over."""
+        """Let open pages look for another server, and wait until what was asked is answered, or 10 s are over.
+
+        From now on `/readyz` says 503, so that a proxy sends nobody any more, and no page can come back here.
+        """
+        self._gate.is_closing = True
         self._gate.close_all(GOING_AWAY)
         deadline = time.monotonic() + DRAIN_S
         while self.answering and time.monotonic() < deadline:
@@ -106,7 +113,7 @@ def make_server(
             (r"/login", login.LoginPage, shared),
             (r"/logout", login.LogoutPage, shared),
             (r"/healthz", pages.Health),
-            (r"/readyz", pages.Health),
+            (r"/readyz", pages.Readiness, shared),
             (r"/metrics", Figures, {**shared, "watch": watch}),
             *assets.ROUTES,
         ],
@@ -150,8 +157,8 @@ def serve(
         port = sockets[0].getsockname()[1]
         tell(f"http://{settings.host if settings.host != '127.0.0.1' else 'localhost'}:{port}")
         await stopped.wait()
-        http.stop()  # so that a proxy, or a page that comes back, finds another
         await application.drain()
+        http.stop()
         server.stop(wait=False)
 
     asyncio.run(run())

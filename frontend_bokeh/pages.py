@@ -2,7 +2,6 @@
 
 import json
 import logging
-import uuid
 from collections.abc import Callable
 from dataclasses import asdict
 from functools import partial
@@ -18,7 +17,7 @@ from frontend_bokeh import architecture
 from frontend_bokeh.assets import BOKEH_ADDRESS, asset
 from frontend_bokeh.auth import Gate, Visitor
 from frontend_bokeh.figures import curves, graph
-from frontend_bokeh.headers import guard_file, guard_page
+from frontend_bokeh.headers import guard_file, guard_page, request_id
 from frontend_bokeh.source import find_project
 from prevue.api import Api
 from prevue_core.errors import ApiError, NotFound, NotLoggedIn
@@ -71,7 +70,7 @@ class Page(RequestHandler):
         if isinstance(error, HTTPError):
             super().log_exception(kind, error, trace)
         else:
-            self._reference = uuid.uuid4().hex[:16]
+            self._reference = request_id.get()
             log.error("request %s failed", self._reference, exc_info=(kind, error, trace))
 
     async def ask(self, question: Callable[[Api], Any]) -> Any:
@@ -146,7 +145,7 @@ class MissingPage(Page):
 
 
 class Health(RequestHandler):
-    """For probes: makes no session and asks nobody."""
+    """For probes, whether the process is alive: makes no session and asks nobody."""
 
     def set_default_headers(self) -> None:
         """Set what every answer has."""
@@ -155,6 +154,20 @@ class Health(RequestHandler):
     def get(self) -> None:
         """Tell that the process is alive."""
         self.write({"status": "ok"})
+
+
+class Readiness(Health):
+    """For probes, whether more visitors may be sent. Without its backend a dashboard still says so on its pages."""
+
+    def initialize(self, gate: Gate) -> None:
+        """Take what the server was started with."""
+        self._gate = gate
+
+    def get(self) -> None:
+        """Tell whether the server is about to stop."""
+        if self._gate.is_closing:
+            raise HTTPError(503, "the dashboard is about to stop")
+        super().get()
 
 
 def _with_runs(api: Api) -> list[dict[str, Any]]:

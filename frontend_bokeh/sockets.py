@@ -33,6 +33,8 @@ class Socket(WSHandler):
 
     async def prepare(self) -> None:
         """Let in who may come in. Bokeh's own question, who the user is, then has the answer that it needs."""
+        if self._gate.is_closing:
+            raise HTTPError(503, "the dashboard is about to stop")
         token = self._offered_token()
         payload = self._payload(token)
         if payload is None or not is_from_own_page(self.request) or self._names_session_otherwise():

@@ -7,7 +7,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from tornado.web import HTTPError, RequestHandler
 
 from frontend_bokeh.auth import Gate
-from frontend_bokeh.headers import guard_page
+from frontend_bokeh.headers import guard_page, request_id
 from prevue_core.errors import ApiError
 from prevue_core.logs import ACCESS
 
@@ -42,6 +42,7 @@ class Watch:
         if log.isEnabledFor(logging.INFO):
             visitor = getattr(handler, "visitor", None)
             more = {
+                "request_id": request_id.get(),
                 "method": handler.request.method,
                 "path": handler.request.path,
                 "handler": kind,

@@ -157,17 +157,18 @@ class Api:
     """A backend to read from.
 
     `url` and `token` come from PREVUE_URL and PREVUE_TOKEN where they are not given, the token also from
-    `prevue login`; with an empty `token` none is sent.
+    `prevue login`; with an empty `token` none is sent. The backend's log names what is asked by `request_id`, 8 to 64
+    letters, digits and hyphens, or else each request by a name of its own.
 
     Raises Unreachable where nobody answers, NotLoggedIn where a token is missing or not good, NotFound where the
     backend does not know the object, and Refused for every other error that it answers with; all are ApiError.
     It may be used in a `with`, which closes its connection.
     """
 
-    def __init__(self, url: str | None = None, token: str | None = None) -> None:
+    def __init__(self, url: str | None = None, token: str | None = None, *, request_id: str | None = None) -> None:
         settings = client_settings(url=url, token=token)
         self.url = settings.url
-        self._transport = HttpTransport(settings.url, settings.bearer)
+        self._transport = HttpTransport(settings.url, settings.bearer, request_id)
 
     def close(self) -> None:
         """Close the connection."""

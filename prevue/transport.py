@@ -10,6 +10,7 @@ import requests
 
 from prevue.sender import Answer
 from prevue_core.errors import NotFound, NotLoggedIn, Refused, Unreachable
+from prevue_core.logs import REQUEST_ID
 
 TIMEOUT_S = (5, 30)  # to connect, to read
 GZIP_ABOVE_BYTES = 4 << 10
@@ -18,12 +19,19 @@ GZIP_ABOVE_BYTES = 4 << 10
 class HttpTransport:
     """A connection to one backend. Not shared between threads, as requests' sessions are not made for it."""
 
-    def __init__(self, url: str, find_token: Callable[[], str | None] = lambda: None) -> None:
-        """Connect to `url` when first asked; `find_token` says before each request which token to send."""
+    def __init__(
+        self, url: str, find_token: Callable[[], str | None] = lambda: None, request_id: str | None = None
+    ) -> None:
+        """Connect to `url` when first asked; `find_token` says before each request which token to send.
+
+        `request_id` names the requests in the backend's log; without one the backend gives each a name of its own.
+        """
         self.url = url
         self._session = requests.Session()
         self._session.auth = _Bearer(find_token)
         self._session.headers["Accept"] = "application/json, application/problem+json"
+        if request_id:
+            self._session.headers[REQUEST_ID] = request_id
 
     def post_records(self, run_id: str, writer_id: str, first_seq: int, lines: bytes) -> Answer:
         """Send records, one a line. Raises Unreachable without an answer."""

@@ -1,9 +1,19 @@
 """What a server writes to standard error: lines for people, or JSON objects for collectors of logs."""
 
 import logging
+import re
+import uuid
 
 TEXT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 ACCESS = "prevue.access"  # a line a request; only for collectors, as it would drown what people look for
+REQUEST_ID = "X-Request-ID"  # header that names a request in answers and in the logs of all who had to do with it
+
+_REQUEST_ID = re.compile(r"[0-9A-Za-z-]{8,64}")
+
+
+def request_id_of(given: str | None) -> str:
+    """Return what names a request: what a proxy or the dashboard has `given` it, if that may stand in a log."""
+    return given if given and _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex[:16]
 
 
 def set_up(format: str) -> None:

@@ -22,6 +22,7 @@ from prevue_core.api.resources import (
     users,
 )
 from prevue_core.db import connection
+from prevue_core.logs import REQUEST_ID
 from prevue_core.settings import ServerSettings
 
 RESOURCES = (projects, runs, models, series, records, sessions, tokens, users, health)
@@ -65,7 +66,7 @@ def create_app(
 
 
 def _add_headers(response: flask.Response) -> flask.Response:
-    response.headers["X-Request-ID"] = request_id()
+    response.headers[REQUEST_ID] = request_id()
     is_api_page = flask.request.path.startswith("/api/docs/")
     response.headers["Content-Security-Policy"] = _API_PAGE_POLICY if is_api_page else _POLICY
     response.headers.update(_HEADERS)

@@ -3,8 +3,6 @@
 import functools
 import http
 import logging
-import re
-import uuid
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -16,12 +14,12 @@ from prevue_core import contract, errors
 from prevue_core.api.fields import ProblemSchema
 from prevue_core.db.accounts import NOBODY, Identity, may
 from prevue_core.db.connection import FAILURES
+from prevue_core.logs import REQUEST_ID, request_id_of
 
 PREFIX = "/api/v1"
 PROBLEM_JSON = "application/problem+json"
 CHALLENGE = {"WWW-Authenticate": "Bearer"}  # with every 401
 
-_REQUEST_ID = re.compile(r"[0-9A-Za-z-]{8,64}")
 
 log = logging.getLogger("prevue.api")
 
@@ -119,8 +117,7 @@ def found(row: dict[str, Any] | None, what: str) -> dict[str, Any]:
 def request_id() -> str:
     """Return what names this request in answers and logs."""
     if "request_id" not in flask.g:
-        given = flask.request.headers.get("X-Request-ID", "")  # of a proxy, or of the dashboard
-        flask.g.request_id = given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex[:16]
+        flask.g.request_id = request_id_of(flask.request.headers.get(REQUEST_ID))
     return str(flask.g.request_id)
 
 
