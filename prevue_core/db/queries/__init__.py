@@ -1,4 +1,4 @@
-"""All reading: lists in pages and single objects (`pages`), series cut down to a budget (`series`)."""
+"""All reading: projects, models and users (`pages`), runs (`runs`), series cut down to a budget (`series`)."""
 
 from prevue_core.db.queries.pages import (
     MAX_PAGE,
@@ -8,12 +8,9 @@ from prevue_core.db.queries.pages import (
     models,
     project,
     projects,
-    run,
-    runs,
-    runs_in_reach,
-    series_of,
     users,
 )
+from prevue_core.db.queries.runs import run, runs, runs_in_reach, series_of
 from prevue_core.db.queries.series import MAX_BUDGET, Columns, SeriesPart, series
 from prevue_core.db.stored import to_unix
 

@@ -1,4 +1,4 @@
-"""Lists in pages, and single objects: of what the asker may see, as `accounts.in_reach` has it."""
+"""Projects, models and users: lists in pages, and single objects; of what the asker may see."""
 
 import base64
 import datetime
@@ -10,10 +10,10 @@ from typing import Any
 import orjson
 import peewee
 
-from prevue_core.contract import LOST, LOST_AFTER_S, RUNNING, check_int64
+from prevue_core.contract import check_int64
 from prevue_core.db.accounts import OPEN, Identity, in_reach
-from prevue_core.db.models import ModelDescription, Project, Series, TrainingRun, User, utc_now
-from prevue_core.db.stored import to_float, to_unix
+from prevue_core.db.models import ModelDescription, Project, TrainingRun, User
+from prevue_core.db.stored import to_unix
 from prevue_core.errors import InvalidValue
 
 MAX_PAGE = 1_000
@@ -38,47 +38,12 @@ def projects(
         query = query.where(User.username == user)
     if name is not None:
         query = query.where(Project.project_name == name)
-    return _page(query, (Project.project_id,), limit, cursor, _project)
+    return cut_page(query, (Project.project_id,), limit, cursor, _project)
 
 
 def project(identity: Identity, project_id: int) -> Row | None:
     """Return one project, or None."""
-    return _first(_projects(identity).where(Project.project_id == project_id), _project)
-
-
-def runs(
-    identity: Identity,
-    limit: int,
-    cursor: str | None = None,
-    *,
-    project_id: int | None = None,
-    project_name: str | None = None,
-    user: str | None = None,
-) -> Page:
-    """Return runs, those that started last first."""
-    query = _runs(identity)
-    if project_id is not None:
-        query = query.where(TrainingRun.project == project_id)
-    if project_name is not None:
-        query = query.where(Project.project_name == project_name)
-    if user is not None:
-        query = query.where(User.username == user)
-    return _page(query, (TrainingRun.started_at, TrainingRun.run_id), limit, cursor, _run)
-
-
-def run(identity: Identity, run_id: str) -> Row | None:
-    """Return one run with its highest step, or None."""
-    row = _first(_runs(identity).where(TrainingRun.run_id == run_id), _run)
-    if row is not None:
-        row["last_step"] = Series.select(peewee.fn.MAX(Series.last_step)).where(Series.run_id == run_id).scalar()
-    return row
-
-
-def runs_in_reach(identity: Identity, run_ids: list[str]) -> list[str]:
-    """Return those of `run_ids` that exist, in their order."""
-    query = _runs(identity).where(TrainingRun.run_id.in_(run_ids))
-    known = {str(row.run_id) for row in query}
-    return [run_id for run_id in run_ids if run_id in known]
+    return first_of(_projects(identity).where(Project.project_id == project_id), _project)
 
 
 def models(identity: Identity, limit: int, cursor: str | None = None, *, connector_name: str | None = None) -> Page:
@@ -86,12 +51,12 @@ def models(identity: Identity, limit: int, cursor: str | None = None, *, connect
     query = _models(identity)
     if connector_name is not None:
         query = query.where(ModelDescription.connector_name == connector_name)
-    return _page(query, (ModelDescription.model_id,), limit, cursor, _model)
+    return cut_page(query, (ModelDescription.model_id,), limit, cursor, _model)
 
 
 def model(identity: Identity, model_id: int) -> Row | None:
     """Return one model with its architecture, or None."""
-    return _first(
+    return first_of(
         _models(identity).where(ModelDescription.model_id == model_id),
         lambda row: {**_model(row), "architecture": orjson.loads(row.architecture)},
     )
@@ -99,22 +64,11 @@ def model(identity: Identity, model_id: int) -> Row | None:
 
 def users(limit: int, cursor: str | None = None) -> Page:
     """Return all users, the newest first; for those who may know them."""
-    return _page(User.select(), (User.user_id,), limit, cursor, _user)
-
-
-def series_of(run_id: str) -> list[Row]:
-    """Return the sums of each series of a run, in the order in which they began."""
-    query = Series.select().where(Series.run_id == run_id).order_by(Series.series_no)
-    return [_series(row) for row in query]
+    return cut_page(User.select(), (User.user_id,), limit, cursor, _user)
 
 
 def _projects(identity: Identity) -> "peewee.ModelSelect[Any]":
     return Project.select(Project, User).join(User).where(in_reach(identity))
-
-
-def _runs(identity: Identity) -> "peewee.ModelSelect[Any]":
-    query = TrainingRun.select(TrainingRun, Project, User).join(Project).switch(TrainingRun).join(User)
-    return query.where(in_reach(identity))
 
 
 def _models(identity: Identity) -> "peewee.ModelSelect[Any]":
@@ -124,12 +78,12 @@ def _models(identity: Identity) -> "peewee.ModelSelect[Any]":
     return ModelDescription.select().where(ModelDescription.model_id.in_(used))
 
 
-def _first(query: "peewee.ModelSelect[Any]", to_row: Callable[[Any], Row]) -> Row | None:
+def first_of(query: "peewee.ModelSelect[Any]", to_row: Callable[[Any], Row]) -> Row | None:
     found = query.first()
     return None if found is None else to_row(found)
 
 
-def _page(
+def cut_page(
     query: "peewee.ModelSelect[Any]",
     key: tuple[peewee.Field, ...],
     limit: int,
@@ -187,31 +141,6 @@ def _project(row: Any) -> Row:
     }
 
 
-def _run(row: Any) -> Row:
-    return {
-        "run_id": str(row.run_id),
-        "run_name": row.run_name,
-        "project_id": row.project_id,
-        "project_name": row.project.project_name,
-        "user": row.user.username,
-        "model_id": row.model_id,
-        "state": _state(row),
-        "config": orjson.loads(row.config),
-        "environment": orjson.loads(row.environment),
-        "tags": orjson.loads(row.tags),
-        "notes": row.notes,
-        "run_group": row.run_group,
-        "started_at": to_unix(row.started_at),
-        "heard_at": to_unix(row.heard_at),
-        "finished_at": None if row.finished_at is None else to_unix(row.finished_at),
-    }
-
-
-def _state(row: Any) -> str:
-    silence = utc_now() - row.heard_at
-    return LOST if row.state == RUNNING and silence.total_seconds() > LOST_AFTER_S else str(row.state)
-
-
 def _model(row: Any) -> Row:
     return {
         "model_id": row.model_id,
@@ -219,18 +148,4 @@ def _model(row: Any) -> Row:
         "connector_name": row.connector_name,
         "fingerprint": row.fingerprint,
         "created_at": to_unix(row.created_at),
-    }
-
-
-def _series(row: Any) -> Row:
-    names = ("first", "last", "low", "high")
-    return {
-        **{name: getattr(row, name) for name in ("series_no", "rank", "split", "name", "kind", "count")},
-        **{name: getattr(row, name) for name in ("nan_count", "inf_count", "ninf_count", "rewritten")},
-        **{f"{name}_step": getattr(row, f"{name}_step") for name in names},
-        # The first and the last value may be NaN, which SQLite keeps as NULL; low and high are finite or absent.
-        "first": to_float(row.first_value),
-        "last": to_float(row.last_value),
-        "low": row.low_value,
-        "high": row.high_value,
     }
