@@ -42,6 +42,10 @@ FIRST_CODE_PREFIX = "pvf_"
 RUNNING, LOST, FINISHED, FAILED = "running", "lost", "finished", "failed"
 RUN_STATES = (RUNNING, LOST, FINISHED, FAILED)
 
+# Where runs and projects lie: in every list; in lists that ask for the archive; deleted, until they are purged.
+ACTIVE, ARCHIVE, TRASH = "active", "archive", "trash"
+SHELVES = (ACTIVE, ARCHIVE, TRASH)
+
 _SPLIT_PREFIX = re.compile(r"(train|val|valid|validation|eval|test)[_/](.+)", re.DOTALL)
 _SPLIT_SYNONYMS = {"valid": "val", "validation": "val", "eval": "val"}
 _SPLIT = re.compile(r"[a-z][a-z0-9_.-]{0,63}")

@@ -6,7 +6,7 @@ import flask
 import marshmallow as ma
 import orjson
 
-from prevue_core.contract import MAX_INT64, MIN_INT64, encode_number
+from prevue_core.contract import ACTIVE, MAX_INT64, MIN_INT64, SHELVES, encode_number
 from prevue_core.db.queries import MAX_PAGE
 
 # JSON has no NaN and no infinities: they travel as text.
@@ -45,6 +45,15 @@ class PageArguments(ma.Schema):
         metadata={"description": "how many items at most"},
     )
     cursor = ma.fields.String(load_default=None, metadata={"description": "`next` of the page before"})
+
+
+def shelf_argument() -> ma.fields.String:
+    """Return the argument of lists of what can be archived and deleted."""
+    return ma.fields.String(
+        load_default=ACTIVE,
+        validate=ma.validate.OneOf(SHELVES),
+        metadata={"description": "`archive`: what was archived; `trash`: what was deleted and can be restored"},
+    )
 
 
 def page_of(item: type[ma.Schema]) -> ma.Schema:

@@ -18,9 +18,9 @@ from prevue_core import contract
 from prevue_core.contract import check_int64, check_label
 from prevue_core.db.accounts import INGEST, OPEN, Identity, may
 from prevue_core.db.connection import insert_rows, is_sqlite, writing
-from prevue_core.db.models import Event, ModelDescription, Project, TrainingRun, User, Writer, utc_now
+from prevue_core.db.models import Event, ModelDescription, Project, Tombstone, TrainingRun, User, Writer, utc_now
 from prevue_core.db.summary import Points, update_series
-from prevue_core.errors import InvalidValue, Missing, RecordRefused, SequenceGap
+from prevue_core.errors import InvalidValue, Missing, RecordRefused, RunDeleted, SequenceGap
 
 MAX_REJECTED_LISTED = 100
 MAX_REASON_CHARS = 600
@@ -59,12 +59,14 @@ def apply_records(identity: Identity, run_id: str, writer_id: str, first_seq: in
 
     A record that is well formed but cannot be accepted is listed as rejected and uses its number.
     Raises SequenceGap where records are missing before these, Missing where the run or its project is not one that
-    `identity` may log to, and RecordRefused, with nothing stored, for a batch whose numbers are not consecutive.
+    `identity` may log to, RunDeleted where the run was deleted, and RecordRefused, with nothing stored, for a batch
+    whose numbers are not consecutive.
     """
     records = number(first_seq, records)
     with writing():
         writer = _lock(run_id, writer_id)
         if writer is None:
+            _refuse_buried(run_id)
             if first_seq != 0 or not records or records[0].get("type") != "start":
                 raise SequenceGap(0)
             _open_writer(identity, run_id, writer_id, records[0])
@@ -120,7 +122,14 @@ def _locked_run(identity: Identity, writer: Writer, now: datetime.datetime) -> T
     run = TrainingRun.get_by_id(writer.run_id)
     if not may(identity, INGEST, run.__data__["project"]):
         raise Missing(f"run {writer.run_id} does not exist, or is not yours to log to")
+    if run.deleted_at is not None:
+        raise RunDeleted(f"run {writer.run_id} was deleted")
     return run
+
+
+def _refuse_buried(run_id: str) -> None:
+    if Tombstone.select().where(Tombstone.run_id == run_id).exists():
+        raise RunDeleted(f"run {run_id} was deleted")
 
 
 def _apply(batch: Batch, records: list[Record]) -> Applied:
@@ -168,6 +177,8 @@ def _open_writer(identity: Identity, run_id: str, writer_id: str, start: Record)
         uid = check_label("uid", start.get("uid"))  # a label, no proof: where there are accounts, the token decides
         user = _ensure(User, username=uid) if identity == OPEN else User.get_by_id(identity.user_id)
         project = _project_of(identity, user, start)
+        if project.deleted_at is not None:  # a new run brings it back, without the runs that went with it
+            Project.update(deleted_at=None).where(Project.project_id == project.project_id).execute()
         _join_run(run_id, project, user, start)
         host = start.get("host")
         Writer.insert(

@@ -95,6 +95,8 @@ class Project(Table):
     model = peewee.ForeignKeyField(ModelDescription, column_name="model_id", null=True)
     visibility = peewee.CharField(max_length=16, default="private")
     created_at = TimeField(default=utc_now)
+    archived_at = TimeField(null=True)  # not in lists unless asked for
+    deleted_at = TimeField(null=True)  # in the trash
 
     class Meta:
         table_name = "projects"
@@ -118,10 +120,22 @@ class TrainingRun(Table):
     started_at = TimeField()
     heard_at = TimeField()  # by the server's clock
     finished_at = TimeField(null=True)
+    archived_at = TimeField(null=True)  # not in lists unless asked for
+    deleted_at = TimeField(null=True)  # in the trash
 
     class Meta:
         table_name = "runs"
         indexes = ((("project", "started_at", "run_id"), False),)
+
+
+class Tombstone(Table):
+    """A deleted run whose rows are gone, or on their way: what its writers still send is refused for good."""
+
+    run_id = IdField(primary_key=True)
+    deleted_at = TimeField(default=utc_now)
+
+    class Meta:
+        table_name = "tombstones"
 
 
 class Writer(Table):
@@ -372,6 +386,6 @@ class AuditEntry(Table):
 
 
 TABLES = (
-    Store, User, ModelDescription, Project, TrainingRun, Writer, Metric, Series, Rollup, Result, Evaluation,
+    Store, User, ModelDescription, Project, TrainingRun, Tombstone, Writer, Metric, Series, Rollup, Result, Evaluation,
     Prediction, Event, Token, Session, Code, Attempts, Member, AuditEntry,
 )  # fmt: skip

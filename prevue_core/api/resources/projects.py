@@ -5,7 +5,7 @@ from typing import Any
 import marshmallow as ma
 
 from prevue_core.api.blueprint import Blueprint, found, identity
-from prevue_core.api.fields import PageArguments, TimeField, has_no_nul, page_of
+from prevue_core.api.fields import PageArguments, TimeField, has_no_nul, page_of, shelf_argument
 from prevue_core.contract import MAX_INT64
 from prevue_core.db import queries
 from prevue_core.db.accounts import READ
@@ -22,6 +22,8 @@ class ProjectSchema(ma.Schema):
     )
     visibility = ma.fields.String(required=True)
     created_at = TimeField(required=True)
+    archived_at = TimeField(required=True, allow_none=True)
+    deleted_at = TimeField(required=True, allow_none=True)
 
 
 class ProjectsArguments(PageArguments):
@@ -29,6 +31,7 @@ class ProjectsArguments(PageArguments):
     name = ma.fields.String(
         load_default=None, validate=has_no_nul, metadata={"description": "the project's whole name"}
     )
+    shelf = shelf_argument()
 
 
 @blueprint.route("/projects", action=READ)

@@ -6,7 +6,7 @@ from typing import Any
 import marshmallow as ma
 
 from prevue_core.api.blueprint import Blueprint, found, identity
-from prevue_core.api.fields import NumberField, PageArguments, TimeField, has_no_nul, is_int64, page_of
+from prevue_core.api.fields import NumberField, PageArguments, TimeField, has_no_nul, is_int64, page_of, shelf_argument
 from prevue_core.contract import RUN_STATES
 from prevue_core.db import queries
 from prevue_core.db.accounts import READ
@@ -30,6 +30,8 @@ class RunSchema(ma.Schema):
     started_at = TimeField(required=True)
     heard_at = TimeField(required=True)
     finished_at = TimeField(required=True, allow_none=True)
+    archived_at = TimeField(required=True, allow_none=True)
+    deleted_at = TimeField(required=True, allow_none=True)
 
 
 class RunDetailSchema(RunSchema):
@@ -67,6 +69,7 @@ class RunsArguments(PageArguments):
     user = ma.fields.String(
         load_default=None, validate=has_no_nul, metadata={"description": "name of the user who started the run"}
     )
+    shelf = shelf_argument()
 
 
 class RunSeriesSchema(ma.Schema):

@@ -95,6 +95,8 @@ def _tables(db: peewee.Database) -> list[type[peewee.Model]]:
         model = peewee.ForeignKeyField(ModelDescription, null=True)
         visibility = peewee.CharField(max_length=16, default="private")
         created_at = peewee.DateTimeField()
+        archived_at = peewee.DateTimeField(null=True)
+        deleted_at = peewee.DateTimeField(null=True)
 
         class Meta:
             table_name = "projects"
@@ -245,6 +247,13 @@ def _tables(db: peewee.Database) -> list[type[peewee.Model]]:
         class Meta:
             table_name = "tokens"
 
+    class Tombstone(Table):
+        run_id = peewee.UUIDField(primary_key=True)
+        deleted_at = peewee.DateTimeField()
+
+        class Meta:
+            table_name = "tombstones"
+
     class TrainingRun(Table):
         run_id = peewee.UUIDField(primary_key=True)
         project = peewee.ForeignKeyField(Project, index=False)
@@ -260,6 +269,8 @@ def _tables(db: peewee.Database) -> list[type[peewee.Model]]:
         started_at = peewee.DateTimeField()
         heard_at = peewee.DateTimeField()
         finished_at = peewee.DateTimeField(null=True)
+        archived_at = peewee.DateTimeField(null=True)
+        deleted_at = peewee.DateTimeField(null=True)
 
         class Meta:
             table_name = "runs"
@@ -280,7 +291,7 @@ def _tables(db: peewee.Database) -> list[type[peewee.Model]]:
 
     return [
         Attempts, AuditEntry, Evaluation, Event, User, Code, ModelDescription, Project, Member, Metric, Prediction,
-        Result, Rollup, Series, Session, Store, Token, TrainingRun, Writer,
+        Result, Rollup, Series, Session, Store, Token, Tombstone, TrainingRun, Writer,
     ]  # fmt: skip
 
 

@@ -10,9 +10,10 @@ from typing import Any
 import orjson
 import peewee
 
-from prevue_core.contract import check_int64
+from prevue_core.contract import ACTIVE, check_int64
 from prevue_core.db.accounts import OPEN, Identity, in_reach
 from prevue_core.db.models import ModelDescription, Project, TrainingRun, User
+from prevue_core.db.shelves import is_kept, project_is_on_shelf
 from prevue_core.db.stored import to_unix
 from prevue_core.errors import InvalidValue
 
@@ -30,10 +31,16 @@ class Page:
 
 
 def projects(
-    identity: Identity, limit: int, cursor: str | None = None, *, user: str | None = None, name: str | None = None
+    identity: Identity,
+    limit: int,
+    cursor: str | None = None,
+    *,
+    user: str | None = None,
+    name: str | None = None,
+    shelf: str = ACTIVE,
 ) -> Page:
-    """Return projects with their owner's name, the newest first."""
-    query = _projects(identity)
+    """Return the projects of a shelf with their owner's name, the newest first."""
+    query = _projects(identity).where(project_is_on_shelf(shelf))
     if user is not None:
         query = query.where(User.username == user)
     if name is not None:
@@ -43,7 +50,8 @@ def projects(
 
 def project(identity: Identity, project_id: int) -> Row | None:
     """Return one project, or None."""
-    return first_of(_projects(identity).where(Project.project_id == project_id), _project)
+    there = Project.deleted_at.is_null()
+    return first_of(_projects(identity).where(Project.project_id == project_id, there), _project)
 
 
 def models(identity: Identity, limit: int, cursor: str | None = None, *, connector_name: str | None = None) -> Page:
@@ -74,7 +82,7 @@ def _projects(identity: Identity) -> "peewee.ModelSelect[Any]":
 def _models(identity: Identity) -> "peewee.ModelSelect[Any]":
     if identity == OPEN:  # also those that no run has any more
         return ModelDescription.select()
-    used = TrainingRun.select(TrainingRun.model).join(Project).where(in_reach(identity))
+    used = TrainingRun.select(TrainingRun.model).join(Project).where(in_reach(identity), is_kept())
     return ModelDescription.select().where(ModelDescription.model_id.in_(used))
 
 
@@ -137,7 +145,10 @@ def _project(row: Any) -> Row:
         "user": row.user.username,
         "model_id": row.model_id,
         "visibility": row.visibility,
-        "created_at": to_unix(row.created_at),
+        **{
+            name: None if (time := getattr(row, name)) is None else to_unix(time)
+            for name in ("created_at", "archived_at", "deleted_at")
+        },
     }
 
 

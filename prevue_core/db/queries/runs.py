@@ -5,10 +5,11 @@ from typing import Any
 import orjson
 import peewee
 
-from prevue_core.contract import LOST, LOST_AFTER_S, RUNNING
+from prevue_core.contract import ACTIVE, LOST, LOST_AFTER_S, RUNNING
 from prevue_core.db.accounts import Identity, in_reach
 from prevue_core.db.models import Project, Series, TrainingRun, User, utc_now
 from prevue_core.db.queries.pages import Page, Row, cut_page, first_of
+from prevue_core.db.shelves import is_kept, on_shelf
 from prevue_core.db.stored import to_float, to_unix
 
 
@@ -20,9 +21,10 @@ def runs(
     project_id: int | None = None,
     project_name: str | None = None,
     user: str | None = None,
+    shelf: str = ACTIVE,
 ) -> Page:
-    """Return runs, those that started last first."""
-    query = visible_runs(identity)
+    """Return the runs of a shelf, those that started last first."""
+    query = _joined_runs().where(in_reach(identity), on_shelf(shelf))
     if project_id is not None:
         query = query.where(TrainingRun.project == project_id)
     if project_name is not None:
@@ -55,13 +57,16 @@ def series_of(run_id: str) -> list[Row]:
 
 def visible_runs(identity: Identity) -> "peewee.ModelSelect[Any]":
     """Return the query of all runs that `identity` may see, with their project and user."""
-    query = TrainingRun.select(TrainingRun, Project, User).join(Project).switch(TrainingRun).join(User)
-    return query.where(is_visible(identity))
+    return _joined_runs().where(is_visible(identity))
+
+
+def _joined_runs() -> "peewee.ModelSelect[Any]":
+    return TrainingRun.select(TrainingRun, Project, User).join(Project).switch(TrainingRun).join(User)
 
 
 def is_visible(identity: Identity) -> Any:
     """Return the condition under which a run is there for `identity`, for every query that joins runs and `Project`."""
-    return in_reach(identity)
+    return in_reach(identity) & is_kept()
 
 
 def _run(row: Any) -> Row:
@@ -80,7 +85,10 @@ def _run(row: Any) -> Row:
         "run_group": row.run_group,
         "started_at": to_unix(row.started_at),
         "heard_at": to_unix(row.heard_at),
-        "finished_at": None if row.finished_at is None else to_unix(row.finished_at),
+        **{
+            name: None if (time := getattr(row, name)) is None else to_unix(time)
+            for name in ("finished_at", "archived_at", "deleted_at")
+        },
     }
 
 
