@@ -62,3 +62,27 @@ def rebuild_rollups(run_id: uuid.UUID | None, data_dir: Path | None) -> None:
     except peewee.PeeweeException as error:
         raise click.ClickException(f"the database does not answer: {str(error).strip()}") from None
     click.echo(f"Rebuilt the rollups of {len(sizes)} run{'' if len(sizes) == 1 else 's'}.")
+
+
+@db.command(epilog="Example: PREVUE_DATABASE_URL=postgresql://prevue@coordinator/prevue prevue db distribute")
+@data_option
+def distribute(data_dir: Path | None) -> None:
+    """Spread the tables over the machines of a Citus cluster.
+
+    All that belongs to a run lies together, by run_id; users, projects, models and what refers to them are copied to
+    every machine. Stop the backends first, and call it again after an upgrade that brings tables. What it does is
+    printed as SQL; where all is done that is nothing.
+    """
+    connect(settings_of(data_dir=data_dir))
+    import peewee
+
+    from prevue_core.db import distribute  # the server's packages may not be installed
+
+    try:
+        for statement in distribute.distribute():
+            click.echo(statement)
+    except peewee.PeeweeException as error:
+        raise click.ClickException(f"the database refused: {str(error).strip()}") from None
+    except PrevueError as error:
+        raise click.ClickException(str(error)) from None
+    click.echo("The tables are distributed.")

@@ -8,6 +8,7 @@ PrevueError
 ├── RecordRefused                  a record, or the batch around it, cannot be read
 ├── RunDeleted                     the run was deleted; its records are not wanted any more
 ├── SchemaTooNew                   the database was made by a newer Prevue
+├── CannotDistribute               the database is not one whose tables can be spread over machines
 ├── Missing                        what is asked for does not exist, or is not the asker's to see
 ├── AlreadyExists                  there is one of that name
 ├── NoAccounts                     the server is open, and has no users to care for
@@ -57,6 +58,10 @@ class RunDeleted(PrevueError):
 
 class SchemaTooNew(PrevueError):
     """The database was made by a newer Prevue."""
+
+
+class CannotDistribute(PrevueError):
+    """The database is not one whose tables can be spread over machines."""
 
 
 class Missing(PrevueError):
