@@ -39,7 +39,8 @@ def tables_of_all() -> list[str]:
     """Return the tables to copy to every node, each behind those that its foreign keys lead to."""
     tables = [table for table in TABLES if COLUMN not in table._meta.columns]
     linked = {one for table in TABLES if table._meta.refs for one in (table, *table._meta.refs.values())}
-    return [table._meta.table_name for table in peewee.sort_models(tables) if table in linked]
+    in_order = peewee.sort_models(tables)  # type: ignore[attr-defined]
+    return [table._meta.table_name for table in in_order if table in linked]
 
 
 def statements(cluster: Cluster) -> Iterator[str]:
