@@ -89,7 +89,8 @@ def listening(settings: Listening, command: str) -> Iterator[tuple[list[socket.s
 
 def _run(settings: ServerSettings, sockets: list[socket.socket]) -> None:
     database = connect(settings)
-    from prevue_core.serving import serve  # the server's packages may not be installed
+    from prevue_core.db import retention  # the server's packages may not be installed
+    from prevue_core.serving import serve
 
     address = "localhost" if settings.host in ("0.0.0.0", "::") else settings.host  # noqa: S104
     url = f"http://{address}:{sockets[0].getsockname()[1]}"
@@ -98,6 +99,8 @@ def _run(settings: ServerSettings, sockets: list[socket.socket]) -> None:
         threading.Thread(target=_keep_warning, args=(settings.host,), name="prevue-warning", daemon=True).start()
 
     def tell() -> None:
+        purging = (settings.trash_days, threading.Event())  # it ends with the process
+        threading.Thread(target=retention.keep_purging, args=purging, name="prevue-purge", daemon=True).start()
         click.echo(f"Prevue's backend listens on {url}  (Ctrl-C stops)")
         click.echo(f"API page: {url}/api/docs/")
 

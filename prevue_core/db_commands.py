@@ -64,6 +64,34 @@ def rebuild_rollups(run_id: uuid.UUID | None, data_dir: Path | None) -> None:
     click.echo(f"Rebuilt the rollups of {len(sizes)} run{'' if len(sizes) == 1 else 's'}.")
 
 
+@db.command(epilog="Examples: prevue db purge      prevue db purge --older-than 0")
+@click.option(
+    "--older-than",
+    "days",
+    type=click.FloatRange(0, 36_500),
+    metavar="DAYS",
+    help="What was deleted so long ago; 0: all.  [default: PREVUE_TRASH_DAYS or 30]",
+)
+@data_option
+def purge(days: float | None, data_dir: Path | None) -> None:
+    """Remove for good what lies in the trash.
+
+    The backend does it by itself, a while after the days are over. It may run beside one. On SQLite the file keeps its
+    size, and new points fill what became free.
+    """
+    settings = settings_of(data_dir=data_dir)
+    connect(settings)
+    import peewee
+
+    from prevue_core.db import retention  # the server's packages may not be installed
+
+    try:
+        rows = sum(retention.purge(settings.trash_days if days is None else days))
+    except peewee.PeeweeException as error:
+        raise click.ClickException(f"the database does not answer: {str(error).strip()}") from None
+    click.echo(f"Removed {rows} rows.")
+
+
 @db.command(epilog="Example: PREVUE_DATABASE_URL=postgresql://prevue@coordinator/prevue prevue db distribute")
 @data_option
 def distribute(data_dir: Path | None) -> None:

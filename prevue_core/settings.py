@@ -13,6 +13,7 @@ from prevue_core.errors import SettingsError
 AUTH_MODES = ("open", "auth")
 LOG_FORMATS = ("text", "json")
 MIN_KEY_BYTES = 32
+TRASH_DAYS = 30.0
 # What examples and templates show in place of a key. Of 3 000 Superset servers 2 000 ran with the one of its manual.
 PLACEHOLDER = re.compile(rb"(change|replace).?(me|this|it)|your.?(secret|key)|example|placeholder|insecure", re.I)
 
@@ -45,6 +46,7 @@ class ServerSettings(Listening):
     data_dir: Path
     dashboard_url: str | None  # where `/` leads a browser
     admin_password: str | None = field(repr=False)  # of the first admin; None: a one-time code makes one
+    trash_days: float  # for which what was deleted can be restored
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,7 @@ def server_settings(
         port=_port(port if port is not None else environ.get("PREVUE_PORT") or 8080),
         dashboard_url=dashboard_url or environ.get("PREVUE_DASHBOARD_URL") or None,
         admin_password=secret("PREVUE_ADMIN_PASSWORD", environ),
+        trash_days=_days("PREVUE_TRASH_DAYS", environ, TRASH_DAYS),
         **_access(environ),
     )
 
@@ -189,6 +192,17 @@ def _proxies(text: str) -> int:
     if text.isascii() and text.isdigit() and int(text) < 10:
         return int(text)
     raise SettingsError(f"PREVUE_TRUSTED_PROXIES is {text!r}; use the number of proxies in front, such as 1")
+
+
+def _days(name: str, environ: Mapping[str, str], usual: float) -> float:
+    text = environ.get(name) or str(usual)
+    try:
+        days = float(text)
+    except ValueError:
+        days = -1.0
+    if not 0 <= days <= 36_500:
+        raise SettingsError(f"{name} is {text!r}; use a number of days from 0 to 36500")
+    return days
 
 
 def _words(text: str) -> list[str]:

@@ -15,6 +15,7 @@ from prevue_core.api.resources import (
     models,
     projects,
     records,
+    retention,
     runs,
     series,
     sessions,
@@ -25,7 +26,7 @@ from prevue_core.db import connection
 from prevue_core.logs import REQUEST_ID
 from prevue_core.settings import ServerSettings
 
-RESOURCES = (projects, runs, models, series, records, sessions, tokens, users, health)
+RESOURCES = (projects, runs, retention, models, series, records, sessions, tokens, users, health)
 
 
 def create_app(
@@ -41,6 +42,7 @@ def create_app(
         IS_OPEN=settings.auth == "open",
         IS_ON_NETWORK=is_on_network,
         STOPPING=stopping or threading.Event(),
+        TRASH_DAYS=settings.trash_days,
         MAX_CONTENT_LENGTH=contract.MAX_BODY_BYTES,
         API_TITLE="Prevue",
         API_VERSION=__version__,

@@ -209,3 +209,15 @@ def test_answers_are_kept_from_other_pages(client):
     assert headers["Content-Security-Policy"].startswith("default-src 'none'")
     assert headers["X-Content-Type-Options"] == "nosniff"
     assert headers["Cross-Origin-Resource-Policy"] == "same-origin"
+
+
+def test_who_may_only_read_puts_nothing_away(client, alice, problem_of):
+    reader = bearer(
+        client.post("/api/v1/tokens", json={"token_name": "r", "scopes": ["read"]}, headers=alice).json["token"]
+    )
+    stream = started(identity=identify(alice["Authorization"].partition(" ")[2]))
+    run = f"/api/v1/runs/{stream.run_id}"
+    assert client.get(run, headers=reader).status_code == 200
+    for answer in (client.delete(run, headers=reader), client.post(f"{run}/archive", headers=reader)):
+        problem_of(answer, 403)
+    assert client.delete(run, headers=alice).status_code == 200

@@ -49,7 +49,7 @@ def test_an_object_that_does_not_exist_is_404_by_name(client, problem_of, path, 
 
 @pytest.mark.parametrize(
     ("method", "path", "allowed"),
-    [("POST", "/api/v1/projects", "GET"), ("DELETE", f"/api/v1/runs/{NOBODY}", "GET"), ("GET", RECORDS, "POST")],
+    [("POST", "/api/v1/projects", "GET"), ("DELETE", f"/api/v1/runs/{NOBODY}/series", "GET"), ("GET", RECORDS, "POST")],
 )
 def test_a_method_that_is_not_allowed_is_405_and_says_which_are(client, problem_of, method, path, allowed):
     answer = client.open(path, method=method)

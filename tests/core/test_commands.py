@@ -6,10 +6,11 @@ import sys
 import pytest
 from click.testing import CliRunner
 
-from core.stream import metrics, started
+from core.stream import event, metrics, started
 from prevue_core import db_commands
 from prevue_core.commands import backend
-from prevue_core.db import connection
+from prevue_core.db import connection, retention
+from prevue_core.db.accounts import OPEN
 from prevue_core.db.models import Rollup
 
 
@@ -87,6 +88,15 @@ def test_a_run_without_rollups_cannot_have_them_rebuilt(call, long_run):
 def test_rollups_of_a_database_without_tables_cannot_be_rebuilt(call):
     code, told = call(db_commands.rebuild_rollups)
     assert (code, told) == (1, "Error: the database does not answer: no such table: series\n")
+
+
+@pytest.mark.parametrize(("days", "told"), [((), "Removed 0 rows.\n"), (("--older-than", "0"), "Removed 3 rows.\n")])
+def test_the_trash_is_purged(call, days, told):
+    call(db_commands.upgrade)
+    stream = started()
+    stream.send(event())
+    retention.delete_run(OPEN, stream.run_id)
+    assert call(db_commands.purge, *days) == (0, told)
 
 
 @pytest.mark.parametrize("command", [backend, db_commands.upgrade])

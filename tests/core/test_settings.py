@@ -57,6 +57,12 @@ def test_an_unknown_kind_of_login_is_refused():
         server_settings(environ={"PREVUE_AUTH": "none"})
 
 
+@pytest.mark.parametrize("days", ["a week", "-1", "nan", "36501"])
+def test_days_that_cannot_be_are_refused(days):
+    with pytest.raises(SettingsError, match=f"PREVUE_TRASH_DAYS is '{days}'; use a number of days"):
+        server_settings(environ={"PREVUE_TRASH_DAYS": days})
+
+
 def test_a_secret_may_stand_in_a_file(tmp_path):
     file = tmp_path / "url"
     file.write_text("postgresql://db/prevue\nsecond line\n")
