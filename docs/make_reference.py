@@ -98,8 +98,60 @@ def storage() -> str:
                 f"| {comments.get(field.name, refers)} |"
             )
         parts.append("")
-    return "\n".join(parts)
+    return "\n".join([*parts, _VIEWS])
 
+
+_VIEWS = """\
+# Views
+
+Views are for reading with other tools: names instead of numbers, and the rules of reading applied. They leave out what
+lies in the trash. `project_name` is the project's, `username` the name of the user who started the run.
+
+## `v_runs`
+
+A run.
+
+| column | |
+|---|---|
+| `run_id`, `run_name` | |
+| `project_id`, `project_name`, `owner` | `owner`: the project's user |
+| `username` | |
+| `model_id`?, `model_name`?, `connector_name`? | NULL: none was described |
+| `state` | running, finished or failed, and `lost` where a running run was not heard of for two minutes |
+| `config`, `tags` | JSON |
+| `notes`, `run_group`? | |
+| `started_at`, `heard_at`, `finished_at`? | UTC |
+| `duration_s` | seconds until its end, or until it was last heard of |
+| `archived_at`? | |
+
+## `v_series`
+
+All values of one name in one split and rank of a run, summed up.
+
+| column | |
+|---|---|
+| `run_id`, `run_name`, `project_id`, `project_name`, `username` | |
+| `rank`, `split`, `name`, `kind` | `kind`: loss or metric |
+| `count` | steps with a value |
+| `nan_count`, `inf_count`, `ninf_count` | of them not finite |
+| `first_step`, `first_value`?, `last_step`, `last_value`? | a NaN is NULL on SQLite |
+| `low_step`?, `low_value`?, `high_step`?, `high_value`? | of finite values; NULL: there is none |
+
+## `v_points`
+
+A point: one value at one step. Of equal steps of a series only the row that counts is there, which is the later one.
+With `run_id` in the condition it is read by the index, with any other condition row by row.
+
+| column | |
+|---|---|
+| `run_id`, `run_name`, `project_id`, `project_name`, `username` | |
+| `rank`, `split`, `name`, `kind` | `kind`: loss or metric |
+| `step`, `epoch`?, `batch`? | |
+| `value`? | SQLite has no NaN, and shows NULL |
+| `is_nan` | true, on SQLite 1, where the value is NaN: `WHERE NOT is_nan` means the same on both |
+| `timestamp` | UTC, by the writer's clock |
+| `metric_id` | of the row in `metrics` |
+"""
 
 _TYPES = {"auto": "integer", "bigauto": "big integer", "bigint": "big integer", "int": "integer", "bool": "boolean"}
 

@@ -295,14 +295,80 @@ def _tables(db: peewee.Database) -> list[type[peewee.Model]]:
     ]  # fmt: skip
 
 
+def _views(db: peewee.Database) -> dict[str, str]:
+    is_sqlite = isinstance(db, peewee.SqliteDatabase)
+    if is_sqlite:
+        silent = "runs.heard_at < strftime('%Y-%m-%d %H:%M:%f', 'now', '-120 seconds')"
+        days = "julianday(coalesce(runs.finished_at, runs.heard_at)) - julianday(runs.started_at)"
+        seconds = f"round(({days}) * 86400, 3)"
+    else:
+        silent = "runs.heard_at < now() AT TIME ZONE 'UTC' - interval '120 seconds'"
+        seconds = "extract(epoch FROM coalesce(runs.finished_at, runs.heard_at) - runs.started_at)::double precision"
+    runs = f"""
+        SELECT runs.run_id, runs.run_name, projects.project_id, projects.project_name, owners.username AS owner,
+            users.username, models.model_id, models.model_name, models.connector_name,
+            CASE WHEN runs.state = 'running' AND {silent} THEN 'lost' ELSE runs.state END AS state,
+            runs.config, runs.tags, runs.notes, runs.run_group, runs.started_at, runs.heard_at, runs.finished_at,
+            {seconds} AS duration_s, runs.archived_at
+        FROM runs
+        JOIN projects ON projects.project_id = runs.project_id
+        JOIN users AS owners ON owners.user_id = projects.user_id
+        JOIN users ON users.user_id = runs.user_id
+        LEFT JOIN models ON models.model_id = runs.model_id
+        WHERE runs.deleted_at IS NULL AND projects.deleted_at IS NULL
+    """  # noqa: S608 - all of it is ours
+    series = """
+        SELECT series.run_id, runs.run_name, runs.project_id, projects.project_name, users.username,
+            series.rank, series.split, series.name, series.kind,
+            series.count, series.nan_count, series.inf_count, series.ninf_count,
+            series.first_step, series.first_value, series.last_step, series.last_value,
+            series.low_step, series.low_value, series.high_step, series.high_value
+        FROM series
+        JOIN runs ON runs.run_id = series.run_id
+        JOIN projects ON projects.project_id = runs.project_id
+        JOIN users ON users.user_id = runs.user_id
+        WHERE runs.deleted_at IS NULL AND projects.deleted_at IS NULL
+    """
+    points = " UNION ALL ".join(_points(kind, is_sqlite) for kind in ("loss", "metric"))
+    return {"v_runs": runs, "v_series": series, "v_points": points}
+
+
+def _points(kind: str, is_sqlite: bool) -> str:
+    name, value = f"metrics.{kind}_name", f"metrics.{kind}_value"
+    is_nan = f"{value} IS NULL" if is_sqlite else f"{value} = 'NaN'::double precision"
+    # Only a series with a step that came twice pays for looking whether a later row counts.
+    return f"""
+        SELECT metrics.run_id, runs.run_name, runs.project_id, projects.project_name, users.username,
+            metrics.rank, metrics.split, {name} AS name, '{kind}' AS kind, metrics.step, metrics.epoch, metrics.batch,
+            {value} AS value, {is_nan} AS is_nan, metrics.timestamp, metrics.metric_id
+        FROM metrics
+        JOIN series ON series.run_id = metrics.run_id AND series.rank = metrics.rank
+            AND series.split = metrics.split AND series.name = {name}
+        JOIN runs ON runs.run_id = metrics.run_id
+        JOIN projects ON projects.project_id = runs.project_id
+        JOIN users ON users.user_id = runs.user_id
+        WHERE {name} IS NOT NULL AND runs.deleted_at IS NULL AND projects.deleted_at IS NULL
+            AND (NOT series.rewritten OR NOT EXISTS (
+                SELECT 1 FROM metrics AS later
+                WHERE later.run_id = metrics.run_id AND later.rank = metrics.rank AND later.split = metrics.split
+                    AND later.step = metrics.step AND later.{kind}_name = {name}
+                    AND later.metric_id > metrics.metric_id
+            ))
+    """  # noqa: S608 - all of it is ours
+
+
 def up(migrator: Any, db: peewee.Database) -> None:
-    """Make every table, and the row that names this database."""
+    """Make every table and view, and the row that names this database."""
     tables = _tables(db)
     db.create_tables(tables)
+    for name, query in _views(db).items():
+        db.execute_sql(f"CREATE VIEW {name} AS {query}")
     store = next(table for table in tables if table.__name__ == "Store")
     store.insert(store_id=uuid.uuid4(), created_at=datetime.datetime.now(datetime.UTC).replace(tzinfo=None)).execute()
 
 
 def down(migrator: Any, db: peewee.Database) -> None:
-    """Drop every table."""
+    """Drop every view and table."""
+    for name in _views(db):
+        db.execute_sql(f"DROP VIEW {name}")
     db.drop_tables(_tables(db))
