@@ -5,9 +5,10 @@ rollups with the first new one.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from itertools import count, pairwise, takewhile
+from types import SimpleNamespace
 from typing import Any
 
 import peewee
@@ -18,9 +19,11 @@ from prevue_core.db.buckets import Bucket, Point, bucket_of, first_step_of, merg
 from prevue_core.db.connection import insert_rows
 from prevue_core.db.models import Series
 
-Points = dict[tuple[str, str], list[Point]]  # by (split, name): in the order logged
+Key = tuple[str, str]  # split, name
+Points = dict[Key, list[Point]]  # in the order logged
 
 NEAR_STEPS = 64  # ranges of steps with fewer between them are read as one
+NAMES_ASKED = 500  # series are asked for by so many names; beyond, all of the run are
 
 # What a row of `series` holds of the bucket of all its points.
 SUMS = (
@@ -29,6 +32,7 @@ SUMS = (
 )  # fmt: skip
 
 _COLUMNS = tuple(column.column_name for column in Series._meta.sorted_fields)
+_COUNTS = ("row_count", "count", "nan_count", "inf_count", "ninf_count")
 
 
 @dataclass
@@ -37,13 +41,14 @@ class Growth:
 
     row: Any  # of `series`
     logged: list[Point]
-    levels: list[int]  # of its rollups, before the batch
+    levels: list[int] = field(init=False)  # of its rollups, before the batch
     shift: int = field(init=False)  # width of the buckets that are touched: without rollups a bucket is a step
     new: dict[int, Point] = field(init=False)  # by step, rising: of equal steps the point logged later
     old: dict[int, Point] = field(default_factory=dict)  # what there was, in the buckets that are touched
     needs_all: bool = False  # `old` is all there was
 
     def __post_init__(self) -> None:
+        self.levels = rollups.levels_of(self.row)
         self.shift = self.levels[0] if self.levels else 0
         self.new = {point[0]: point for point in self.logged}
         if not all(earlier < later for earlier, later in pairwise(self.new)):
@@ -60,14 +65,35 @@ class Growth:
         return [together[step] for step in sorted(together)]
 
 
-def update_series(run_id: Any, rank: int, logged: Points) -> None:
-    """Bring the sums and the rollups of a run's series up to date with `logged` points.
+def find(run_id: str, rank: int, keys: Collection[Key]) -> dict[Key, Any]:
+    """Return the rows of a run's series under `keys`; those that are not there are left out."""
+    query = Series.select().where(Series.run_id == run_id, Series.rank == rank)
+    names = {name for _, name in keys}
+    if len(names) <= NAMES_ASKED:
+        query = query.where(Series.split.in_(list({split for split, _ in keys})), Series.name.in_(list(names)))
+    found = {}
+    for row in query.objects(SimpleNamespace):  # a model's attributes cost more than the query
+        if (key := (row.split, row.name)) in keys:
+            row.run_id = run_id
+            found[key] = row
+    return found
 
-    Their rows must not be in `metrics` yet. The run's row must be locked: two writers would give one number to two
-    new series.
+
+def names_of(run_id: str) -> set[Key]:
+    """Return the splits and names of all series of a run."""
+    rows: Any = Series.select(Series.split, Series.name).where(Series.run_id == run_id).distinct().tuples()
+    return set(rows)
+
+
+def update_series(run_id: str, rank: int, rows: dict[Key, Any], logged: Points) -> None:
+    """Bring the sums and the rollups of a run's series up to date with `logged` points; `rows` are what `find` gave.
+
+    The points' rows must not be in `metrics` yet. The run's row must be locked: two writers would give one number to
+    two new series.
     """
-    rows = _rows(run_id, rank, logged)
-    grown = [Growth(row, logged[row.split, row.name], rollups.levels_of(row)) for row in rows]
+    logged = {key: points for key, points in logged.items() if points}
+    rows = {**_new_rows(run_id, rank, [key for key in logged if key not in rows]), **rows}
+    grown = [Growth(rows[key], points) for key, points in logged.items()]
     _read_touched(grown)
     _read_all([one for one in grown if not one.levels and (one.comes_again or _grows_long(one))])
     changes = [change for one in grown if (change := _change(one))]
@@ -76,25 +102,25 @@ def update_series(run_id: Any, rank: int, logged: Points) -> None:
     totals = rollups.totals(run_id, [change for change in changes if change.row.series_no in again])
     for one in grown:
         _store(one, totals.get(one.row.series_no) or _total(one))
-    insert_rows("series", _COLUMNS, [_table_row(one.row) for one in grown], key=("run_id", "series_no"))
+    rows_to_store = [tuple(getattr(one.row, name) for name in _COLUMNS) for one in grown]
+    insert_rows("series", _COLUMNS, rows_to_store, key=("run_id", "series_no"))
 
 
-def _rows(run_id: Any, rank: int, logged: Points) -> list[Series]:
-    """Return the rows of the logged series; new ones are numbered in the order in which they were logged."""
-    known = {
-        (row.split, row.name): row
-        for row in Series.select().where(Series.run_id == run_id, Series.rank == rank)
-        if (row.split, row.name) in logged
-    }
+def _new_rows(run_id: str, rank: int, keys: list[Key]) -> dict[Key, Any]:
+    """Return rows for new series, numbered in the order in which they were logged."""
+    if not keys:
+        return {}
     last_no = Series.select(peewee.fn.MAX(Series.series_no)).where(Series.run_id == run_id).scalar()
     numbers = count(0 if last_no is None else last_no + 1)
-    return [known[key] if key in known else _new_row(run_id, rank, key, next(numbers)) for key in logged]
+    return {key: _new_row(run_id, rank, key, number) for key, number in zip(keys, numbers, strict=False)}
 
 
-def _new_row(run_id: Any, rank: int, key: tuple[str, str], number: int) -> Series:
+def _new_row(run_id: str, rank: int, key: Key, number: int) -> Any:
     split, name = key
     kind = "loss" if contract.place_of(name, split).is_loss else "metric"
-    return Series(run_id=run_id, series_no=number, rank=rank, split=split, name=name, kind=kind)
+    empty = dict.fromkeys(_COLUMNS) | dict.fromkeys(_COUNTS, 0)
+    given = {"run_id": run_id, "series_no": number, "rank": rank, "split": split, "name": name, "kind": kind}
+    return SimpleNamespace(**{**empty, **given, "rewritten": False})
 
 
 def _read_touched(grown: list[Growth]) -> None:
@@ -178,7 +204,3 @@ def _store(one: Growth, total: Bucket) -> None:
         setattr(one.row, name, getattr(total, name))
     one.row.row_count += len(one.logged)
     one.row.rewritten = one.row.rewritten or one.comes_again
-
-
-def _table_row(row: Any) -> tuple[Any, ...]:
-    return tuple(str(row.run_id) if name == "run_id" else getattr(row, name) for name in _COLUMNS)

@@ -1,0 +1,76 @@
+"""Rows of `metrics` in PostgreSQL's binary COPY format, the fastest way in: no text to escape, none to parse.
+
+Source: https://www.postgresql.org/docs/current/sql-copy.html, "Binary Format". A value is its length in bytes and the
+bytes, big endian; NULL is the length -1. Times are microseconds since 2000.
+"""
+
+import datetime
+import io
+import struct
+import uuid
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import peewee
+
+from prevue_core.db.connection import db
+
+_HEAD = b"PGCOPY\n\xff\r\n\0" + bytes(8)  # signature, no flags, no extension
+_END = struct.pack("!h", -1)
+_NULL = struct.pack("!i", -1)
+_BUFFER_BYTES = 1 << 20
+_EPOCH = datetime.datetime(2000, 1, 1)
+_MICROSECOND = datetime.timedelta(microseconds=1)
+
+# What many rows have in common comes first, then what the rows of a record have, so that it is made once.
+_COMMON = ("run_id", "model_id", "rank", "split", "loss_name", "metric_name")
+_AXES = ("step", "epoch", "batch", "timestamp")
+_COLUMNS = (*_COMMON, *_AXES, "loss_value", "metric_value")
+
+_LOSS_AND_METRIC, _LOSS, _METRIC = struct.Struct("!idid"), struct.Struct("!idi"), struct.Struct("!iid")
+
+
+def copy_metrics(rows: Iterable[tuple[Any, ...]]) -> None:
+    """Append rows in the order given, each with its values in the order of `ingest.values.COLUMNS`."""
+    source = io.BytesIO(b"".join((_HEAD, *_packed(rows), _END)))
+    statement = f"COPY metrics ({', '.join(_COLUMNS)}) FROM STDIN WITH (FORMAT binary)"
+    with peewee.__exception_wrapper__:  # type: ignore[attr-defined]
+        db.cursor().copy_expert(statement, source, _BUFFER_BYTES)
+
+
+def _packed(rows: Iterable[tuple[Any, ...]]) -> Iterator[bytes]:
+    commons: dict[tuple[Any, ...], bytes] = {}
+    packed_axes: tuple[Any, ...] | None = None
+    for run_id, model_id, rank, split, step, epoch, batch, loss, loss_value, metric, metric_value, time in rows:
+        key = (run_id, model_id, rank, split, loss, metric)
+        if (common := commons.get(key)) is None:
+            common = commons[key] = _packed_common(*key)
+        if packed_axes != (step, epoch, batch, time):
+            packed_axes = (step, epoch, batch, time)
+            axes = _packed_axes(*packed_axes)
+        if metric is None:
+            yield common + axes + _LOSS.pack(8, loss_value, -1)
+        elif loss is None:
+            yield common + axes + _METRIC.pack(-1, 8, metric_value)
+        else:
+            yield common + axes + _LOSS_AND_METRIC.pack(8, loss_value, 8, metric_value)
+
+
+def _packed_common(
+    run_id: str, model_id: int | None, rank: int, split: str, loss: str | None, metric: str | None
+) -> bytes:
+    """Return the beginning of a row: how many values it has, and the first of them."""
+    names = (name if name is None else name.encode() for name in (split, loss, metric))
+    numbers = (number if number is None else struct.pack("!i", number) for number in (model_id, rank))
+    values = (uuid.UUID(run_id).bytes, *numbers, *names)
+    return struct.pack("!h", len(_COLUMNS)) + b"".join(map(_packed_value, values))
+
+
+def _packed_axes(step: int, epoch: int | None, batch: int | None, time: str) -> bytes:
+    moment = (datetime.datetime.fromisoformat(time) - _EPOCH) // _MICROSECOND
+    numbers = (number if number is None else struct.pack("!q", number) for number in (step, epoch, batch, moment))
+    return b"".join(map(_packed_value, numbers))
+
+
+def _packed_value(value: bytes | None) -> bytes:
+    return _NULL if value is None else struct.pack("!i", len(value)) + value

@@ -1,0 +1,134 @@
+"""A batch of a writer's records, stored in one transaction.
+
+Records of a writer are numbered 0, 1, 2 ... without holes. The writer's row keeps the next number; it changes in the
+transaction that stores the records, so a batch that arrives twice is stored once, whatever happened to its answer.
+"""
+
+from bisect import bisect_right
+from collections.abc import Callable
+
+from prevue_core import contract
+from prevue_core.db.accounts import INGEST, Identity, in_reach, may
+from prevue_core.db.connection import is_sqlite, writing
+from prevue_core.db.ingest import others
+from prevue_core.db.ingest.batch import Applied, Batch
+from prevue_core.db.ingest.fields import Record, reason_of
+from prevue_core.db.ingest.numbering import end_of, number
+from prevue_core.db.ingest.starting import open_writer
+from prevue_core.db.ingest.values import Layouts, add_metrics, layouts_of, store_rows
+from prevue_core.db.models import Project, Tombstone, TrainingRun, Writer, utc_now
+from prevue_core.db.summary import update_series
+from prevue_core.errors import InvalidValue, Missing, RunDeleted, SequenceGap
+
+MAX_REJECTED_LISTED = 100
+HEARD_S = 1.0  # how exactly is kept when a run was last heard of: one more changed row costs a batch 3%
+
+_OTHERS: dict[str, Callable[[Batch, Record], None]] = {
+    "start": others.refuse_start,
+    "model": others.set_model,
+    "config": others.add_config,
+    "event": others.add_event,
+    "gap": others.add_gap,
+    "end": others.end_run,
+}
+STORED_TYPES = tuple(kind for kind in contract.RECORD_TYPES if kind == "metrics" or kind in _OTHERS)
+
+
+def apply_records(
+    identity: Identity,
+    run_id: str,
+    writer_id: str,
+    first_seq: int,
+    records: list[Record],
+    *,
+    max_names: int = contract.MAX_NAMES,
+) -> Applied:
+    """Store what is new of `records`, numbered from `first_seq` on, and return the number to go on with.
+
+    A record that is well formed but cannot be accepted is listed as rejected and uses its number; so is one that would
+    bring a run more than `max_names` names. Raises SequenceGap where records are missing before these, Missing where
+    the run or its project is not one that `identity` may log to, RunDeleted where the run was deleted, and
+    RecordRefused, with nothing stored, for a batch whose numbers are not consecutive.
+    """
+    records = number(first_seq, records)
+    with writing():
+        batch = _locked(identity, run_id, writer_id)
+        if batch is None:
+            _refuse_buried(run_id)
+            if first_seq != 0 or not records or records[0].get("type") != "start":
+                raise SequenceGap(0)
+            open_writer(identity, run_id, writer_id, records[0])
+            batch = _locked(identity, run_id, writer_id)  # it may be another's, who sent the same at the same moment
+            assert batch is not None  # noqa: S101 - the row was made just now
+        if first_seq > batch.next_seq:
+            raise SequenceGap(batch.next_seq)
+        return _apply(batch, records, max_names)
+
+
+def _locked(identity: Identity, run_id: str, writer_id: str) -> Batch | None:
+    """Return a batch of a writer, None where there is no such, and keep its row and its run's from being changed.
+
+    The run is locked so that two of its writers never number the same new series.
+    """
+    query = (
+        Writer.select(
+            Writer.rank, Writer.next_seq, Project.project_id, TrainingRun.model, TrainingRun.config,
+            TrainingRun.heard_at, TrainingRun.deleted_at, in_reach(identity),
+        )
+        .join(TrainingRun, on=(Writer.run_id == TrainingRun.run_id))
+        .join(Project)
+        .where(Writer.run_id == run_id, Writer.writer_id == writer_id)
+        .tuples()
+    )  # fmt: skip
+    if not is_sqlite():  # its transaction holds all
+        query = query.for_update(of=(Writer, TrainingRun))
+    row = query.first()
+    if row is None:
+        return None
+    *columns, heard_at, deleted_at, is_in_reach = row
+    if not (is_in_reach and may(identity, INGEST)):
+        raise Missing(f"run {run_id} does not exist, or is not yours to log to")
+    if deleted_at is not None:
+        raise RunDeleted(f"run {run_id} was deleted")
+    now = utc_now()
+    if abs((now - heard_at).total_seconds()) >= HEARD_S:
+        TrainingRun.update(heard_at=now).where(TrainingRun.run_id == run_id).execute()
+    return Batch(run_id, writer_id, now, *columns)
+
+
+def _refuse_buried(run_id: str) -> None:
+    if Tombstone.select().where(Tombstone.run_id == run_id).exists():
+        raise RunDeleted(f"run {run_id} was deleted")
+
+
+def _apply(batch: Batch, records: list[Record], max_names: int) -> Applied:
+    fresh = records[bisect_right(records, batch.next_seq, key=end_of) :]
+    if not fresh:
+        return Applied(batch.next_seq)
+    applied = Applied(end_of(fresh[-1]), len(fresh))
+    layouts = layouts_of(batch, (record for record in fresh if record.get("type") == "metrics"), max_names)
+    for record in fresh:
+        try:
+            _add(batch, layouts, record)
+        except (InvalidValue, RecursionError) as error:
+            applied.rejected_count += 1
+            if len(applied.rejected) < MAX_REJECTED_LISTED:
+                applied.rejected.append({"seq": record["seq"], "reason": reason_of(error)})
+    if batch.rows:
+        update_series(batch.run_id, batch.rank, batch.series, batch.points)
+        store_rows(batch)
+    Writer.update(next_seq=applied.next_seq).where(
+        Writer.run_id == batch.run_id, Writer.writer_id == batch.writer_id
+    ).execute()
+    return applied
+
+
+def _add(batch: Batch, layouts: Layouts, record: Record) -> None:
+    kind = record.get("type")
+    if kind == "metrics":
+        add_metrics(batch, layouts, record)
+    elif isinstance(kind, str) and kind in _OTHERS:
+        _OTHERS[kind](batch, record)
+    else:
+        known = ", ".join(STORED_TYPES)
+        raise InvalidValue(f"record type {kind!r} is not stored by this version; use one of {known}")

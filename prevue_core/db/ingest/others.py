@@ -1,0 +1,81 @@
+"""What records other than metrics say: model, configuration, events, gaps, the end of the run."""
+
+import hashlib
+
+import orjson
+
+from prevue_core import contract
+from prevue_core.contract import check_int64, check_label
+from prevue_core.db.ingest.batch import Batch
+from prevue_core.db.ingest.fields import Record, json_object, optional_int, text_of, time_of
+from prevue_core.db.ingest.numbering import end_of
+from prevue_core.db.models import Event, ModelDescription, Project, TrainingRun, Writer
+from prevue_core.errors import InvalidValue
+
+
+def refuse_start(batch: Batch, record: Record) -> None:
+    """Refuse a start record that does not open the writer."""
+    if record["seq"] != 0:  # that one has opened the writer
+        raise InvalidValue("a start record opens a writer and stands at number 0 only; use a new writer")
+
+
+def set_model(batch: Batch, record: Record) -> None:
+    """Store the model's description: from here on it is the model of the run's rows, and of the project."""
+    architecture = json_object("architecture", record.get("architecture", {}))
+    model = _ensure_model(
+        check_label("model_name", record.get("model_name")),
+        check_label("connector_name", record.get("connector_name")),
+        architecture,
+    )
+    TrainingRun.update(model=model).where(TrainingRun.run_id == batch.run_id).execute()
+    Project.update(model=model).where(Project.project_id == batch.project_id).execute()
+    batch.model_id = model.model_id
+
+
+def _ensure_model(model_name: str, connector_name: str, architecture: str) -> ModelDescription:
+    fingerprint = hashlib.sha256(architecture.encode()).hexdigest()
+    key = {"model_name": model_name, "connector_name": connector_name, "fingerprint": fingerprint}
+    ModelDescription.insert(**key, architecture=architecture).on_conflict_ignore().execute()
+    return ModelDescription.get(**key)
+
+
+def add_config(batch: Batch, record: Record) -> None:
+    """Add to the run's configuration."""
+    new = orjson.loads(json_object("config", record.get("config")))
+    batch.config = orjson.dumps({**orjson.loads(batch.config), **new}, option=orjson.OPT_SORT_KEYS).decode()
+    TrainingRun.update(config=batch.config).where(TrainingRun.run_id == batch.run_id).execute()
+
+
+def add_event(batch: Batch, record: Record) -> None:
+    """Store an event."""
+    kind, text = check_label("kind", record.get("kind")), text_of("text", record.get("text"))
+    _insert_event(batch, record, kind[:64], text, optional_int("step", record.get("step")))
+
+
+def add_gap(batch: Batch, record: Record) -> None:
+    """Store that records are missing."""
+    count = record.get("count", end_of(record) - record["seq"])
+    reason = text_of("reason", record.get("reason", "not told"))
+    _insert_event(batch, record, "gap", f"{check_int64('count', count)} records are missing: {reason}", None)
+
+
+def _insert_event(batch: Batch, record: Record, kind: str, text: str, step: int | None) -> None:
+    Event.create(run_id=batch.run_id, step=step, time=time_of(record, batch.now), kind=kind, text=text)
+
+
+def end_run(batch: Batch, record: Record) -> None:
+    """Note how the run ended."""
+    state = record.get("state", contract.FINISHED)
+    if state not in (contract.FINISHED, contract.FAILED):
+        raise InvalidValue(f"state {state!r} does not end a run; use 'finished' or 'failed'")
+    if state == contract.FAILED:
+        _insert_event(batch, record, "failed", text_of("message", record.get("message", "")), None)
+    elif batch.rank != 0:
+        return  # the run goes on until its first process has finished
+    time = time_of(record, batch.now)
+    run_id = batch.run_id
+    # An end that is heard of late changes neither a later end nor a run that was resumed after it.
+    if not Writer.select().where(Writer.run_id == run_id, Writer.started_at > time).exists():
+        TrainingRun.update(state=state, finished_at=time).where(
+            TrainingRun.run_id == run_id, TrainingRun.finished_at.is_null() | (TrainingRun.finished_at <= time)
+        ).execute()

@@ -1,0 +1,99 @@
+"""A writer's start record: it makes the writer, and what is missing of run, project and user."""
+
+from typing import Any
+
+import orjson
+import peewee
+
+from prevue_core import contract
+from prevue_core.contract import check_label
+from prevue_core.db.accounts import INGEST, OPEN, Identity, may
+from prevue_core.db.ingest.fields import (
+    Record,
+    json_object,
+    optional_int,
+    rank_of,
+    reason_of,
+    tags_of,
+    text_of,
+    time_of,
+)
+from prevue_core.db.models import Project, TrainingRun, User, Writer, utc_now
+from prevue_core.errors import InvalidValue, Missing, RecordRefused
+
+
+def open_writer(identity: Identity, run_id: str, writer_id: str, start: Record) -> None:
+    """Make the rows of a writer and of all it needs: run, project, user. Raises RecordRefused, or Missing."""
+    try:
+        uid = check_label("uid", start.get("uid"))  # a label, no proof: where there are accounts, the token decides
+        user = _ensure(User, username=uid) if identity == OPEN else User.get_by_id(identity.user_id)
+        project = _project_of(identity, user, start)
+        if project.deleted_at is not None:  # a new run brings it back, without the runs that went with it
+            Project.update(deleted_at=None).where(Project.project_id == project.project_id).execute()
+        _join_run(run_id, project, user, start)
+        host = start.get("host")
+        Writer.insert(
+            writer_id=writer_id,
+            run_id=run_id,
+            rank=rank_of(start.get("rank", 0)),
+            started_at=time_of(start, utc_now()),
+            host=None if host is None else check_label("host", host),
+            pid=optional_int("pid", start.get("pid")),
+        ).on_conflict_ignore().execute()
+    except (InvalidValue, RecursionError) as error:  # without a project and a user the records have no place at all
+        raise RecordRefused(f"the start record cannot be accepted: {reason_of(error)}") from error
+
+
+def _project_of(identity: Identity, user: User, start: Record) -> Project:
+    """Return the project to log to. It is made if it is missing and the user's own, in open mode whosever it is."""
+    owner, _, name = contract.check_project(start.get("project")).rpartition("/")
+    is_own = owner in ("", user.username)
+    if is_own:
+        return _ensure(Project, user=user, project_name=name)
+    if identity == OPEN:
+        return _ensure(Project, user=_ensure(User, username=owner), project_name=name)
+    project = Project.select().join(User).where(User.username == owner, Project.project_name == name).first()
+    if project is None or not may(identity, INGEST, project.project_id):
+        raise Missing(f"project {owner}/{name} does not exist, or is not yours to log to")
+    return project
+
+
+def _join_run(run_id: str, project: Project, user: User, start: Record) -> None:
+    now = utc_now()
+    time = time_of(start, now)
+    name = start.get("run_name")
+    group = start.get("group")
+    TrainingRun.insert(
+        run_id=run_id,
+        project=project,
+        user=user,
+        run_name=run_id[-12:] if name is None else check_label("run_name", name),
+        config=json_object("config", start.get("config", {})),
+        environment=_environment(start),
+        tags=tags_of(start.get("tags", [])),
+        notes=text_of("notes", start.get("notes") or ""),
+        run_group=None if group is None else check_label("group", group),
+        started_at=time,
+        heard_at=now,
+    ).on_conflict_ignore().execute()
+    # A further writer of a run that ended goes on with it, unless it began before that end and is only heard of late.
+    TrainingRun.update(state=contract.RUNNING, finished_at=None).where(
+        TrainingRun.run_id == run_id, TrainingRun.finished_at <= time
+    ).execute()
+
+
+def _environment(start: Record) -> str:
+    """Return where the run runs, with the connector that brought it: a run without a model keeps it nowhere else."""
+    environment = orjson.loads(json_object("environment", start.get("environment", {})))
+    if (connector_name := start.get("connector_name")) is not None:
+        environment["connector_name"] = check_label("connector_name", connector_name)
+    return orjson.dumps(environment, option=orjson.OPT_SORT_KEYS).decode()
+
+
+def _ensure(table: type[peewee.Model], **key: Any) -> Any:
+    """Return the row of `key`, made if it is missing; several processes may ask at once."""
+    where = [getattr(table, name) == value for name, value in key.items()]
+    if (row := table.get_or_none(*where)) is None:
+        table.insert(**key).on_conflict_ignore().execute()
+        row = table.get(*where)
+    return row
