@@ -5,96 +5,17 @@ run = next(iter(api.runs("digits")))
 run.series(["loss"]).to_pandas()
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from prevue.config import client_settings
+from prevue.series import MAX_BUDGET, News, Series, SeriesTable
 from prevue.transport import HttpTransport
-from prevue_core.contract import decode_number
-
-if TYPE_CHECKING:
-    import pandas
 
 PAGE = 1_000
-MAX_BUDGET = 5_000  # points of a series in one answer
-
-
-class Series:
-    """One series of a run.
-
-    `columns` has, by name, a list for each of `step`, `time`, `epoch`, `first`, `last`, `mean`, `low`, `high`, `count`
-    and the counts of non-finite values; all have one length. With `exact`, each row is one logged value
-    (`mean` = `low` = `high`, unless it is not finite; `last` has it in any case); otherwise a bucket of several.
-    """
-
-    def __init__(self, document: Mapping[str, Any]) -> None:
-        self.run_id: str = document["run_id"]
-        self.rank: int = document["rank"]
-        self.split: str = document["split"]
-        self.name: str = document["name"]
-        self.kind: str = document["kind"]
-        self.exact: bool = document["exact"]
-        self.count: int = document["count"]
-        self.columns: dict[str, list[Any]] = dict(document["columns"])
-        for name in ("first", "last"):
-            self.columns[name] = [decode_number(value) for value in self.columns[name]]
-
-    @property
-    def steps(self) -> list[int]:
-        """The steps, rising."""
-        return self.columns["step"]
-
-    @property
-    def values(self) -> list[float]:
-        """The value at each step: of a bucket, its last."""
-        return self.columns["last"]
-
-    def __len__(self) -> int:
-        return len(self.steps)
-
-    def __repr__(self) -> str:
-        return f"<Series {self.split}/{self.name}: {len(self)} rows of {self.count} points>"
-
-
-class SeriesTable(Sequence[Series]):
-    """Series as they were asked for; `columns` has them in one table."""
-
-    def __init__(self, parts: list[Series]) -> None:
-        self._parts = parts
-
-    def __len__(self) -> int:
-        return len(self._parts)
-
-    def __getitem__(self, index: Any) -> Any:
-        return self._parts[index]
-
-    def __repr__(self) -> str:
-        return f"<SeriesTable of {len(self)}: {', '.join(f'{part.split}/{part.name}' for part in self._parts[:5])}>"
-
-    @property
-    def columns(self) -> dict[str, list[Any]]:
-        """One column for all series: `run_id`, `rank`, `split` and `name` say which a row belongs to."""
-        table: dict[str, list[Any]] = {name: [] for name in ("run_id", "rank", "split", "name")}
-        for part in self._parts:
-            for name in tuple(table)[:4]:
-                table[name] += [getattr(part, name)] * len(part)
-            for name, values in part.columns.items():
-                table.setdefault(name, []).extend(values)
-        return table
-
-    def to_pandas(self) -> "pandas.DataFrame":
-        """Return `columns` as a data frame, `time` as UTC timestamps. Raises ImportError without pandas."""
-        try:
-            import pandas  # an extra of the caller's: the client stays light
-        except ImportError:
-            raise ImportError("to_pandas() needs pandas: pip install pandas") from None
-        frame = pandas.DataFrame(self.columns)
-        if "time" in frame:
-            frame["time"] = pandas.to_datetime(frame["time"], unit="s", utc=True)
-        return frame
 
 
 @dataclass(frozen=True)
@@ -133,15 +54,29 @@ class StoredRun:
         names: Sequence[str] | None = None,
         splits: Sequence[str] | None = None,
         *,
+        x: str = "step",
+        x_name: str | None = None,
+        x_split: str | None = None,
+        low: float | None = None,
+        high: float | None = None,
         low_step: int | None = None,
         high_step: int | None = None,
         budget: int = MAX_BUDGET,
+        columns: Collection[str] | None = None,
     ) -> SeriesTable:
         """Return series by name and split (None: all), from `low_step` to `high_step`, both included.
 
         A series with more than `budget` (1 to 5000) points in the range comes as buckets; its `exact` is False then.
+
+        `x`: what they are drawn over, `step`, `epoch`, `relative` (seconds since the run began), `wall` (UNIX seconds)
+        or `metric`, another one by `x_name` and `x_split` (None: the split of each series); `columns` then has `x`,
+        and over a metric `x_low` and `x_high`: both series are cut to the same buckets. `low` and `high`: the range in
+        units of `x`, from the first to the last step at which x lies in it; a metric has none. `columns`: those to
+        load, as `Series` names them; None: all. Raises Refused for what does not fit together.
         """
-        return self._api.series([self.run_id], names, splits, low_step=low_step, high_step=high_step, budget=budget)
+        asked: dict[str, Any] = {"x": x, "x_name": x_name, "x_split": x_split, "low": low, "high": high}
+        asked |= {"low_step": low_step, "high_step": high_step, "budget": budget, "columns": columns}
+        return self._api.series([self.run_id], names, splits, **asked)
 
     def summary(self) -> list[dict[str, Any]]:
         """Return the count, first, last, lowest and highest value of each series."""
@@ -244,16 +179,52 @@ class Api:
         names: Sequence[str] | None = None,
         splits: Sequence[str] | None = None,
         *,
+        x: str = "step",
+        x_name: str | None = None,
+        x_split: str | None = None,
+        low: float | None = None,
+        high: float | None = None,
         low_step: int | None = None,
         high_step: int | None = None,
         budget: int = MAX_BUDGET,
+        columns: Collection[str] | None = None,
     ) -> SeriesTable:
         """Return series of several runs in one request; see `StoredRun.series`."""
-        asked = {"run_id": list(run_ids), "name": names, "split": splits}
-        document = self._get(
-            "/api/v1/series", {**asked, "low_step": low_step, "high_step": high_step, "budget": budget}
-        )
-        return SeriesTable([Series(part) for part in document["series"]])
+        wanted = None if columns is None else list(columns)
+        asked = {"run_id": list(run_ids), "name": names, "split": splits, "budget": budget, "columns": wanted}
+        axis = {"x": None if x == "step" else x, "x_name": x_name, "x_split": x_split, "low": low, "high": high}
+        document = self._get("/api/v1/series", {**asked, **axis, "low_step": low_step, "high_step": high_step})
+        return SeriesTable([Series(part, columns) for part in document["series"]], asked)
+
+    def refresh(self, table: SeriesTable) -> list[Series]:
+        """Bring whole series, as `series` returned them, up to date; return those that have changed or are new.
+
+        Only what is new is loaded, so that one can ask each second. Raises ValueError for parts of series.
+        """
+        asked = table.asked
+        known = {run_id: table.cursors(run_id) for run_id in asked["run_id"]}
+        news = self.news(known, asked["name"], asked["split"], budget=asked["budget"], columns=asked["columns"])
+        return [table.take(part) for part in news.series]
+
+    def news(
+        self,
+        known: Mapping[str, Sequence[str]],
+        names: Sequence[str] | None = None,
+        splits: Sequence[str] | None = None,
+        *,
+        budget: int = MAX_BUDGET,
+        columns: Collection[str] | None = None,
+    ) -> News:
+        """Return what is new of runs; `known` has for each the cursors of the series that one holds.
+
+        Of the other series those with `names` and `splits` (None: all) come whole; none of them with an empty list.
+        `Series.take` puts what came into the series of before; `refresh` does all this for a table.
+        """
+        wanted = None if columns is None else list(columns)
+        runs = {run_id: list(cursors) for run_id, cursors in known.items()}
+        asked = {"runs": runs, "name": names, "split": splits, "budget": budget, "columns": wanted}
+        document = self._transport.post("/api/v1/series/news", asked)
+        return News(document["runs"], [Series(part, columns) for part in document["series"]])
 
     def _run(self, item: Mapping[str, Any]) -> StoredRun:
         names = (name for name in StoredRun.__dataclass_fields__ if name != "_api")

@@ -1,7 +1,7 @@
 """Rows of `metrics` as points of series: one scan of a range of steps, however many series are read from it."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import peewee
@@ -30,6 +30,13 @@ def read(rows: Iterable[Any], low_step: int = MIN_INT64, high_step: int = MAX_IN
         query = _rows_of(members).where(Metric.step.between(low_step, high_step))
         found |= _points_of(members, db.execute(query.order_by(Metric.step, Metric.metric_id)))
     return {row.series_no: _latest(found[row.series_no]) if row.rewritten else found[row.series_no] for row in rows}
+
+
+def at(row: Any, steps: Sequence[int]) -> dict[int, float]:
+    """Return the values of a series at those of the `steps` at which it has one, by step."""
+    query = _rows_of([row]).where(Metric.step.in_(list(steps))).order_by(Metric.step, Metric.metric_id)
+    found = _points_of([row], db.execute(query)) if steps else {}
+    return {step: value for step, value, _, _ in found.get(row.series_no, [])}  # of a step that came twice, the later
 
 
 def pages(rows: Iterable[Any]) -> Iterator[dict[int, list[Point]]]:

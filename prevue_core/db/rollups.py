@@ -32,9 +32,12 @@ WIDEST = 62  # exponent: a width has 64 bits
 
 _KEY = ("run_id", "series_no", "width", "bucket")
 _FIELDS = tuple(getattr(Rollup, name) for name in Bucket._fields)
-_FIRST, _LAST = Bucket._fields.index("first_value"), Bucket._fields.index("last_value")
+_HIDDEN = {"low_step", "high_step", "first_time", "first_epoch"}
+_SHOWN = tuple(peewee.SQL("NULL") if name in _HIDDEN else getattr(Rollup, name) for name in Bucket._fields)
 
 Level = dict[int, Bucket]  # by number, in order
+Row = tuple[Any, ...]  # a bucket's fields, its number, its series' number
+NUMBER = len(_FIELDS)
 
 
 @dataclass
@@ -75,17 +78,36 @@ def finest_of(rising: Sequence[Point], shift: int) -> Level:
 
 def read(run_id: Any, numbers: Iterable[int], shift: int, low: int, high: int) -> dict[int, Level]:
     """Return the buckets `low` to `high` of one level, by the series' number."""
-    found: dict[int, Level] = {number: {} for number in numbers}
+    stored = rows(run_id, numbers, shift, low, high)
+    return {number: {row[NUMBER]: bucket_of_row(row) for row in found} for number, found in stored.items()}
+
+
+def rows(
+    run_id: Any, numbers: Iterable[int], shift: int, low: int, high: int, *, is_shown: bool = False
+) -> dict[int, list[Row]]:
+    """Return the rows of the buckets `low` to `high` of one level, by the series' number, as the database has them.
+
+    With `is_shown` what no chart shows is left NULL: such buckets cannot be merged. A chart of many series takes tens
+    of thousands: to make a bucket of each, or to read the rest, would cost as much again.
+    """
+    found: dict[int, list[Row]] = {number: [] for number in numbers}
     query = (
-        Rollup.select(Rollup.series_no, Rollup.bucket, *_FIELDS)
+        Rollup.select(*(_SHOWN if is_shown else _FIELDS), Rollup.bucket, Rollup.series_no)
         .where(Rollup.run_id == run_id, Rollup.series_no.in_(list(found)))
         .where(Rollup.width == 1 << shift, Rollup.bucket.between(low, high))
         .order_by(Rollup.series_no, Rollup.bucket)
     )
-    for series_no, number, *values in db.execute(query):
-        values[_FIRST], values[_LAST] = to_float(values[_FIRST]), to_float(values[_LAST])
-        found[series_no][number] = Bucket._make(values)
+    for row in db.execute(query):
+        found[row[-1]].append(row)
     return found
+
+
+def bucket_of_row(row: Row) -> Bucket:
+    """Return what a row of `rows` says."""
+    bucket = Bucket._make(row[:NUMBER])
+    if bucket.first_value is None or bucket.last_value is None:
+        return bucket._replace(first_value=to_float(bucket.first_value), last_value=to_float(bucket.last_value))
+    return bucket
 
 
 def update(run_id: Any, changes: Sequence[Change]) -> None:

@@ -2,13 +2,17 @@
 
 import datetime
 import math
+from functools import lru_cache
+
+_EPOCH = datetime.datetime(1970, 1, 1)
 
 
+@lru_cache(8_192)  # series that are logged together share their times
 def to_unix(time: datetime.datetime | str) -> float:
     """Return UNIX seconds of a time as the tables hold it: SQLite has text."""
     if isinstance(time, str):
         time = datetime.datetime.fromisoformat(time)
-    return time.replace(tzinfo=datetime.UTC).timestamp()
+    return (time - _EPOCH).total_seconds()
 
 
 def to_float(value: float | None) -> float:

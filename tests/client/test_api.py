@@ -34,8 +34,8 @@ def api(backend) -> prevue.Api:
 
 
 def series(name: str, last: list[object], **more: object) -> dict:
-    columns = {"step": list(range(len(last))), "time": [1_763_843_000.0] * len(last), "first": last, "last": last}
-    of = {"run_id": RUN_ID, "rank": 0, "split": "train", "name": name, "kind": "loss", "exact": True}
+    columns = {"step": list(range(len(last))), "time": [1_763_843_000.0] * len(last), "last": last}
+    of = {"run_id": RUN_ID, "rank": 0, "split": "train", "name": name, "kind": "loss", "exact": True, "cursor": "c"}
     return {**of, "count": len(last), "columns": columns, **more}
 
 
@@ -110,6 +110,33 @@ def test_values_that_are_not_finite_come_back_as_numbers(api, backend):
     backend.documents["/api/v1/series"] = (200, {"series": [series("loss", [0.5, "NaN", "-Infinity"])]})
     values = api.series([RUN_ID])[0].values
     assert (values[0], math.isnan(values[1]), values[2]) == (0.5, True, -math.inf)
+
+
+def test_columns_that_an_answer_leaves_out_are_there(api, backend):
+    backend.documents["/api/v1/series"] = (200, {"series": [series("loss", [0.5, "NaN", "-Infinity"])]})
+    columns = api.series([RUN_ID])[0].columns
+    assert columns["mean"] == columns["low"] == columns["high"] == [0.5, None, None]
+    assert repr(columns["first"]) == repr(columns["last"]) == "[0.5, nan, -inf]"
+    assert (columns["epoch"], columns["count"]) == ([None] * 3, [1] * 3)
+    assert (columns["nan_count"], columns["inf_count"], columns["ninf_count"]) == ([0, 1, 0], [0, 0, 0], [0, 0, 1])
+
+
+def test_only_columns_that_are_asked_for_are_there(api, backend):
+    backend.documents["/api/v1/series"] = (200, {"series": [series("loss", [0.5])]})
+    [loss] = api.series([RUN_ID], columns=["mean", "time"])
+    assert loss.columns == {"step": [0], "time": [1_763_843_000.0], "mean": [0.5]}
+    assert backend.queries[-1]["columns"] == ["mean", "time"]
+
+
+def test_another_axis_and_its_range_are_asked_for(api, backend):
+    columns = {"step": [0], "time": [0.0], "last": [0.5], "x": [3.0]}
+    backend.documents["/api/v1/series"] = (200, {"series": [series("loss", [0.5], columns=columns)]})
+    axis = {"x": "metric", "x_name": "lr", "x_split": "train"}
+    [loss] = api.run(RUN_ID).series(["loss"], **axis, low_step=0)
+    assert {name: backend.queries[-1][name] for name in axis} == {name: [value] for name, value in axis.items()}
+    assert loss.columns["x"] == loss.columns["x_low"] == loss.columns["x_high"] == [3.0]
+    api.series([RUN_ID], x="relative", low=1.5, high=60)
+    assert (backend.queries[-1]["low"], backend.queries[-1]["high"]) == (["1.5"], ["60"])
 
 
 def test_columns_of_several_series_are_one_table(api, backend):

@@ -1,5 +1,7 @@
-"""All reading: projects, models and users (`pages`), runs (`runs`), series cut down to a budget (`series`)."""
+"""All reading: projects, models and users (`pages`), runs (`runs`), series cut down to a budget (`series`, `news`)."""
 
+from prevue_core.db.queries.axes import KINDS, STEP, Axis
+from prevue_core.db.queries.news import News, news
 from prevue_core.db.queries.pages import (
     MAX_PAGE,
     Page,
@@ -12,17 +14,22 @@ from prevue_core.db.queries.pages import (
 )
 from prevue_core.db.queries.runs import run, runs, runs_in_reach, series_of
 from prevue_core.db.queries.series import MAX_BUDGET, Columns, SeriesPart, series
-from prevue_core.db.stored import to_unix
+from prevue_core.db.stored import to_float, to_unix
 
 __all__ = [
+    "KINDS",
     "MAX_BUDGET",
     "MAX_PAGE",
+    "STEP",
+    "Axis",
     "Columns",
+    "News",
     "Page",
     "Row",
     "SeriesPart",
     "model",
     "models",
+    "news",
     "project",
     "projects",
     "run",
@@ -30,6 +37,7 @@ __all__ = [
     "runs_in_reach",
     "series",
     "series_of",
+    "to_float",
     "to_unix",
     "users",
 ]

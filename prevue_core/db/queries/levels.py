@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from prevue_core.db import points, rollups
-from prevue_core.db.buckets import Bucket, bucket_of, first_step_of, merged, number_of
-from prevue_core.db.rollups import Level
+from prevue_core.db.buckets import Bucket, bucket_of, cut, first_step_of, merged, number_of
+from prevue_core.db.rollups import Row
 
+COUNT = Bucket._fields.index("count")
 POINTS_READ = 16  # times the budget: so many points are read where buckets would be fewer than a quarter of it
 
 
@@ -20,7 +21,8 @@ class Part:
     low: int
     high: int
     shifts: list[int]  # its levels, the finest first, down to the one that is looked at
-    level: Level = field(default_factory=dict)
+    level: dict[int, Row] = field(default_factory=dict)  # buckets of that level by number, in order
+    is_short: bool = False  # its points are to be read instead
 
     @property
     def shift(self) -> int:
@@ -35,55 +37,80 @@ class Part:
     @property
     def count(self) -> int:
         """Points in the buckets that were found."""
-        return sum(bucket.count for bucket in self.level.values())
+        return sum(row[COUNT] for row in self.level.values())
 
 
-def buckets_of(parts: Iterable[Part], budget: int) -> dict[int, list[Bucket]]:
-    """Return the buckets of parts of one run's long series, by the series' number.
+def look_up(parts: Sequence[Part], budget: int) -> None:
+    """Fill in what the rollups have of parts of one run's long series.
 
-    They are exactly those points that lie in the range, cut by the finest level that has at most `budget` buckets
-    there, or by the coarsest. Left out are series whose points should be read instead: there are at most `budget`
-    in the range, or buckets of the finest level are less than a quarter of it and the points are not too many.
+    A level is exactly those points that lie in the range, cut by the finest level that has at most `budget` buckets
+    there, or by the coarsest. A part is short instead where there are at most `budget` points in the range, or where
+    buckets of the finest level are less than a quarter of it and the points are not too many.
     """
-    found = [part for part in _looked_up(parts, budget) if not _is_short(part, budget)]
-    _trim(found)
-    return {
-        part.row.series_no: [part.level[number] for number in sorted(part.level)]
-        for part in found
-        if part.count > budget
-    }
-
-
-def _looked_up(parts: Iterable[Part], budget: int) -> list[Part]:
-    """Fill in the level of each part: where it is thin, the next finer one has at most four times as much."""
-    found: list[Part] = []
-    waiting: list[Part] = []
+    _look_up(parts, budget)
     for part in parts:
-        while len(part.shifts) > 1 and _finer(part) <= budget:
-            part.shifts.pop()
-        waiting.append(part)
+        part.is_short = part.count <= (POINTS_READ * budget if _is_thin(part, budget) else budget)
+    long = [part for part in parts if not part.is_short]
+    _fill([part for part in long if len(part.level) > budget])  # those will be merged
+    _trim(long)
+    for part in long:
+        part.is_short = part.count <= budget
+
+
+def pick(shifts: list[int], low: int, high: int, budget: int) -> list[int]:
+    """Return levels, the finest first, down to the finest that has at most `budget` buckets in a range of steps.
+
+    They are all where none has so few.
+    """
+    last = len(shifts)
+    while last > 1 and number_of(high, shifts[last - 2]) - number_of(low, shifts[last - 2]) < budget:
+        last -= 1
+    return shifts[:last]
+
+
+def cut_to(row: Any, low: int, high: int, shift: int) -> dict[int, Bucket]:
+    """Return the buckets of 2**`shift` steps of a series from `low` to `high`, by number: to lay them beside another's.
+
+    The caller sees to it that they are not too many.
+    """
+    shifts = [one for one in rollups.levels_of(row) if one <= shift]
+    if not shifts:
+        rising = points.read([row], low, high)[row.series_no]
+        return {number: bucket_of(part) for number, part in cut(rising, shift)}
+    part = Part(row, max(low, row.first_step), min(high, row.last_step), shifts)
+    if part.low > part.high:
+        return {}
+    _fill([part])
+    _trim([part])
+    pieces: dict[int, list[Bucket]] = defaultdict(list)
+    for found in part.level.values():
+        bucket = rollups.bucket_of_row(found)
+        pieces[number_of(bucket.first_step, shift)].append(bucket)
+    return {number: merged(members) for number, members in pieces.items()}
+
+
+def _look_up(parts: Sequence[Part], budget: int) -> None:
+    """Fill in the level of each part: where it is thin, the next finer one has at most four times as much."""
+    waiting = list(parts)
+    for part in waiting:
+        part.shifts = pick(part.shifts, part.low, part.high, budget)
     while waiting:
-        thin: list[Part] = []
-        for (shift, (low, high)), members in _alike(waiting, lambda part: (part.shift, part.numbers)):
-            stored = rollups.read(members[0].row.run_id, [part.row.series_no for part in members], shift, low, high)
-            for part in members:
-                part.level = stored[part.row.series_no]
-                is_thin = len(part.shifts) > 1 and 4 * len(part.level) < budget
-                (thin if is_thin else found).append(part)
-        for part in thin:
+        _fill(waiting, is_shown=True)
+        waiting = [part for part in waiting if len(part.shifts) > 1 and _is_thin(part, budget)]
+        for part in waiting:
             part.shifts.pop()
-        waiting = thin
-    return found
 
 
-def _finer(part: Part) -> int:
-    """Return how many buckets the next finer level may have in the range."""
-    return number_of(part.high, part.shifts[-2]) - number_of(part.low, part.shifts[-2]) + 1
+def _fill(parts: Iterable[Part], *, is_shown: bool = False) -> None:
+    for (shift, (low, high)), members in _alike(parts, lambda part: (part.shift, part.numbers)):
+        run_id, numbers = members[0].row.run_id, [part.row.series_no for part in members]
+        stored = rollups.rows(run_id, numbers, shift, low, high, is_shown=is_shown)
+        for part in members:
+            part.level = {row[rollups.NUMBER]: row for row in stored[part.row.series_no]}
 
 
-def _is_short(part: Part, budget: int) -> bool:
-    is_thin = 4 * len(part.level) < budget
-    return part.count <= (POINTS_READ * budget if is_thin else budget)
+def _is_thin(part: Part, budget: int) -> bool:
+    return 4 * len(part.level) < budget
 
 
 def _trim(parts: Iterable[Part]) -> None:
@@ -101,9 +128,10 @@ def _trim(parts: Iterable[Part]) -> None:
     for (shifts, _, low_step, high_step), members in _alike(edges, lambda edge: (tuple(edge[0].shifts), *edge[1:])):
         pieces = _pieces([part.row for part, *_ in members], shifts, low_step, high_step)
         for part, number, *_ in members:
-            part.level.pop(number, None)
             if pieces[part.row.series_no]:
-                part.level[number] = merged(pieces[part.row.series_no])
+                part.level[number] = merged(pieces[part.row.series_no])  # it keeps its place
+            else:
+                part.level.pop(number, None)
 
 
 def _pieces(rows: list[Any], shifts: Sequence[int], low_step: int, high_step: int) -> dict[int, list[Bucket]]:

@@ -13,9 +13,13 @@ from typing import Any
 from prevue_core.contract import MAX_INT64, MIN_INT64
 from prevue_core.db import points, rollups
 from prevue_core.db.buckets import Bucket, Point, bucket_of, cut, fitted, shift_within
+from prevue_core.db.connection import reading
 from prevue_core.db.models import Series
-from prevue_core.db.queries.levels import Part, buckets_of
-from prevue_core.db.stored import to_unix
+from prevue_core.db.queries import axes, cursors, levels
+from prevue_core.db.queries.axes import STEP, Axis
+from prevue_core.db.queries.cursors import Seen
+from prevue_core.db.queries.levels import Part
+from prevue_core.db.stored import to_float, to_unix
 
 MAX_BUDGET = 5_000
 
@@ -36,6 +40,11 @@ class Columns:
     nan_count: list[int] = field(default_factory=list)
     inf_count: list[int] = field(default_factory=list)
     ninf_count: list[int] = field(default_factory=list)
+    # Where another axis than the step was asked for: of the bucket's last point; of a metric its finite values'
+    # mean, with the lowest and the highest. None: it has none there.
+    x: list[float | None] | None = None
+    x_low: list[float | None] | None = None
+    x_high: list[float | None] | None = None
 
 
 @dataclass
@@ -48,9 +57,11 @@ class SeriesPart:
     name: str
     kind: str
     exact: bool  # the points themselves, not buckets
+    shift: int  # buckets are 2**shift steps wide; of points 0
     count: int  # points in the range
-    cursor: int  # rows that were logged, in the range or not: it grows with each
+    cursor: str | None  # what `news` takes; None for a part of a series
     columns: Columns
+    from_step: int | None = None  # of `news`: these rows take the place of all from this step on; None: of all
 
 
 def series(
@@ -61,35 +72,46 @@ def series(
     low_step: int | None = None,
     high_step: int | None = None,
     budget: int = 1_000,
+    axis: Axis = STEP,
 ) -> list[SeriesPart]:
     """Return the asked series (None: all) of `run_ids`, in the order of the runs and of the series in them.
 
-    Of each, the points from `low_step` to `high_step`, both included: the points themselves if they are at most
-    `budget`, otherwise buckets of equally many steps, at most `budget` of them and at least a quarter where points
-    are evenly spread.
+    Of each, the points from `low_step` to `high_step`, both included, in the range of `axis`: the points themselves if
+    they are at most `budget`, otherwise buckets of equally many steps, at most `budget` of them and at least a quarter
+    where points are evenly spread.
     """
-    query = Series.select().where(Series.run_id.in_(run_ids))
-    if names is not None:
-        query = query.where(Series.name.in_(names))
-    if splits is not None:
-        query = query.where(Series.split.in_(splits))
-    found = sorted(query, key=lambda row: (run_ids.index(str(row.run_id)), row.series_no))
-    of_runs = defaultdict(list)
-    for row in found:
-        of_runs[row.run_id].append(row)
-    low, high = MIN_INT64 if low_step is None else low_step, MAX_INT64 if high_step is None else high_step
-    return [part for rows in of_runs.values() for part in _parts(rows, low, high, budget)]
+    with reading():
+        query = Series.select().where(Series.run_id.in_(run_ids))
+        if names is not None:
+            query = query.where(Series.name.in_(names))
+        if splits is not None:
+            query = query.where(Series.split.in_(splits))
+        found = sorted(query, key=lambda row: (run_ids.index(str(row.run_id)), row.series_no))
+        low, high = MIN_INT64 if low_step is None else low_step, MAX_INT64 if high_step is None else high_step
+        ranges = axes.ranges(found, axis, low, high)
+        alike = defaultdict(list)
+        for row in found:
+            alike[row.run_id, ranges[row.run_id, row.rank, row.split]].append(row)
+        parts = [part for (_, (low, high)), rows in alike.items() for part in parts_of(rows, low, high, budget)]
+        if axis.kind != "step":
+            axes.add_x(parts, axis, ranges)
+            for part in parts:
+                part.cursor = None
+    order = {(str(row.run_id), row.rank, row.split, row.name): place for place, row in enumerate(found)}
+    return sorted(parts, key=lambda part: order[part.run_id, part.rank, part.split, part.name])
 
 
-def _parts(rows: Sequence[Any], low: int, high: int, budget: int) -> list[SeriesPart]:
+def parts_of(rows: Sequence[Any], low: int, high: int, budget: int) -> list[SeriesPart]:
     """Return series of one run: the long ones from rollups, all others with one scan of the range."""
-    long = [part for row in rows if (part := _long_part(row, low, high, budget))]
-    buckets = buckets_of(long, budget)
-    rising = points.read([row for row in rows if row.series_no not in buckets], low, high)
+    long = {row.series_no: part for row in rows if (part := _long_part(row, low, high, budget))}
+    levels.look_up(list(long.values()), budget)
+    short = [row for row in rows if row.series_no not in long or long[row.series_no].is_short]
+    rising = points.read(short, low, high)
+    whole = (low, high) == (MIN_INT64, MAX_INT64)
     return [
-        _of_buckets(row, buckets[row.series_no], budget)
-        if row.series_no in buckets
-        else _of_points(row, rising[row.series_no], budget)
+        _of_points(row, rising[row.series_no], budget, whole, long.get(row.series_no))
+        if row.series_no in rising
+        else _of_level(row, long[row.series_no], budget, whole)
         for row in rows
     ]
 
@@ -102,34 +124,52 @@ def _long_part(row: Any, low: int, high: int, budget: int) -> Part | None:
     return Part(row, low, high, rollups.levels_of(row)) if high - low >= budget else None
 
 
-def _of_buckets(row: Any, buckets: Sequence[Bucket], budget: int) -> SeriesPart:
-    return _part(row, False, sum(bucket.count for bucket in buckets), _columns(fitted(buckets, budget)))
+def _of_level(row: Any, long: Part, budget: int, whole: bool) -> SeriesPart:
+    found: Sequence[rollups.Row] = list(long.level.values())
+    source, shift, count = cursors.LEVEL, long.shift, long.count
+    if len(found) > budget:
+        source = cursors.MERGED
+        buckets = [rollups.bucket_of_row(one) for one in found]
+        shift = shift_within(buckets[0].first_step, buckets[-1].last_step, budget)
+        found = fitted(buckets, budget)
+    return part_of(row, columns_of(found), source, shift, count, whole)
 
 
-def _of_points(row: Any, rising: Sequence[Point], budget: int) -> SeriesPart:
+def _of_points(row: Any, rising: Sequence[Point], budget: int, whole: bool, long: Part | None) -> SeriesPart:
     if len(rising) <= budget:
-        return _part(row, True, len(rising), _exact_columns(rising))
+        return part_of(row, exact_columns(rising), cursors.POINTS, 0, len(rising), whole)
     shift = shift_within(rising[0][0], rising[-1][0], budget)
-    return _part(row, False, len(rising), _columns([bucket_of(part) for _, part in cut(rising, shift)]))
+    buckets = [bucket_of(part) for _, part in cut(rising, shift)]
+    return part_of(row, columns_of(buckets), cursors.CUT, shift, len(rising), whole, len(long.level) if long else -1)
 
 
-def _part(row: Any, exact: bool, count: int, columns: Columns) -> SeriesPart:
+def part_of(
+    row: Any, columns: Columns, source: int, shift: int, count: int, whole: bool, finest: int = -1
+) -> SeriesPart:
+    """Return what was asked of a series, with a cursor where that is the `whole` of it."""
+    counts = columns.count
+    seen = Seen(
+        row.series_no, source, row.row_count, row.count, row.first_step, row.last_step, shift,
+        len(counts), counts[-1] if counts else 0, finest,
+    )  # fmt: skip
     return SeriesPart(
         run_id=str(row.run_id),
         rank=row.rank,
         split=row.split,
         name=row.name,
         kind=row.kind,
-        exact=exact,
+        exact=source == cursors.POINTS,
+        shift=shift,
         count=count,
-        cursor=row.row_count,
+        cursor=seen.text() if whole else None,
         columns=columns,
     )
 
 
-def _exact_columns(rising: Sequence[Point]) -> Columns:
+def exact_columns(rising: Sequence[Point]) -> Columns:
+    """Return points as columns."""
     values = [value for _, value, _, _ in rising]
-    finite = [value if math.isfinite(value) else None for value in values]
+    finite: list[float | None] = [value if math.isfinite(value) else None for value in values]
     return Columns(
         step=[step for step, _, _, _ in rising],
         time=[to_unix(time) for _, _, time, _ in rising],
@@ -146,18 +186,24 @@ def _exact_columns(rising: Sequence[Point]) -> Columns:
     )
 
 
-def _columns(buckets: Sequence[Bucket]) -> Columns:
+def columns_of(buckets: Sequence[Bucket | rollups.Row]) -> Columns:
+    """Return one or more buckets, or rows of rollups, as columns."""
+    of = dict(zip(Bucket._fields, zip(*buckets), strict=False))  # noqa: B905 - a row has its numbers behind the fields
     return Columns(
-        step=[bucket.last_step for bucket in buckets],
-        time=[to_unix(bucket.last_time) for bucket in buckets],
-        epoch=[bucket.last_epoch for bucket in buckets],
-        first=[bucket.first_value for bucket in buckets],
-        last=[bucket.last_value for bucket in buckets],
-        mean=[bucket.mean for bucket in buckets],
-        low=[bucket.low_value for bucket in buckets],
-        high=[bucket.high_value for bucket in buckets],
-        count=[bucket.count for bucket in buckets],
-        nan_count=[bucket.nan_count for bucket in buckets],
-        inf_count=[bucket.inf_count for bucket in buckets],
-        ninf_count=[bucket.ninf_count for bucket in buckets],
+        step=list(of["last_step"]),
+        time=[to_unix(time) for time in of["last_time"]],
+        epoch=list(of["last_epoch"]),
+        first=_floats(of["first_value"]),
+        last=_floats(of["last_value"]),
+        mean=list(of["mean"]),
+        low=list(of["low_value"]),
+        high=list(of["high_value"]),
+        count=list(of["count"]),
+        nan_count=list(of["nan_count"]),
+        inf_count=list(of["inf_count"]),
+        ninf_count=list(of["ninf_count"]),
     )
+
+
+def _floats(values: Sequence[float | None]) -> list[float]:
+    return [to_float(value) for value in values] if None in values else list(values)  # type: ignore[arg-type]
