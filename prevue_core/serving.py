@@ -19,6 +19,7 @@ from prevue_core.settings import ServerSettings
 
 THREADS = 8  # bodies are received outside of them
 CONNECTIONS = 1_000
+WAITING_BYTES = 1 << 20  # of a long answer, before its thread waits for the reader: each thread keeps that memory
 FINISH_S = 20.0  # that requests may take when the server is told to stop
 LOOK_S = 0.05
 
@@ -38,6 +39,7 @@ def serve(settings: ServerSettings, sockets: list[socket.socket], tell: Callable
         threads=THREADS,
         connection_limit=CONNECTIONS,
         max_request_body_size=16 * MAX_BODY_BYTES,  # above, waitress itself refuses; below, the API with a word
+        outbuf_high_watermark=WAITING_BYTES,
         clear_untrusted_proxy_headers=not settings.trusted_proxies,  # else waitress hides them from who judges them
         ident=None,
     )

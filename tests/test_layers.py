@@ -17,7 +17,7 @@ GROUND = {
 LAYERS: list[tuple[str, set[str], set[str]]] = [
     ("prevue_core.contract", {"prevue_core.errors"}, set()),
     ("prevue_core.errors", set(), set()),
-    ("prevue_core.settings", {"prevue_core.errors"}, set()),
+    ("prevue_core.settings", {"prevue_core.contract", "prevue_core.errors"}, set()),
     ("prevue_core.listening", set(), set()),
     ("prevue_core.hookspecs", set(), {"pluggy", "click"}),
     ("prevue_core.manager", GROUND, {"pluggy"}),
@@ -31,7 +31,7 @@ LAYERS: list[tuple[str, set[str], set[str]]] = [
     ("prevue_core.serving", {*GROUND, "prevue_core.api"}, {"waitress"}),
     ("prevue_core.logs", set(), {"pythonjsonlogger"}),
     ("prevue_core.db.migrations", set(), {"peewee"}),
-    ("prevue_core.db", {*GROUND, "prevue_core.db"}, {"peewee", "playhouse", "psycopg2", "orjson", "argon2"}),
+    ("prevue_core.db", {*GROUND, "prevue_core.db"}, {"peewee", "playhouse", "psycopg2", "orjson", "argon2", "lark"}),
     (
         "prevue_core.api",
         {*GROUND, "prevue_core.db", "prevue_core.api"},
@@ -44,6 +44,7 @@ LAYERS: list[tuple[str, set[str], set[str]]] = [
             "werkzeug",
             "orjson",
             "prometheus_client",
+            "arro3",
         },
     ),
     ("prevue.transport", {*GROUND, "prevue.sender"}, {"requests", "orjson"}),

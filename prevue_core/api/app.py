@@ -11,6 +11,7 @@ from prevue_core import __version__, contract
 from prevue_core.api import auth, watching
 from prevue_core.api.blueprint import Api, request_id
 from prevue_core.api.resources import (
+    export,
     health,
     models,
     projects,
@@ -26,7 +27,7 @@ from prevue_core.db import connection
 from prevue_core.logs import REQUEST_ID
 from prevue_core.settings import ServerSettings
 
-RESOURCES = (projects, runs, retention, models, series, records, sessions, tokens, users, health)
+RESOURCES = (projects, runs, retention, models, series, export, records, sessions, tokens, users, health)
 
 
 def create_app(

@@ -12,7 +12,7 @@ from prevue_core import contract
 from prevue_core.db import ingest
 
 RECORDS = "/api/v1/runs/{run_id}/writers/{writer_id}/records"
-JSON = "application/json"
+JSON, CSV = "application/json", "text/csv; charset=utf-8"
 PROBLEM = {"$ref": "#/components/schemas/Problem"}
 RESERVED = {"result", "evaluation"}
 
@@ -52,7 +52,7 @@ def test_every_operation_says_what_it_does_and_answers(operations):
     for operation in operations.values():
         assert operation["summary"]
         (success,) = (status for status in operation["responses"] if status.startswith("2"))
-        assert success == "204" or operation["responses"][success]["content"].keys() & {JSON, "text/plain"}
+        assert success == "204" or operation["responses"][success]["content"].keys() & {JSON, "text/plain", CSV}
 
 
 def test_every_error_is_documented_as_problem_json(document, operations):

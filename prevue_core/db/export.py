@@ -1,0 +1,214 @@
+"""Tables to take away: the points of runs, and a project's runs, in blocks of bounded size.
+
+Points are read in pages along the index of `metrics`, each page a query of its own: an export neither keeps a
+transaction open, which would hold up the database's clean-up, nor grows with what it reads. Of equal steps of a series
+the later row counts, as everywhere. What is logged meanwhile may be in it or not.
+"""
+
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+import orjson
+import peewee
+
+from prevue_core.contract import MAX_INT64, MIN_INT64
+from prevue_core.db import queries
+from prevue_core.db.accounts import Identity
+from prevue_core.db.connection import db
+from prevue_core.db.models import Metric, Series, TrainingRun
+
+PAGE_ROWS = 10_000
+BLOCK_ROWS = 1_000
+RUNS_PAGE = 500  # a run may bring thousands of series
+
+TEXT, WHOLE, NUMBER, FLAG, TIME = "text", "whole", "number", "flag", "time"
+
+Values = tuple[Any, ...]
+
+
+@dataclass
+class Table:
+    """Rows in blocks, and what each column holds: text, a whole number, a float that may not be finite, true or false,
+    or a moment as the database has it. Any may be None."""
+
+    columns: dict[str, str]
+    blocks: Iterator[list[Values]]
+
+
+# points
+
+_POINT_COLUMNS = {
+    "run_id": TEXT,
+    "run_name": TEXT,
+    "project_name": TEXT,
+    "username": TEXT,
+    "rank": WHOLE,
+    "split": TEXT,
+    "name": TEXT,
+    "kind": TEXT,
+    "step": WHOLE,
+    "epoch": WHOLE,
+    "batch": WHOLE,
+    "value": NUMBER,
+    "timestamp": TIME,
+}
+
+
+def points(runs: Iterable[queries.Row], names: list[str] | None = None, splits: list[str] | None = None) -> Table:
+    """Return the points of runs, as `queries.run` has them, of the given names and splits (None: all).
+
+    Those of a run come in order of rank, split and step.
+    """
+    rows = (
+        (run["run_id"], run["run_name"], run["project_name"], run["user"], *point)
+        for run in runs
+        for point in _points(_rows(run["run_id"], names, splits))
+        if names is None or point[2] in names
+    )
+    return Table(_POINT_COLUMNS, _blocks(rows))
+
+
+def _rows(run_id: str, names: list[str] | None, splits: list[str] | None) -> Iterator[Values]:
+    place = (Metric.rank, Metric.split, Metric.step, Metric.metric_id)
+    of_losses = (Metric.loss_name, Metric.loss_value)
+    of_metrics = (Metric.metric_name, Metric.metric_value)
+    columns = (*place, Metric.epoch, Metric.batch, *of_losses, *of_metrics, Metric.timestamp)
+    query = Metric.select(*columns).where(Metric.run_id == run_id)
+    if names is not None:
+        query = query.where(Metric.loss_name.in_(names) | Metric.metric_name.in_(names))
+    if splits is not None:
+        query = query.where(Metric.split.in_(splits))
+    query = query.order_by(*place).limit(PAGE_ROWS)
+    behind = None
+    while page := db.execute(query if behind is None else query.where(behind)).fetchall():
+        db.close()  # while rows are on their way, which may take long, others can have the connection
+        yield from page
+        behind = peewee.Tuple(*place) > peewee.Tuple(*page[-1][:4])
+
+
+def _points(rows: Iterable[Values]) -> Iterator[Values]:
+    """Yield the points of rows; those of one rank, split and step stand together, the later behind."""
+    place, found = None, dict[str, Values]()
+    for row in rows:
+        rank, split, step, _, epoch, batch, loss, loss_value, metric, metric_value, time = row
+        if row[:3] != place:
+            yield from found.values()
+            place, found = row[:3], {}
+        if loss is not None:
+            value = math.nan if loss_value is None else loss_value
+            found[loss] = (rank, split, loss, "loss", step, epoch, batch, value, time)
+        if metric is not None:
+            value = math.nan if metric_value is None else metric_value
+            found[metric] = (rank, split, metric, "metric", step, epoch, batch, value, time)
+    yield from found.values()
+
+
+def _blocks(rows: Iterator[Values]) -> Iterator[list[Values]]:
+    while block := list(islice(rows, BLOCK_ROWS)):
+        yield block
+    db.close()
+
+
+# runs
+
+_RUN_COLUMNS = {
+    "run_id": TEXT,
+    "run_name": TEXT,
+    "project_name": TEXT,
+    "username": TEXT,
+    "state": TEXT,
+    "run_group": TEXT,
+    "tags": TEXT,
+    "notes": TEXT,
+    "started_at": TIME,
+    "heard_at": TIME,
+    "finished_at": TIME,
+}
+_SUMS = ("last", "min", "max")
+
+
+def runs_of(identity: Identity, project_id: int, run_ids: list[str] | None = None) -> Iterator[queries.Row]:
+    """Yield a project's runs that are not archived, or of all its runs those of `run_ids`; the latest first."""
+    if run_ids is not None:
+        found = (queries.run(identity, run_id) for run_id in run_ids)
+        yield from (run for run in found if run is not None and run["project_id"] == project_id)
+        return
+    page = queries.runs(identity, RUNS_PAGE, project_id=project_id)
+    yield from page.items
+    while page.next is not None:
+        page = queries.runs(identity, RUNS_PAGE, page.next, project_id=project_id)
+        yield from page.items
+
+
+def runs(identity: Identity, project_id: int, run_ids: list[str] | None = None) -> Table:
+    """Return the runs of a project with a column for each key of their configurations (`config.lr`), and for the last,
+    lowest and highest value of each series of rank 0 (`metrics.val.accuracy.max`)."""
+    kinds: dict[str, str] = {}
+    for run in runs_of(identity, project_id, run_ids):
+        for key, value in _flat("config", run["config"]):
+            kinds[key] = _common(kinds.get(key), _kind(value))
+    series = _series_names(project_id)
+    sums = {f"metrics.{split}.{name}.{which}": NUMBER for split, name in series for which in _SUMS}
+    columns = _RUN_COLUMNS | dict(sorted(kinds.items())) | sums
+    rows = (tuple(map(row.get, columns)) for row in _run_rows(runs_of(identity, project_id, run_ids), kinds))
+    return Table(columns, _blocks(rows))
+
+
+def _run_rows(found: Iterator[queries.Row], kinds: dict[str, str]) -> Iterator[queries.Row]:
+    while page := list(islice(found, RUNS_PAGE)):
+        sums = _sums([run["run_id"] for run in page])
+        for run in page:
+            config = {key: _as_text(value) if kinds.get(key) == TEXT else value for key, value in _flat_config(run)}
+            tags = orjson.dumps(run["tags"]).decode()
+            yield {**run, "username": run["user"], "tags": tags, **config, **sums.get(run["run_id"], {})}
+
+
+def _flat_config(run: queries.Row) -> Iterator[tuple[str, Any]]:
+    return _flat("config", run["config"])
+
+
+def _flat(name: str, value: Any) -> Iterator[tuple[str, Any]]:
+    """Yield the leaves of nested objects, each under all keys that lead to it."""
+    if isinstance(value, dict) and value:
+        for key, inner in value.items():
+            yield from _flat(f"{name}.{key}", inner)
+    elif value is not None and value != {}:
+        yield name, value
+
+
+def _kind(value: Any) -> str:
+    if isinstance(value, bool):
+        return FLAG
+    if isinstance(value, int) and MIN_INT64 <= value <= MAX_INT64:
+        return WHOLE
+    return NUMBER if isinstance(value, int | float) else TEXT
+
+
+def _common(one: str | None, other: str) -> str:
+    if one is None or one == other:
+        return other
+    return NUMBER if {one, other} == {WHOLE, NUMBER} else TEXT
+
+
+def _as_text(value: Any) -> str:
+    return value if isinstance(value, str) else orjson.dumps(value).decode()
+
+
+def _series_names(project_id: int) -> list[tuple[str, str]]:
+    of_project = TrainingRun.select(TrainingRun.run_id).where(
+        TrainingRun.project == project_id, TrainingRun.deleted_at.is_null()
+    )
+    query = Series.select(Series.split, Series.name).where(Series.run_id.in_(of_project), Series.rank == 0)
+    return sorted(db.execute(query.distinct()).fetchall())
+
+
+def _sums(run_ids: list[str]) -> dict[str, dict[str, float | None]]:
+    found: dict[str, dict[str, float | None]] = {run_id: {} for run_id in run_ids}
+    for row in Series.select().where(Series.run_id.in_(run_ids), Series.rank == 0):
+        values = (math.nan if row.last_value is None else row.last_value, row.low_value, row.high_value)
+        names = (f"metrics.{row.split}.{row.name}.{which}" for which in _SUMS)
+        found[str(row.run_id)].update(zip(names, values, strict=True))
+    return found
