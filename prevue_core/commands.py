@@ -89,7 +89,7 @@ def listening(settings: Listening, command: str) -> Iterator[tuple[list[socket.s
 
 def _run(settings: ServerSettings, sockets: list[socket.socket]) -> None:
     database = connect(settings)
-    from prevue_core.db import retention  # the server's packages may not be installed
+    from prevue_core.db import committing, retention  # the server's packages may not be installed
     from prevue_core.serving import serve
 
     address = "localhost" if settings.host in ("0.0.0.0", "::") else settings.host  # noqa: S104
@@ -104,7 +104,8 @@ def _run(settings: ServerSettings, sockets: list[socket.socket]) -> None:
         click.echo(f"Prevue's backend listens on {url}  (Ctrl-C stops)")
         click.echo(f"API page: {url}/api/docs/")
 
-    serve(settings, sockets, tell)
+    with committing.one_writer():
+        serve(settings, sockets, tell)
 
 
 def _welcome(settings: ServerSettings, url: str) -> None:

@@ -2,6 +2,7 @@
 
 PrevueError
 ├── InvalidValue (ValueError)      what the caller gave is not acceptable; the text quotes it
+│   └── InvalidExpression          a filter, or the name of a field, cannot be read; `position` says where
 ├── SettingsError (ValueError)     a setting has a value that it cannot have
 ├── PluginError                    a plugin cannot be loaded, or two want the same name
 ├── SequenceGap                    records came before those that precede them
@@ -9,6 +10,8 @@ PrevueError
 ├── RunDeleted                     the run was deleted; its records are not wanted any more
 ├── SchemaTooNew                   the database was made by a newer Prevue
 ├── CannotDistribute               the database is not one whose tables can be spread over machines
+├── DatabaseInUse                  another process works on the file, and only one may
+├── TooBusy                        more is asked at once than the server can take
 ├── Missing                        what is asked for does not exist, or is not the asker's to see
 ├── AlreadyExists                  there is one of that name
 ├── NoAccounts                     the server is open, and has no users to care for
@@ -30,6 +33,14 @@ class PrevueError(Exception):
 
 class InvalidValue(PrevueError, ValueError):
     """What the caller gave is not acceptable."""
+
+
+class InvalidExpression(InvalidValue):
+    """A filter, or the name of a field, cannot be read. `position` is where, in characters from 0."""
+
+    def __init__(self, text: str, position: int) -> None:
+        super().__init__(text)
+        self.position = position
 
 
 class SettingsError(PrevueError, ValueError):
@@ -62,6 +73,14 @@ class SchemaTooNew(PrevueError):
 
 class CannotDistribute(PrevueError):
     """The database is not one whose tables can be spread over machines."""
+
+
+class DatabaseInUse(PrevueError):
+    """Another process works on the database's file, and only one may."""
+
+
+class TooBusy(PrevueError):
+    """More is asked at once than the server can take; later it can."""
 
 
 class Missing(PrevueError):

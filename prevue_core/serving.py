@@ -13,11 +13,10 @@ import waitress
 from waitress.channel import HTTPChannel
 
 from prevue_core.api.app import create_app
-from prevue_core.contract import MAX_BODY_BYTES
+from prevue_core.api.limits import threads_for
 from prevue_core.listening import is_on_network
 from prevue_core.settings import ServerSettings
 
-THREADS = 8  # bodies are received outside of them
 CONNECTIONS = 1_000
 WAITING_BYTES = 1 << 20  # of a long answer, before its thread waits for the reader: each thread keeps that memory
 FINISH_S = 20.0  # that requests may take when the server is told to stop
@@ -36,9 +35,10 @@ def serve(settings: ServerSettings, sockets: list[socket.socket], tell: Callable
         create_app(settings, is_on_network=is_on_network(sockets), stopping=stopping),
         map=channels,
         sockets=sockets,
-        threads=THREADS,
+        threads=threads_for(settings.limits),  # bodies are received outside of them
         connection_limit=CONNECTIONS,
-        max_request_body_size=16 * MAX_BODY_BYTES,  # above, waitress itself refuses; below, the API with a word
+        # Above, waitress itself refuses; below, the API with a word.
+        max_request_body_size=16 * settings.limits.body_bytes,
         outbuf_high_watermark=WAITING_BYTES,
         clear_untrusted_proxy_headers=not settings.trusted_proxies,  # else waitress hides them from who judges them
         ident=None,

@@ -8,12 +8,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from prevue_core import contract
 from prevue_core.errors import SettingsError
 
 AUTH_MODES = ("open", "auth")
 LOG_FORMATS = ("text", "json")
 MIN_KEY_BYTES = 32
 TRASH_DAYS = 30.0
+MAX_LIMIT = 1 << 30  # of the settings PREVUE_MAX_...
 # What examples and templates show in place of a key. Of 3 000 Superset servers 2 000 ran with the one of its manual.
 PLACEHOLDER = re.compile(rb"(change|replace).?(me|this|it)|your.?(secret|key)|example|placeholder|insecure", re.I)
 
@@ -39,6 +41,17 @@ class Listening:
 
 
 @dataclass(frozen=True)
+class Limits:
+    """How much the backend takes from writers. Clients count on no less than these in a request."""
+
+    body_bytes: int = contract.MAX_BODY_BYTES  # of a request as sent
+    inflated_bytes: int = contract.MAX_INFLATED_BYTES  # of a request after decompression
+    records: int = contract.MAX_RECORDS  # in a request
+    names: int = contract.MAX_NAMES  # of a run
+    waiting: int = 64  # requests with records that are being read, wait or are stored
+
+
+@dataclass(frozen=True)
 class ServerSettings(Listening):
     """What the backend was told."""
 
@@ -47,6 +60,7 @@ class ServerSettings(Listening):
     dashboard_url: str | None  # where `/` leads a browser
     admin_password: str | None = field(repr=False)  # of the first admin; None: a one-time code makes one
     trash_days: float  # for which what was deleted can be restored
+    limits: Limits
 
 
 @dataclass(frozen=True)
@@ -78,6 +92,13 @@ def server_settings(
         dashboard_url=dashboard_url or environ.get("PREVUE_DASHBOARD_URL") or None,
         admin_password=secret("PREVUE_ADMIN_PASSWORD", environ),
         trash_days=_days("PREVUE_TRASH_DAYS", environ, TRASH_DAYS),
+        limits=Limits(
+            body_bytes=_at_least_1("PREVUE_MAX_BODY_BYTES", environ, Limits.body_bytes),
+            inflated_bytes=_at_least_1("PREVUE_MAX_INFLATED_BYTES", environ, Limits.inflated_bytes),
+            records=_at_least_1("PREVUE_MAX_RECORDS", environ, Limits.records),
+            names=_at_least_1("PREVUE_MAX_NAMES", environ, Limits.names),
+            waiting=_at_least_1("PREVUE_MAX_WAITING", environ, Limits.waiting),
+        ),
         **_access(environ),
     )
 
@@ -203,6 +224,13 @@ def _days(name: str, environ: Mapping[str, str], usual: float) -> float:
     if not 0 <= days <= 36_500:
         raise SettingsError(f"{name} is {text!r}; use a number of days from 0 to 36500")
     return days
+
+
+def _at_least_1(name: str, environ: Mapping[str, str], usual: int) -> int:
+    text = environ.get(name) or str(usual)
+    if text.isascii() and text.isdigit() and 1 <= int(text) <= MAX_LIMIT:
+        return int(text)
+    raise SettingsError(f"{name} is {text!r}; use a whole number from 1 to {MAX_LIMIT}, or leave it unset for {usual}")
 
 
 def _words(text: str) -> list[str]:

@@ -7,8 +7,8 @@ import flask
 from flask_swagger_ui import get_swaggerui_blueprint
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from prevue_core import __version__, contract
-from prevue_core.api import auth, watching
+from prevue_core import __version__
+from prevue_core.api import auth, limits, watching
 from prevue_core.api.blueprint import Api, request_id
 from prevue_core.api.resources import (
     export,
@@ -44,7 +44,8 @@ def create_app(
         IS_ON_NETWORK=is_on_network,
         STOPPING=stopping or threading.Event(),
         TRASH_DAYS=settings.trash_days,
-        MAX_CONTENT_LENGTH=contract.MAX_BODY_BYTES,
+        LIMITS=settings.limits,
+        DISK_FULL_UNTIL=0.0,
         API_TITLE="Prevue",
         API_VERSION=__version__,
         OPENAPI_VERSION="3.1.0",
@@ -55,6 +56,7 @@ def create_app(
     watching.watch(app)  # first, to see all of a request
     if settings.trusted_proxies:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=settings.trusted_proxies, x_proto=1)  # type: ignore[method-assign]
+    limits.guard(app, settings.limits)
     auth.guard(app, is_open=settings.auth == "open", allowed_hosts=settings.allowed_hosts)
     api = Api(app)
     api.spec.components.security_scheme("bearer", {"type": "http", "scheme": "bearer", "description": _BEARER})
@@ -92,7 +94,7 @@ _HEADERS = {
 
 
 def _hand_back_connection(error: Any) -> None:
-    # SQLite's connection stays with its thread: the threads are few, and opening the file costs more than a query.
+    # SQLite's connection stays with its thread: opening the file costs more than a query.
     if not connection.is_sqlite() and not connection.db.is_closed():
         connection.db.close()
 

@@ -3,6 +3,7 @@
 import functools
 import http
 import logging
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -11,15 +12,16 @@ import flask_smorest
 from werkzeug.exceptions import HTTPException, InternalServerError, NotFound
 
 from prevue_core import contract, errors
+from prevue_core.api import limits
 from prevue_core.api.fields import ProblemSchema
 from prevue_core.db.accounts import NOBODY, Identity, may
-from prevue_core.db.connection import FAILURES
+from prevue_core.db.connection import FAILURES, is_disk_full
 from prevue_core.logs import REQUEST_ID, request_id_of
 
 PREFIX = "/api/v1"
 PROBLEM_JSON = "application/problem+json"
 CHALLENGE = {"WWW-Authenticate": "Bearer"}  # with every 401
-
+DISK_FULL_S = 30  # that the server calls itself not ready after a write found no room
 
 log = logging.getLogger("prevue.api")
 
@@ -151,6 +153,8 @@ def _prevue_error(error: errors.PrevueError) -> flask.Response:
         return problem(410, str(error), type=contract.PROBLEM_DELETED)
     if isinstance(error, errors.TooManyAttempts):
         return problem(429, str(error), headers={"Retry-After": str(error.wait_s)})
+    if isinstance(error, errors.TooBusy):
+        return problem(limits.status_when_busy(), str(error), headers=limits.again())
     if isinstance(error, errors.LoginRefused):
         return problem(401, str(error), headers=CHALLENGE)
     for kind, status in _STATUS.items():
@@ -164,4 +168,7 @@ _STATUS = {errors.InvalidValue: 422, errors.Missing: 404, errors.AlreadyExists: 
 
 def _database_error(error: Exception) -> flask.Response:
     log.error("request %s: the database failed: %s", request_id(), error)
-    return problem(503, "the database does not answer now; try again", headers={"Retry-After": "2"})
+    if is_disk_full(error):
+        flask.current_app.config["DISK_FULL_UNTIL"] = time.monotonic() + DISK_FULL_S
+        return problem(507, "the database's disk is full; make room, then try again", headers=limits.again())
+    return problem(503, "the database does not answer now; try again", headers=limits.again())

@@ -1,5 +1,6 @@
 """The one database of a process: how to connect, to write in a transaction, to insert many rows."""
 
+import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -14,7 +15,7 @@ from playhouse.pool import MaxConnectionsExceeded
 from prevue_core.contract import encode_number
 from prevue_core.errors import SettingsError
 
-# Connections that a process may hold: one for each of the server's worker threads, and two to spare.
+# Connections that a process may hold. More writers at once make none of them faster, and wait for one.
 POOL_SIZE = 10
 
 # Of an insert into SQLite: twice as fast as a row at a time, and few enough for its limit of 32 766 values.
@@ -22,10 +23,15 @@ ROWS_AT_ONCE = 200
 
 # An answer from a commit is a promise, so SQLite syncs at each (`FULL`); WAL lets readers go on beside the writer.
 SQLITE_PRAGMAS = {"journal_mode": "wal", "synchronous": "full", "foreign_keys": 1, "busy_timeout": 5_000}
-POSTGRES_OPTIONS = "-c timezone=UTC -c statement_timeout=15s -c lock_timeout=5s"
+POSTGRES_OPTIONS = "-c timezone=UTC -c statement_timeout=15s -c lock_timeout=2s"
+WRITE_TIMEOUT = "5s"  # of a statement that writes
 
 # What a request meets when the database is away, too busy or at odds with itself: all of it passes.
 FAILURES = (peewee.PeeweeException, MaxConnectionsExceeded)
+
+_ENDED_BY_ANOTHER = ("40001", "40P01")  # SQLSTATE: serialization failure, deadlock
+_DISK_FULL = "53100"
+_SQLITE_DISK_FULL = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE)  # the second: for the WAL's index
 
 db = peewee.DatabaseProxy()
 
@@ -73,6 +79,17 @@ def is_sqlite() -> bool:
 
 
 @contextmanager
+def outside_pool() -> Iterator[peewee.Database]:
+    """Open with the database by a connection for which nobody waits and that is kept from nobody."""
+    if is_sqlite():
+        yield db.obj
+        return
+    database = peewee.PostgresqlDatabase(db.obj.database, **db.obj.connect_params)
+    with database.connection_context():
+        yield database
+
+
+@contextmanager
 def writing() -> Iterator[None]:
     """Open a transaction that writes: on SQLite it holds the write lock from its beginning."""
     if is_sqlite():
@@ -80,6 +97,7 @@ def writing() -> Iterator[None]:
             yield
     else:
         with db.atomic():
+            db.execute_sql(f"SET LOCAL statement_timeout = '{WRITE_TIMEOUT}'")
             yield
 
 
@@ -88,6 +106,23 @@ def reading() -> Iterator[None]:
     """Open a transaction that reads: all its queries see the database as it was at the first one."""
     with db.atomic("DEFERRED" if is_sqlite() else "REPEATABLE READ"):
         yield
+
+
+def is_worth_again(error: Exception) -> bool:
+    """Return whether PostgreSQL gave up a transaction for another's sake: the same may do well now."""
+    return getattr(_cause(error), "pgcode", None) in _ENDED_BY_ANOTHER
+
+
+def is_disk_full(error: Exception) -> bool:
+    """Return whether the database has no room to write."""
+    cause = _cause(error)
+    is_full_sqlite = getattr(cause, "sqlite_errorcode", None) in _SQLITE_DISK_FULL
+    return is_full_sqlite or getattr(cause, "pgcode", None) == _DISK_FULL
+
+
+def _cause(error: Exception) -> Any:
+    """Return the driver's error in Peewee's."""
+    return getattr(error, "orig", None)
 
 
 def insert_rows(

@@ -27,6 +27,13 @@ _COMMON = ("run_id", "model_id", "rank", "split", "loss_name", "metric_name")
 _AXES = ("step", "epoch", "batch", "timestamp")
 _COLUMNS = (*_COMMON, *_AXES, "loss_value", "metric_value")
 
+_NO_NUMBER = (-1,)
+_AXES_FORMATS = {  # by whether epoch and batch are NULL
+    (False, False): struct.Struct("!iqiqiqiq"),
+    (False, True): struct.Struct("!iqiqiiq"),
+    (True, False): struct.Struct("!iqiiqiq"),
+    (True, True): struct.Struct("!iqiiiq"),
+}
 _LOSS_AND_METRIC, _LOSS, _METRIC = struct.Struct("!idid"), struct.Struct("!idi"), struct.Struct("!iid")
 
 
@@ -68,8 +75,8 @@ def _packed_common(
 
 def _packed_axes(step: int, epoch: int | None, batch: int | None, time: str) -> bytes:
     moment = (datetime.datetime.fromisoformat(time) - _EPOCH) // _MICROSECOND
-    numbers = (number if number is None else struct.pack("!q", number) for number in (step, epoch, batch, moment))
-    return b"".join(map(_packed_value, numbers))
+    axes = [8, step, *(_NO_NUMBER if epoch is None else (8, epoch)), *(_NO_NUMBER if batch is None else (8, batch))]
+    return _AXES_FORMATS[epoch is None, batch is None].pack(*axes, 8, moment)
 
 
 def _packed_value(value: bytes | None) -> bytes:

@@ -6,7 +6,7 @@ from pathlib import Path
 import peewee
 from playhouse.migrations import Runner
 
-from prevue_core.db.connection import db, is_sqlite
+from prevue_core.db.connection import is_sqlite, outside_pool
 from prevue_core.db.models import Store
 from prevue_core.errors import SchemaTooNew
 
@@ -37,7 +37,8 @@ def upgrade(database: peewee.Database) -> list[str]:
 def is_ready() -> bool:
     """Return whether the database answers and its tables are those that this version expects."""
     try:
-        return all(migration.applied and migration.path for migration in _runner(db.obj).status())
+        with outside_pool() as database:
+            return all(migration.applied and migration.path for migration in _runner(database).status())
     except peewee.PeeweeException:
         return False
 

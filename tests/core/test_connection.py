@@ -128,4 +128,7 @@ def test_postgresql_tells_times_in_utc_and_gives_up_on_what_takes_too_long(datab
     def shown(name):
         return database.execute_sql(f"SHOW {name}").fetchone()[0]
 
-    assert [shown("timezone"), shown("statement_timeout"), shown("lock_timeout")] == ["UTC", "15s", "5s"]
+    assert [shown("timezone"), shown("statement_timeout"), shown("lock_timeout")] == ["UTC", "15s", "2s"]
+    with connection.writing():
+        assert shown("statement_timeout") == "5s"
+    assert shown("statement_timeout") == "15s"

@@ -119,6 +119,15 @@ def test_nan_is_read_back_as_nan(stream):
     assert accuracy.columns.last == [1.0]
 
 
+@pytest.mark.parametrize("name", ["back\\slash", "\\N", '"quoted"', "a,b", "損失", "naïve 😀", "x" * 512])
+@pytest.mark.parametrize("others", [{}, {"epoch": 1}, {"batch": 2}, {"epoch": 1, "batch": 2}])
+def test_any_name_and_any_axes_are_stored_as_they_are(stream, name, others):
+    stream.send(metrics(1, {name: 0.5, "loss": 1.5, "a_loss": 2.5}, **others))
+    stored = rows(stream, "epoch", "batch", "loss_name", "loss_value", "metric_name", "metric_value")
+    axes = (others.get("epoch"), others.get("batch"))
+    assert stored == [(*axes, "loss", 1.5, name, 0.5), (*axes, "a_loss", 2.5, None, None)]
+
+
 def test_rows_carry_the_model_in_use_and_the_rank():
     stream = started(rank=3)
     stream.send(metrics(0, {"loss": 1}), model("net"), metrics(1, {"loss": 1}), model("other"), metrics(2, {"loss": 1}))

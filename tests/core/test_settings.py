@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from prevue_core.errors import SettingsError
-from prevue_core.settings import dashboard_settings, plugin_settings, secret, server_settings
+from prevue_core.settings import Limits, dashboard_settings, plugin_settings, secret, server_settings
 
 
 def test_without_settings_the_backend_is_for_this_machine_with_a_file_of_its_own(tmp_path):
@@ -27,6 +27,19 @@ def test_the_environment_is_followed(tmp_path):
     assert settings.database_url == "postgresql://db/prevue"
     assert (settings.data_dir, settings.host, settings.port, settings.auth) == (tmp_path, "0.0.0.0", 81, "open")
     assert settings.allowed_hosts == {"prevue.example", "ml.example"}
+
+
+def test_each_limit_can_be_set():
+    names = ("BODY_BYTES", "INFLATED_BYTES", "RECORDS", "NAMES", "WAITING")
+    environ = {f"PREVUE_MAX_{name}": str(number) for number, name in enumerate(names, 1)}
+    assert server_settings(environ=environ).limits == Limits(1, 2, 3, 4, 5)
+    assert server_settings(environ={}).limits == Limits(1 << 20, 8 << 20, 5_000, 10_000, 64)
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "1.5", "many", "1 000", "1073741825"])
+def test_a_refused_limit_is_quoted(text):
+    with pytest.raises(SettingsError, match=f"PREVUE_MAX_NAMES is '{text}'; use a whole number from 1 to 1073741824"):
+        server_settings(environ={"PREVUE_MAX_NAMES": text})
 
 
 def test_arguments_win_over_the_environment(tmp_path):

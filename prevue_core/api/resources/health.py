@@ -1,5 +1,7 @@
 """Health: whether the process is alive, whether it can work, and what it did. At the root, where probes look."""
 
+import time
+
 import flask
 import marshmallow as ma
 
@@ -31,11 +33,13 @@ def is_alive() -> dict[str, str]:
 def is_ready() -> dict[str, str] | flask.Response:
     """Tell whether requests can be served
 
-    503 while the database is away, or its tables are not those of this version, and from when the server was told to
-    stop.
+    503 while the database is away or has no room to write, or its tables are not those of this version, and from when
+    the server was told to stop.
     """
     if flask.current_app.config["STOPPING"].is_set():
         return problem(503, "the server is about to stop")
+    if time.monotonic() < flask.current_app.config["DISK_FULL_UNTIL"]:
+        return problem(503, "the database's disk is full; what is stored can be read")
     if not schema.is_ready():
         return problem(503, "the database does not answer, or `prevue db upgrade` has not been run")
     return {"status": "ok"}

@@ -18,6 +18,7 @@ from prevue_core.api.watching import count_records
 from prevue_core.db import ingest, schema
 from prevue_core.db.accounts import INGEST
 from prevue_core.errors import RecordRefused
+from prevue_core.settings import Limits
 
 blueprint = Blueprint("records", __name__, description="The one way in: metrics, models, events, begin and end of runs")
 
@@ -140,10 +141,17 @@ def add_records(run_id: uuid.UUID, writer_id: uuid.UUID, first_seq: int) -> flas
     stored already is skipped. `next_seq` of the answer is the number to go on with; 409 with `expected` says that
     records are missing before these. An empty batch is a sign of life. The body may be gzipped.
     """
-    applied = ingest.apply_records(identity(), str(run_id), str(writer_id), first_seq, _records())
+    applied = ingest.apply_records(
+        identity(), str(run_id), str(writer_id), first_seq, _records(), max_names=_limits().names
+    )
     count_records(applied.count - applied.rejected_count, applied.rejected_count)
     document = {name: getattr(applied, name) for name in ("next_seq", "rejected", "rejected_count")}
     return json_response({**document, "user": identity().username, "store_id": schema.store_id()})
+
+
+def _limits() -> Limits:
+    limits: Limits = flask.current_app.config["LIMITS"]
+    return limits
 
 
 def _records() -> list[dict[str, Any]]:
@@ -152,8 +160,8 @@ def _records() -> list[dict[str, Any]]:
     if mimetype not in (JSON, NDJSON):
         flask_smorest.abort(415, message=f"content type {mimetype!r} is not read here; send {JSON} or {NDJSON}")
     records: list[Any] = _read_json(body) if mimetype == JSON else body.splitlines()
-    if len(records) > contract.MAX_RECORDS:
-        flask_smorest.abort(413, message=f"{len(records)} records are too many; send at most {contract.MAX_RECORDS}")
+    if len(records) > _limits().records:
+        flask_smorest.abort(413, message=f"{len(records)} records are too many; send at most {_limits().records}")
     if mimetype == NDJSON:
         records = list(map(_parse, records))  # only now: a body may have millions of short lines
     for record in records:
@@ -173,15 +181,14 @@ def _body() -> bytes:
 
 
 def _inflate(body: bytes) -> bytes:
+    most = _limits().inflated_bytes
     inflater = zlib.decompressobj(wbits=31)  # 31: gzip
     try:
-        inflated = inflater.decompress(body, contract.MAX_INFLATED_BYTES + 1)
+        inflated = inflater.decompress(body, most + 1)
     except zlib.error as error:
         raise RecordRefused(f"the gzipped body cannot be read: {error}") from None
-    if len(inflated) > contract.MAX_INFLATED_BYTES:
-        flask_smorest.abort(
-            413, message=f"the inflated body is larger than {contract.MAX_INFLATED_BYTES} bytes; send less"
-        )
+    if len(inflated) > most:
+        flask_smorest.abort(413, message=f"the inflated body is larger than {most} bytes; send less")
     if not inflater.eof or inflater.unused_data:
         raise RecordRefused("the gzipped body ends too early or goes on behind its end")
     return inflated

@@ -9,7 +9,8 @@ from collections.abc import Callable
 
 from prevue_core import contract
 from prevue_core.db.accounts import INGEST, Identity, in_reach, may
-from prevue_core.db.connection import is_sqlite, writing
+from prevue_core.db.committing import in_transaction
+from prevue_core.db.connection import is_sqlite
 from prevue_core.db.ingest import others
 from prevue_core.db.ingest.batch import Applied, Batch
 from prevue_core.db.ingest.fields import Record, reason_of
@@ -51,18 +52,23 @@ def apply_records(
     RecordRefused, with nothing stored, for a batch whose numbers are not consecutive.
     """
     records = number(first_seq, records)
-    with writing():
-        batch = _locked(identity, run_id, writer_id)
-        if batch is None:
-            _refuse_buried(run_id)
-            if first_seq != 0 or not records or records[0].get("type") != "start":
-                raise SequenceGap(0)
-            open_writer(identity, run_id, writer_id, records[0])
-            batch = _locked(identity, run_id, writer_id)  # it may be another's, who sent the same at the same moment
-            assert batch is not None  # noqa: S101 - the row was made just now
-        if first_seq > batch.next_seq:
-            raise SequenceGap(batch.next_seq)
-        return _apply(batch, records, max_names)
+    return in_transaction(lambda: _apply_in_transaction(identity, run_id, writer_id, first_seq, records, max_names))
+
+
+def _apply_in_transaction(
+    identity: Identity, run_id: str, writer_id: str, first_seq: int, records: list[Record], max_names: int
+) -> Applied:
+    batch = _locked(identity, run_id, writer_id)
+    if batch is None:
+        _refuse_buried(run_id)
+        if first_seq != 0 or not records or records[0].get("type") != "start":
+            raise SequenceGap(0)
+        open_writer(identity, run_id, writer_id, records[0])
+        batch = _locked(identity, run_id, writer_id)  # it may be another's, who sent the same at the same moment
+        assert batch is not None  # noqa: S101 - the row was made just now
+    if first_seq > batch.next_seq:
+        raise SequenceGap(batch.next_seq)
+    return _apply(batch, records, max_names)
 
 
 def _locked(identity: Identity, run_id: str, writer_id: str) -> Batch | None:
