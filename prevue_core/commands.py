@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from prevue_core.errors import PrevueError, SettingsError
+from prevue_core.errors import DatabaseInUse, PrevueError, SettingsError
 from prevue_core.listening import bind, is_on_network
 from prevue_core.logs import set_up
 from prevue_core.settings import Listening, ServerSettings, server_settings
@@ -49,7 +49,9 @@ def backend(host: str | None, port: int | None, data_dir: Path | None, dashboard
     settings = settings_of(host=host, port=port, data_dir=data_dir, dashboard_url=dashboard_url)
     set_up(settings.log_format)
     with listening(settings, "backend") as (sockets, auth):
-        _run(replace(settings, auth=auth), sockets)
+        database = connect(settings)
+        with only_server():
+            _run(replace(settings, auth=auth), database, sockets)
 
 
 def settings_of(**options: Any) -> ServerSettings:
@@ -87,8 +89,19 @@ def listening(settings: Listening, command: str) -> Iterator[tuple[list[socket.s
         yield sockets, settings.auth or "open"
 
 
-def _run(settings: ServerSettings, sockets: list[socket.socket]) -> None:
-    database = connect(settings)
+@contextmanager
+def only_server() -> Iterator[None]:
+    """Open as the only process that serves an SQLite file; exit with a word where there is one."""
+    from prevue_core.db import serving_lock  # the server's packages may not be installed
+
+    try:
+        with serving_lock.only_server():
+            yield
+    except DatabaseInUse as error:
+        raise click.ClickException(str(error)) from None
+
+
+def _run(settings: ServerSettings, database: "peewee.Database", sockets: list[socket.socket]) -> None:
     from prevue_core.db import committing, retention  # the server's packages may not be installed
     from prevue_core.serving import serve
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from prevue_core.commands import connect, data_option, settings_of
+from prevue_core.commands import connect, data_option, only_server, settings_of
 from prevue_core.errors import PrevueError
 
 
@@ -17,7 +17,10 @@ def db() -> None:
 @db.command(epilog="Example: PREVUE_DATABASE_URL=postgresql://prevue@localhost/prevue prevue db upgrade")
 @data_option
 def upgrade(data_dir: Path | None) -> None:
-    """Make the tables, or bring them up to date. `prevue backend` does the same when it starts."""
+    """Make the tables, or bring them up to date. `prevue backend` does the same when it starts.
+
+    With SQLite, stop the backend first.
+    """
     settings = settings_of(data_dir=data_dir)
     database = connect(settings)
     import peewee
@@ -25,7 +28,8 @@ def upgrade(data_dir: Path | None) -> None:
     from prevue_core.db import schema  # the server's packages may not be installed
 
     try:
-        applied = schema.upgrade(database)
+        with only_server():
+            applied = schema.upgrade(database)
     except peewee.PeeweeException as error:
         raise click.ClickException(f"the database does not answer: {str(error).strip()}") from None
     except PrevueError as error:
@@ -41,8 +45,9 @@ def upgrade(data_dir: Path | None) -> None:
 def rebuild_rollups(run_id: uuid.UUID | None, data_dir: Path | None) -> None:
     """Drop the rollups of one run, or of all, and make them anew from the points.
 
-    The backend keeps them while points arrive; this is for tables that something else has changed. It may run beside
-    a backend: what trainings send waits meanwhile, on SQLite that of all runs.
+    The backend keeps them while points arrive; this is for tables that something else has changed. With SQLite, where
+    one process writes at a time, stop the backend first. With PostgreSQL it may run beside one: only what trainings of
+    the run in hand send waits, or is sent again.
     """
     connect(settings_of(data_dir=data_dir))
     import peewee
@@ -54,9 +59,9 @@ def rebuild_rollups(run_id: uuid.UUID | None, data_dir: Path | None) -> None:
         sizes = rollups.sizes(run_id)
         if run_id and not sizes:
             raise click.ClickException(f"run {run_id} has no series of {rollups.FROM_POINTS} points or more")
-        with click.progressbar(length=sum(sizes.values()), label="Rebuilding rollups") as bar:
+        with only_server(), click.progressbar(length=sum(sizes.values()), label="Rebuilding rollups") as bar:
             for run in sizes:
-                with writing():
+                with writing(takes_long=True):
                     for points in rollups.rebuild(run):
                         bar.update(points)
     except peewee.PeeweeException as error:

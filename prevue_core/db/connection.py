@@ -24,7 +24,7 @@ ROWS_AT_ONCE = 200
 # An answer from a commit is a promise, so SQLite syncs at each (`FULL`); WAL lets readers go on beside the writer.
 SQLITE_PRAGMAS = {"journal_mode": "wal", "synchronous": "full", "foreign_keys": 1, "busy_timeout": 5_000}
 POSTGRES_OPTIONS = "-c timezone=UTC -c statement_timeout=15s -c lock_timeout=2s"
-WRITE_TIMEOUT = "5s"  # of a statement that writes
+WRITE_TIMEOUT_MS = 5_000  # of a statement that writes
 
 # What a request meets when the database is away, too busy or at odds with itself: all of it passes.
 FAILURES = (peewee.PeeweeException, MaxConnectionsExceeded)
@@ -90,14 +90,19 @@ def outside_pool() -> Iterator[peewee.Database]:
 
 
 @contextmanager
-def writing() -> Iterator[None]:
-    """Open a transaction that writes: on SQLite it holds the write lock from its beginning."""
+def writing(*, takes_long: bool = False) -> Iterator[None]:
+    """Open a transaction that writes: on SQLite it holds the write lock from its beginning.
+
+    On PostgreSQL its statements are given up after 5 s, unless it `takes_long`.
+    """
     if is_sqlite():
         with _sqlite_writing, db.atomic():
             yield
     else:
         with db.atomic():
-            db.execute_sql(f"SET LOCAL statement_timeout = '{WRITE_TIMEOUT}'")
+            db.execute_sql(f"SET LOCAL statement_timeout = {0 if takes_long else WRITE_TIMEOUT_MS}")
+            if takes_long:
+                db.execute_sql("SET LOCAL lock_timeout = 0")
             yield
 
 

@@ -144,3 +144,37 @@ def test_a_port_in_use_is_told_in_one_line(tmp_path):
     assert (done.returncode, done.stdout) == (1, "")
     assert f"Error: cannot listen on 127.0.0.1 port {port}: Address already in use" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.fixture
+def held(call):
+    """The database file of a backend, as `prevue backend` holds it in another process."""
+    call(db_commands.upgrade)
+    code = """if True:
+        import sys
+        from prevue_core.db import connection, serving_lock
+        connection.connect(sys.argv[1])
+        with serving_lock.only_server():
+            print("held", flush=True)
+            sys.stdin.read()
+    """
+    command = [sys.executable, "-c", code, f"sqlite:///{connection.db.obj.database}"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline() == "held\n"
+        yield process
+        process.kill()
+
+
+@pytest.mark.parametrize("command", [db_commands.upgrade, db_commands.rebuild_rollups])
+def test_while_a_backend_serves_the_file_it_has_to_be_stopped_first(call, held, command):
+    told = f"Error: process {held.pid} serves {connection.db.obj.database}; stop the server first\n"
+    assert call(command) == (1, told)
+    held.kill()  # however it ends, the lock goes with it
+    held.wait()
+    assert call(command)[0] == 0
+
+
+def test_a_second_backend_on_the_file_says_so_and_exits(call, held):
+    code, told = call(backend, "--port", "0")
+    assert (code, told.count("\n")) == (1, 1)
+    assert "stop the server first" in told
