@@ -7,13 +7,17 @@ run.series(["loss"]).to_pandas()
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from itertools import islice
 from types import TracebackType
 from typing import Any
 
+import orjson
+
 from prevue.config import client_settings
 from prevue.series import MAX_BUDGET, News, Series, SeriesTable
 from prevue.transport import HttpTransport
+from prevue_core.contract import decode_number
 
 PAGE = 1_000
 
@@ -77,6 +81,22 @@ class StoredRun:
         asked: dict[str, Any] = {"x": x, "x_name": x_name, "x_split": x_split, "low": low, "high": high}
         asked |= {"low_step": low_step, "high_step": high_step, "budget": budget, "columns": columns}
         return self._api.series([self.run_id], names, splits, **asked)
+
+    def points(
+        self, names: Sequence[str] | None = None, splits: Sequence[str] | None = None
+    ) -> Iterator[dict[str, Any]]:
+        """Yield every point by name and split (None: all), whatever their number, in order of rank, split and step.
+
+        Each has the columns of the view `v_points`: `rank`, `split`, `name`, `kind`, `step`, `epoch`, `batch`, `value`,
+        `timestamp` (UTC) and what the run is called. `pandas.DataFrame(run.points())` is all of them as a data frame.
+        """
+        for line in _lines(self._api.export_run(self.run_id, "jsonl", names=names, splits=splits)):
+            point = orjson.loads(line)
+            yield {
+                **point,
+                "value": decode_number(point["value"]),
+                "timestamp": datetime.fromisoformat(point["timestamp"]),
+            }
 
     def summary(self) -> list[dict[str, Any]]:
         """Return the count, first, last, lowest and highest value of each series."""
@@ -145,9 +165,10 @@ class Api:
         """End the session that was given as `token`."""
         self._transport.delete("/api/v1/sessions/current")
 
-    def projects(self, user: str | None = None, name: str | None = None) -> list[Project]:
-        """Return projects, of one user or of all, the newest first."""
-        return [_project(item) for item in self._items("/api/v1/projects", {"user": user, "name": name})]
+    def projects(self, user: str | None = None, name: str | None = None, *, shelf: str | None = None) -> list[Project]:
+        """Return projects, of one user or of all, the newest first; `shelf`: `archive` or `trash`."""
+        params = {"user": user, "name": name, "shelf": shelf}
+        return [_project(item) for item in self._items("/api/v1/projects", params)]
 
     def project(self, project_id: int) -> Project:
         """Return one project. Raises NotFound."""
@@ -160,9 +181,13 @@ class Api:
         *,
         project_id: int | None = None,
         limit: int | None = None,
+        shelf: str | None = None,
     ) -> list[StoredRun]:
-        """Return runs, of one project or of all, at most `limit`; those that started last come first."""
-        params = {"project_name": project, "user": user, "project_id": project_id}
+        """Return runs, of one project or of all, at most `limit`; those that started last come first.
+
+        `shelf`: `archive` or `trash`.
+        """
+        params = {"project_name": project, "user": user, "project_id": project_id, "shelf": shelf}
         return [self._run(item) for item in islice(self._items("/api/v1/runs", params, limit), limit)]
 
     def run(self, run_id: str) -> StoredRun:
@@ -226,6 +251,56 @@ class Api:
         document = self._transport.post("/api/v1/series/news", asked)
         return News(document["runs"], [Series(part, columns) for part in document["series"]])
 
+    def archive_run(self, run_id: str) -> None:
+        """Take a run out of the lists; it stays readable, and its training may go on. Raises NotFound."""
+        self._transport.post(f"/api/v1/runs/{run_id}/archive")
+
+    def delete_run(self, run_id: str) -> None:
+        """Put a run into the trash; what its training still sends is refused. Raises NotFound."""
+        self._transport.delete(f"/api/v1/runs/{run_id}")
+
+    def restore_run(self, run_id: str) -> None:
+        """Bring a run back from the archive, or from the trash before it is purged. Raises NotFound."""
+        self._transport.post(f"/api/v1/runs/{run_id}/restore")
+
+    def archive_project(self, project_id: int) -> None:
+        """Take a project out of the list; it and its runs stay readable. Raises NotFound."""
+        self._transport.post(f"/api/v1/projects/{project_id}/archive")
+
+    def delete_project(self, project_id: int) -> None:
+        """Put a project with all its runs into the trash. Raises NotFound."""
+        self._transport.delete(f"/api/v1/projects/{project_id}")
+
+    def restore_project(self, project_id: int) -> None:
+        """Bring a project back from the archive, or from the trash with the runs that went with it. Raises NotFound."""
+        self._transport.post(f"/api/v1/projects/{project_id}/restore")
+
+    def export_run(
+        self,
+        run_id: str,
+        format: str = "csv",
+        *,
+        names: Sequence[str] | None = None,
+        splits: Sequence[str] | None = None,
+    ) -> Iterator[bytes]:
+        """Yield the points of a run as a file, part by part; `format`: csv, jsonl or parquet."""
+        params = {"format": format, "name": names, "split": splits}
+        return self._transport.stream(f"/api/v1/runs/{run_id}/export", params)
+
+    def export_project(
+        self,
+        project_id: int,
+        format: str = "csv",
+        *,
+        table: str = "points",
+        run_ids: Sequence[str] | None = None,
+        names: Sequence[str] | None = None,
+        splits: Sequence[str] | None = None,
+    ) -> Iterator[bytes]:
+        """Yield the points of a project's runs, or with `table="runs"` the runs, as a file, part by part."""
+        params = {"format": format, "table": table, "run_id": run_ids, "name": names, "split": splits}
+        return self._transport.stream(f"/api/v1/projects/{project_id}/export", params)
+
     def _run(self, item: Mapping[str, Any]) -> StoredRun:
         names = (name for name in StoredRun.__dataclass_fields__ if name != "_api")
         return StoredRun(**{name: item[name] for name in names}, _api=self)
@@ -244,6 +319,13 @@ class Api:
 
 def _project(item: Mapping[str, Any]) -> Project:
     return Project(**{name: item[name] for name in Project.__dataclass_fields__})
+
+
+def _lines(parts: Iterator[bytes]) -> Iterator[bytes]:
+    rest = b""
+    for part in parts:
+        *lines, rest = (rest + part).split(b"\n")
+        yield from lines
 
 
 def _forwarded(address: str | None) -> dict[str, str] | None:

@@ -10,8 +10,10 @@ import click
 
 from prevue.account_commands import json_option, login, logout, token, url_option, user
 from prevue.config import client_settings, spool_root
+from prevue.export_commands import export
 from prevue.folder import claim, release, writer_folders
 from prevue.leftovers import Leftover
+from prevue.run_commands import projects, runs
 from prevue.sender import Delivery, deliver_leftover
 from prevue.transport import HttpTransport
 from prevue_core import __version__
@@ -27,7 +29,7 @@ def cli() -> None:
     """Prevue shows how machine-learning models train and how well they test."""
 
 
-for command in (login, logout, user, token):
+for command in (login, logout, user, token, runs, projects, export):
     cli.add_command(command)
 
 

@@ -1,7 +1,7 @@
 """HTTP to the backend. The only module that imports requests; what an answer means is the caller's."""
 
 import gzip
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import Any
 
@@ -14,6 +14,7 @@ from prevue_core.logs import REQUEST_ID
 
 TIMEOUT_S = (5, 30)  # to connect, to read
 GZIP_ABOVE_BYTES = 4 << 10
+PART_BYTES = 1 << 18  # of what is streamed
 
 
 class HttpTransport:
@@ -52,9 +53,19 @@ class HttpTransport:
         """Send a JSON object and return the one that comes back. Raises as `get` does."""
         return self._understand(path, self._ask("POST", path, json=document or {}, headers=headers))
 
-    def delete(self, path: str) -> None:
-        """Delete what is at `path`. Raises as `get` does."""
-        self._understand(path, self._ask("DELETE", path))
+    def delete(self, path: str) -> dict[str, Any]:
+        """Delete what is at `path` and return what is said of it. Raises as `get` does."""
+        return self._understand(path, self._ask("DELETE", path))
+
+    def stream(self, path: str, params: dict[str, Any] | None = None) -> Iterator[bytes]:
+        """Yield what is at `path`, whatever its size. Raises as `get` does, Unreachable also where it breaks off."""
+        with self._send("GET", path, params=params, stream=True, timeout=TIMEOUT_S) as response:
+            if response.status_code != 200:
+                self._understand(path, _answer(response))
+            try:
+                yield from response.iter_content(PART_BYTES)
+            except OSError as error:
+                raise Unreachable(f"{self.url} broke off its answer: {_reason(error)}") from error
 
     def _understand(self, path: str, answer: Answer) -> dict[str, Any]:
         if answer.status == 204 or (answer.status in (200, 201) and answer.document):
@@ -64,7 +75,7 @@ class HttpTransport:
             raise NotFound(f"{self.url}: {detail}", detail=detail, status=404)
         if answer.status == 401:
             raise NotLoggedIn(f"{self.url}: {detail}", detail=detail, status=401)
-        if 400 <= answer.status < 500:
+        if 400 <= answer.status < 500 or answer.status == 501:
             raise Refused(f"{self.url}{path}: {detail}", detail=detail, status=answer.status)
         if request_id := answer.document.get("request_id"):
             detail += f" (request {request_id})"  # what the backend's log has of it
@@ -84,12 +95,14 @@ class HttpTransport:
 
     def _ask(self, method: str, path: str, **arguments: Any) -> Answer:
         arguments.setdefault("timeout", TIMEOUT_S)
+        return _answer(self._send(method, path, **arguments))
+
+    def _send(self, method: str, path: str, **arguments: Any) -> requests.Response:
         try:
             # A redirect may lead to another host, which must not see the token; a sender takes it for a passing fault.
-            response = self._session.request(method, self.url + path, allow_redirects=False, **arguments)
+            return self._session.request(method, self.url + path, allow_redirects=False, **arguments)
         except OSError as error:  # all of requests' own are; a plain one tells of a missing CA bundle
             raise Unreachable(f"cannot reach {self.url}: {_reason(error)}") from error
-        return Answer(response.status_code, _document(response), _retry_after(response))
 
 
 class _Bearer(requests.auth.AuthBase):
@@ -102,6 +115,10 @@ class _Bearer(requests.auth.AuthBase):
         if token := self._find_token():
             request.headers["Authorization"] = f"Bearer {token}"
         return request
+
+
+def _answer(response: requests.Response) -> Answer:
+    return Answer(response.status_code, _document(response), _retry_after(response))
 
 
 def _document(response: requests.Response) -> dict[str, Any]:

@@ -50,6 +50,8 @@ LAYERS: list[tuple[str, set[str], set[str]]] = [
     ("prevue.transport", {*GROUND, "prevue.sender"}, {"requests", "orjson"}),
     ("prevue.cli", {*GROUND, "prevue"}, {"click"}),
     ("prevue.account_commands", {*GROUND, "prevue"}, {"click"}),
+    ("prevue.run_commands", {*GROUND, "prevue"}, {"click"}),
+    ("prevue.export_commands", {*GROUND, "prevue"}, {"click"}),
     ("prevue.testing_backend", {*GROUND, "prevue"}, {"pytest"}),
     ("prevue", {*GROUND, "prevue"}, {"orjson", "pandas"}),
     ("prevue_core", set(), set()),

@@ -169,7 +169,7 @@ def test_without_the_library_parquet_is_refused_with_the_pip_command(get, path, 
 
 def test_of_many_exports_at_once_some_have_to_wait(client, get, path, problem_of):
     under_way = [client.get(path) for _ in range(resource.AT_ONCE)]
-    assert problem_of(get(path), 503)["detail"].startswith("4 exports are on their way")
+    assert problem_of(get(path), 429)["detail"].startswith("4 exports are on their way")
     for answer in under_way:
         answer.close()
     assert len(read_csv(get(path))) == 5

@@ -1,6 +1,7 @@
 import math
 import sys
 
+import orjson
 import pytest
 
 import prevue
@@ -184,3 +185,21 @@ def test_what_the_server_refuses_is_told(api, backend):
 def test_a_server_that_is_away_is_unreachable(no_server):
     with pytest.raises(Unreachable, match=f"cannot reach {no_server}"):
         prevue.Api().projects()
+
+
+def test_every_point_of_a_run_is_read_one_after_the_other(api, backend):
+    when = "2023-11-14T22:13:20.250000Z"
+    points = [{"step": step, "value": value, "timestamp": when} for step, value in enumerate([0.5, "NaN", "Infinity"])]
+    lines = b"".join(orjson.dumps(point) + b"\n" for point in points)
+    backend.documents[f"/api/v1/runs/{RUN_ID}/export"] = (200, lines)
+    first, second, third = api.run(RUN_ID).points(["loss"], ["val"])
+    assert backend.queries[-1] == {"format": ["jsonl"], "name": ["loss"], "split": ["val"]}
+    assert (first["step"], first["value"], first["timestamp"].timestamp()) == (0, 0.5, 1_700_000_000.25)
+    assert math.isnan(second["value"])
+    assert third["value"] == math.inf
+
+
+def test_an_export_that_the_server_refuses_is_told(api, backend):
+    backend.documents[f"/api/v1/runs/{RUN_ID}/export"] = (501, {"detail": "no Parquet here", "request_id": "r"})
+    with pytest.raises(Refused, match="no Parquet here"):
+        next(api.export_run(RUN_ID, "parquet"))

@@ -102,7 +102,7 @@ def _send(table: export.Table, format: str, file_name: str, subject: str) -> fla
     if format == tables.PARQUET and not tables.has_parquet():
         return problem(501, "this server has no Parquet: pip install 'prevue[parquet]' there, or ask for csv or jsonl")
     if not _free.acquire(blocking=False):
-        return problem(503, f"{AT_ONCE} exports are on their way; try again", headers={"Retry-After": str(RETRY_S)})
+        return problem(429, f"{AT_ONCE} exports are on their way; try again", headers={"Retry-After": str(RETRY_S)})
     try:
         with writing():
             accounts.audit(identity().user_id, "export", f"{subject} as {format}")
