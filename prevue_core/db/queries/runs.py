@@ -1,16 +1,52 @@
-"""Runs: their list in pages, one of them, and what the series of one come to."""
+"""Runs: their list, filtered and in any order, in pages; one of them, and what the series of one come to."""
 
+import datetime
+import operator
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import reduce
 from typing import Any
 
 import orjson
 import peewee
 
-from prevue_core.contract import ACTIVE, LOST, LOST_AFTER_S, RUNNING
+from prevue_core.contract import ACTIVE
 from prevue_core.db.accounts import Identity, in_reach
 from prevue_core.db.models import Project, Series, TrainingRun, User, utc_now
-from prevue_core.db.queries.pages import Page, Row, cut_page, first_of
+from prevue_core.db.queries.conditions import condition_of
+from prevue_core.db.queries.fields import Sources, series_of_field, shown_state, sum_from
+from prevue_core.db.queries.language import read_field, refusal
+from prevue_core.db.queries.ordering import keys_of, order_of, read_position, write_position
+from prevue_core.db.queries.pages import Page, Row, first_of
 from prevue_core.db.shelves import is_kept, on_shelf
 from prevue_core.db.stored import to_float, to_unix
+from prevue_core.errors import InvalidValue
+
+MAX_SUMMARIES = 100  # of each run in a list
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Which runs are asked for: of a project, a user, a shelf, and those that meet a filter."""
+
+    project_id: int | None = None
+    project_name: str | None = None
+    user: str | None = None
+    shelf: str = ACTIVE
+    filter: str | None = None
+
+    def of(self, identity: Identity, sources: Sources) -> Any:
+        """Return the condition for queries that join `Project` and what `sources` need. Raises InvalidExpression."""
+        terms = [in_reach(identity), on_shelf(self.shelf)]
+        if self.project_id is not None:
+            terms.append(TrainingRun.project == self.project_id)
+        if self.project_name is not None:
+            terms.append(Project.project_name == self.project_name)
+        if self.user is not None:
+            terms.append(sources.need(User).username == self.user)
+        if self.filter is not None:
+            terms.append(condition_of(sources, self.filter))
+        return reduce(operator.and_, terms)
 
 
 def runs(
@@ -18,25 +54,32 @@ def runs(
     limit: int,
     cursor: str | None = None,
     *,
-    project_id: int | None = None,
-    project_name: str | None = None,
-    user: str | None = None,
-    shelf: str = ACTIVE,
+    sort: Sequence[str] = (),
+    summary: Sequence[str] = (),
+    **choice: Any,
 ) -> Page:
-    """Return the runs of a shelf, those that started last first."""
-    query = _joined_runs().where(in_reach(identity), on_shelf(shelf))
-    if project_id is not None:
-        query = query.where(TrainingRun.project == project_id)
-    if project_name is not None:
-        query = query.where(Project.project_name == project_name)
-    if user is not None:
-        query = query.where(User.username == user)
-    return cut_page(query, (TrainingRun.started_at, TrainingRun.run_id), limit, cursor, _run)
+    """Return the runs of a `Choice`; those that started last first, unless `sort` says otherwise.
+
+    `summary`: fields such as `metrics.val.accuracy.max`, to come along in each run's `summaries`.
+    Raises InvalidExpression where a filter or a field cannot be read.
+    """
+    position = read_position(cursor, *sort)
+    sources = Sources(position.now)
+    keys = keys_of(sources, sort)
+    condition = Choice(**choice).of(identity, sources) & position.behind(keys)
+    query = TrainingRun.select(*(key.expression.alias(f"k{no}") for no, key in enumerate(keys)))
+    query = sources.join(query.join(Project)).where(condition).order_by(*order_of(keys)).limit(limit + 1)
+    chosen: list[Any] = list(query.tuples())
+    rows = _rows(identity, position.now, [str(key[-1]) for key in chosen[:limit]])
+    if summary:
+        _add_summaries(rows, summary)
+    has_more = len(chosen) > limit
+    return Page(rows, write_position(position.now, keys, chosen[limit - 1], *sort) if has_more else None)
 
 
 def run(identity: Identity, run_id: str) -> Row | None:
     """Return one run with its highest step, or None."""
-    row = first_of(visible_runs(identity).where(TrainingRun.run_id == run_id), _run)
+    row = first_of(_joined_runs(utc_now()).where(is_visible(identity), TrainingRun.run_id == run_id), _run)
     if row is not None:
         row["last_step"] = Series.select(peewee.fn.MAX(Series.last_step)).where(Series.run_id == run_id).scalar()
     return row
@@ -44,8 +87,8 @@ def run(identity: Identity, run_id: str) -> Row | None:
 
 def runs_in_reach(identity: Identity, run_ids: list[str]) -> list[str]:
     """Return those of `run_ids` that exist, in their order."""
-    query = visible_runs(identity).where(TrainingRun.run_id.in_(run_ids))
-    known = {str(row.run_id) for row in query}
+    query = TrainingRun.select(TrainingRun.run_id).join(Project).where(is_visible(identity))
+    known = {str(row.run_id) for row in query.where(TrainingRun.run_id.in_(run_ids))}
     return [run_id for run_id in run_ids if run_id in known]
 
 
@@ -55,18 +98,48 @@ def series_of(run_id: str) -> list[Row]:
     return [_series(row) for row in query]
 
 
-def visible_runs(identity: Identity) -> "peewee.ModelSelect[Any]":
-    """Return the query of all runs that `identity` may see, with their project and user."""
-    return _joined_runs().where(is_visible(identity))
-
-
-def _joined_runs() -> "peewee.ModelSelect[Any]":
-    return TrainingRun.select(TrainingRun, Project, User).join(Project).switch(TrainingRun).join(User)
-
-
 def is_visible(identity: Identity) -> Any:
     """Return the condition under which a run is there for `identity`, for every query that joins runs and `Project`."""
     return in_reach(identity) & is_kept()
+
+
+def _joined_runs(now: datetime.datetime) -> "peewee.ModelSelect[Any]":
+    query = TrainingRun.select(TrainingRun, Project, User, shown_state(now).alias("shown_state"))
+    return query.join(Project).switch(TrainingRun).join(User)
+
+
+def _rows(identity: Identity, now: datetime.datetime, run_ids: list[str]) -> list[Row]:
+    """Return what is told of runs, in the order of their ids: a list is sorted without what is only shown."""
+    query = _joined_runs(now).where(in_reach(identity), TrainingRun.run_id.in_(run_ids))
+    rows = {row["run_id"]: row for row in map(_run, query)}
+    return [rows[run_id] for run_id in run_ids if run_id in rows]
+
+
+def _add_summaries(rows: list[Row], texts: Sequence[str]) -> None:
+    """Give each run the sums that `texts` name, in one query for all; None: it has no such value."""
+    if len(texts) > MAX_SUMMARIES:
+        raise InvalidValue(f"{len(texts)} summaries are asked for; use at most {MAX_SUMMARIES}")
+    asked = {text: _series_asked(text) for text in texts}
+    of_series = [
+        (Series.split == split) & (Series.name == name) & (Series.rank == rank)
+        for split, name, rank in {key for key, _ in asked.values()}
+    ]
+    run_ids = [row["run_id"] for row in rows]
+    query = Series.select().where(Series.run_id.in_(run_ids), reduce(operator.or_, of_series))
+    found = {(str(row.run_id), (row.split, row.name, row.rank)): row for row in query}
+    for row in rows:
+        sums = {text: (found.get((row["run_id"], key)), sum_of) for text, (key, sum_of) in asked.items()}
+        row["summaries"] = {
+            text: None if series is None else sum_from(series, sum_of) for text, (series, sum_of) in sums.items()
+        }
+
+
+def _series_asked(text: str) -> tuple[tuple[str, str, int], str]:
+    name = read_field("summary", text)
+    if name.parts[0] != "metrics":
+        raise refusal("summary", text, name.place, "a summary is of a series: metrics.val.accuracy.max")
+    split, series, sum_of = series_of_field("summary", text, name)
+    return (split, series, name.rank or 0), sum_of
 
 
 def _run(row: Any) -> Row:
@@ -77,7 +150,7 @@ def _run(row: Any) -> Row:
         "project_name": row.project.project_name,
         "user": row.user.username,
         "model_id": row.model_id,
-        "state": _state(row),
+        "state": row.shown_state,
         "config": orjson.loads(row.config),
         "environment": orjson.loads(row.environment),
         "tags": orjson.loads(row.tags),
@@ -90,11 +163,6 @@ def _run(row: Any) -> Row:
             for name in ("finished_at", "archived_at", "deleted_at")
         },
     }
-
-
-def _state(row: Any) -> str:
-    silence = utc_now() - row.heard_at
-    return LOST if row.state == RUNNING and silence.total_seconds() > LOST_AFTER_S else str(row.state)
 
 
 def _series(row: Any) -> Row:
