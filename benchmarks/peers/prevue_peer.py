@@ -1,0 +1,216 @@
+"""Drives Prevue, over HTTP as its dashboard and its trainings do: see `driving`."""
+
+import contextlib
+import json
+import os
+import sys
+import uuid
+from argparse import Namespace
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import driving
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
+import big_stores
+import floors
+import log_cost
+
+from prevue_core.db import connection, schema
+
+MILLION = 1_000_000
+LARGE_RECORDS = 4_000  # its client fills requests up to 1 MiB compressed, 5 000 records or 8 MiB
+BUDGET = 1_000
+# What the dashboard asks of each series; a driver does not import Bokeh for them.
+COLUMNS = ("time", "epoch", "mean", "low", "high", "last", "count", "nan_count", "inf_count", "ninf_count")
+TIMES_LONGER = 10  # the second long series
+GRID_RUNS, GRID_NAMES = 10, 10  # so many losses and as many metrics
+ZOOM_STEPS = 2_000
+TABLE_RUNS = 10_000
+GROWN_COPIES = 5  # of 9 million rows, which makes 55 million
+
+
+def log(arguments: Namespace) -> driving.Figures:
+    """With its backend up, flat out; and a bare write of a line (`floor_us`)."""
+    found = log_cost.run_case("up", "flat out", arguments.calls)
+    names = {"floor": "floor_us", "median": "median_us", "p99": "p99_us", "p99.9": "p999_us", "worst": "worst_us"}
+    return {names[name]: value for name, value in found.items()} | {"calls": arguments.calls}
+
+
+def ingest(arguments: Namespace) -> driving.Figures:
+    return _ingest(arguments, driving.POINTS_A_REQUEST // len(driving.VALUES), arguments.requests)
+
+
+def ingest_large(arguments: Namespace) -> driving.Figures:
+    """In requests as large as its client makes them when it has much to send."""
+    return _ingest(arguments, LARGE_RECORDS, large_requests(arguments))
+
+
+def large_requests(arguments: Namespace) -> int:
+    """Return how many large requests have as many points as there are to send."""
+    return max(4, arguments.requests * driving.POINTS_A_REQUEST // (LARGE_RECORDS * len(driving.VALUES)))
+
+
+def _ingest(arguments: Namespace, records: int, requests: int) -> driving.Figures:
+    client, run, before = arguments.up(), str(uuid.uuid4()), stored_bytes(arguments)
+    path = f"/api/v1/runs/{run}/writers/{uuid.uuid4()}/records?first_seq="
+    start = {"type": "start", "project": "bench", "uid": "bench", "run_name": run}
+    client.post(f"{path}0", json.dumps(start).encode(), "application/x-ndjson")
+
+    def send(number: int) -> None:
+        lines = (
+            json.dumps({"type": "metrics", "time": 1_767_225_600.0 + step, "step": step, "values": driving.VALUES})
+            for step in range(number * records, number * records + records)
+        )
+        answer = client.post(f"{path}{1 + number * records}", "\n".join(lines).encode(), "application/x-ndjson")
+        assert driving.read_json(answer)["rejected_count"] == 0
+
+    figures = driving.rate_of_requests(send, requests)
+    points = records * len(driving.VALUES)
+    return {
+        "points_per_s": figures["points_per_s"] * points / driving.POINTS_A_REQUEST,
+        "points_a_request": points,
+        "bytes_per_point": (stored_bytes(arguments) - before) / (points * (requests + 1)),
+    }
+
+
+def floor(arguments: Namespace) -> driving.Figures:
+    """The same rows without Prevue."""
+    large = LARGE_RECORDS * len(driving.VALUES)
+    with open_database(arguments):
+        return {
+            "points_per_s": floors.rate(driving.POINTS_A_REQUEST, arguments.requests),
+            "large_points_per_s": floors.rate(large, large_requests(arguments)),
+        }
+
+
+def grown(arguments: Namespace) -> driving.Figures:
+    """How storing slows from 1 million rows stored to 50 million, by the best of some tries."""
+    filled(arguments, "first", MILLION)
+    few = max(ingest_large(arguments)["points_per_s"] for _ in range(arguments.reads))
+    source = filled(arguments, "second", 9 * MILLION)
+    with open_database(arguments):
+        for number in range(GROWN_COPIES):
+            big_stores.copy_run(source, big_stores.new_run("grown", f"copy {number}"))
+        big_stores.settle()
+    many = max(ingest_large(arguments)["points_per_s"] for _ in range(arguments.reads))
+    return {"with_few": few, "with_many": many, "slower_percent": 100 - 100 * many / few}
+
+
+def chart(arguments: Namespace) -> driving.Figures:
+    return _chart(arguments, arguments.points)
+
+
+def long_chart(arguments: Namespace) -> driving.Figures:
+    return _chart(arguments, arguments.points * TIMES_LONGER)
+
+
+def _chart(arguments: Namespace, points: int) -> driving.Figures:
+    run = filled(arguments, f"long {points}", points)
+    client, path = arguments.up(), series([run])
+    figures, body = driving.time_of_reads(lambda: client.get(path), arguments.reads)
+    [part] = driving.read_json(body)["series"]
+    found = part["columns"]
+    return {**figures, "points": len(found["step"]), "spike": driving.SPIKE in (found.get("high") or found["last"])}
+
+
+def zoom(arguments: Namespace) -> driving.Figures:
+    """To 2 000 points, at five places of the long series: the slowest place."""
+    run = filled(arguments, f"long {arguments.points}", arguments.points)
+    client, slowest = arguments.up(), {"ms": 0.0}
+    for place in (0.0, 0.1, 1 / 3, 0.7, 0.95):
+        low = int(arguments.points * place)
+        path = series([run], low_step=low, high_step=low + ZOOM_STEPS - 1)
+        figures, body = driving.time_of_reads(lambda path=path: client.get(path), arguments.reads)
+        [part] = driving.read_json(body)["series"]
+        assert part["count"] == ZOOM_STEPS
+        slowest = max(slowest, figures, key=lambda one: one["ms"])
+    return slowest
+
+
+def grid(arguments: Namespace) -> driving.Figures:
+    """20 names of 10 runs, each a tenth as long as the long series, in one request."""
+    points = arguments.points // 10
+    runs = filled_grid(arguments, points)
+    client, path = arguments.up(), series(runs)
+    figures, body = driving.time_of_reads(lambda: client.get(path), arguments.reads)
+    parts = driving.read_json(body)["series"]
+    assert {part["count"] for part in parts} == {points}
+    return {**figures, "series": len(parts)}
+
+
+def runs(arguments: Namespace) -> driving.Figures:
+    """The first page of its list of runs."""
+    with open_database(arguments):
+        big_stores.add_runs("runs", arguments.runs)
+    client = arguments.up()
+    figures, body = driving.time_of_reads(lambda: client.get("/api/v1/runs?project_name=runs"), arguments.reads)
+    return {**figures, "rows": len(driving.read_json(body)["items"])}
+
+
+def series(runs: list[str], **asked: Any) -> str:
+    pairs = [*(("run_id", run) for run in runs), *(("columns", one) for one in COLUMNS), ("budget", BUDGET)]
+    return "/api/v1/series?" + "&".join(f"{name}={value}" for name, value in (*pairs, *asked.items()))
+
+
+# what is read
+
+
+@contextlib.contextmanager
+def open_database(arguments: Namespace) -> Iterator[None]:
+    database = connection.connect(url_of(arguments))
+    schema.upgrade(database)
+    with database.connection_context():
+        yield
+    if hasattr(database, "close_all"):
+        database.close_all()
+
+
+def filled(arguments: Namespace, name: str, points: int) -> str:
+    """Return the id of a run with one series, made if there is none of that name."""
+    with open_database(arguments):
+        if (run := big_stores.run_named(name)) is None:
+            big_stores.add_series(run := big_stores.new_run("charts", name), points)
+            big_stores.settle()
+    return run
+
+
+def filled_grid(arguments: Namespace, points: int) -> list[str]:
+    with open_database(arguments):
+        first, *others = (big_stores.new_run("grid", f"grid {number}") for number in range(GRID_RUNS))
+        big_stores.add_series(first, points, GRID_NAMES)
+        for run in others:
+            big_stores.copy_run(first, run)
+        big_stores.settle()
+    return [first, *others]
+
+
+@contextlib.contextmanager
+def serving(arguments: Namespace) -> Iterator[driving.Client]:
+    port = driving.free_port()
+    command = [sys.executable, "-m", "prevue", "backend", "--port", str(port), "--data", arguments.folder]
+    settings = {"PREVUE_DATABASE_URL": url_of(arguments), "PREVUE_PLUGINS": ""}
+    with driving.server(command, f"http://127.0.0.1:{port}", "/readyz", **settings) as client:
+        yield client
+
+
+def url_of(arguments: Namespace) -> str:
+    return arguments.database or f"sqlite:///{arguments.folder}/prevue.sqlite"
+
+
+def stored_bytes(arguments: Namespace) -> int:
+    """Return what points, their indexes and their rollups take."""
+    with open_database(arguments):
+        return big_stores.stored_bytes()
+
+
+if __name__ == "__main__":
+    os.environ.pop("PREVUE_DATABASE_URL", None)
+    driving.drive(
+        {
+            **{"log": log, "ingest": ingest, "ingest_large": ingest_large, "chart": chart, "long_chart": long_chart},
+            **{"zoom": zoom, "grid": grid, "runs": runs, "floor": floor, "grown": grown},
+        },
+        serving,
+    )
