@@ -138,7 +138,8 @@ def server(command: list[str], url: str, path: str, **environ: str) -> Iterator[
     try:
         yield _answering(process, url, path)
     finally:
-        os.killpg(process.pid, signal.SIGTERM)  # with its workers
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGTERM)  # with its workers
         process.wait()
 
 

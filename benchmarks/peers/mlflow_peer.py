@@ -87,7 +87,9 @@ def runs(arguments: Namespace) -> driving.Figures:
 @contextlib.contextmanager
 def serving(arguments: Namespace) -> Iterator[driving.Client]:
     port = driving.free_port()
-    store = arguments.database or f"sqlite:///{database(arguments)}"
+    # SQLAlchemy would look for psycopg 3.
+    on_postgresql = (arguments.database or "").replace("postgresql:", "postgresql+psycopg2:")
+    store = on_postgresql or f"sqlite:///{database(arguments)}"
     command = [
         *(sys.executable, "-m", "mlflow", "server", "--port", str(port), "--workers", "1"),
         *("--backend-store-uri", store, "--artifacts-destination", arguments.folder),
