@@ -131,13 +131,19 @@ def _cause(error: Exception) -> Any:
 
 
 def insert_rows(
-    table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], *, key: Sequence[str] | None = None
+    table: str,
+    columns: Sequence[str],
+    rows: Sequence[Sequence[Any]],
+    *,
+    key: Sequence[str] | None = None,
+    fixed: Sequence[str] = (),
 ) -> None:
     """Insert `rows` (a value for each of `columns`) with few calls of the driver: Peewee's own costs 20 us a row.
 
-    With a `key`, some of the columns, a row takes the place of one that has the same key.
+    With a `key`, some of the columns, a row takes the place of one that has the same key. Columns that are `fixed` by
+    the key are left as they are: SQLite writes the entries of an index anew when a column of it is set, changed or not.
     """
-    names, replace = ", ".join(columns), _replace(columns, key) if key else ""
+    names, replace = ", ".join(columns), _replace(columns, {*key, *fixed}, key) if key else ""
     cursor = db.cursor()
     # The driver's errors become Peewee's, as everywhere else.
     with peewee.__exception_wrapper__:  # type: ignore[attr-defined]
@@ -159,6 +165,6 @@ def _json_value(value: Any) -> Any:
     return encode_number(value) if type(value) is float else value
 
 
-def _replace(columns: Sequence[str], key: Sequence[str]) -> str:
-    updates = ", ".join(f"{column} = excluded.{column}" for column in columns if column not in key)
+def _replace(columns: Sequence[str], same: set[str], key: Sequence[str]) -> str:
+    updates = ", ".join(f"{column} = excluded.{column}" for column in columns if column not in same)
     return f" ON CONFLICT ({', '.join(key)}) DO UPDATE SET {updates}"

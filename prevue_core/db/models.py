@@ -208,7 +208,8 @@ class Series(Table):
     class Meta:
         table_name = "series"
         primary_key = peewee.CompositeKey("run_id", "series_no")
-        indexes = ((("run_id", "rank", "split", "name"), True),)
+        # By name first: a table of runs asks for one name of all. The primary key finds the series of one run.
+        indexes = ((("name", "split", "rank", "run_id"), True),)
 
 
 class Rollup(Table):

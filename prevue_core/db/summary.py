@@ -103,7 +103,8 @@ def update_series(run_id: str, rank: int, rows: dict[Key, Any], logged: Points) 
     for one in grown:
         _store(one, totals.get(one.row.series_no) or _total(one))
     rows_to_store = [tuple(getattr(one.row, name) for name in _COLUMNS) for one in grown]
-    insert_rows("series", _COLUMNS, rows_to_store, key=("run_id", "series_no"))
+    fixed = ("rank", "split", "name", "kind")
+    insert_rows("series", _COLUMNS, rows_to_store, key=("run_id", "series_no"), fixed=fixed)
 
 
 def _new_rows(run_id: str, rank: int, keys: list[Key]) -> dict[Key, Any]:

@@ -213,7 +213,7 @@ def _tables(db: peewee.Database) -> list[type[peewee.Model]]:
         class Meta:
             table_name = "series"
             primary_key = peewee.CompositeKey("run_id", "series_no")
-            indexes = ((("run_id", "rank", "split", "name"), True),)
+            indexes = ((("name", "split", "rank", "run_id"), True),)
 
     class Session(Table):
         session_hash = peewee.CharField(primary_key=True, max_length=64)
