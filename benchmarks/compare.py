@@ -69,10 +69,10 @@ class System:
     sizes: tuple[tuple[str, int], ...] = ()
 
 
-OUR_WORKLOADS = ("ingest", "ingest_large", "floor", "chart", "zoom", "grid", "runs")
+OUR_WORKLOADS = ("ingest", "ingest_large", "floor", "chart", "zoom", "grid", "runs")  # and `table`, last
 SYSTEMS = (
-    System(SQLITE, "prevue", ("log", *OUR_WORKLOADS, "long_chart")),
-    System(POSTGRESQL, "prevue", OUR_WORKLOADS, on_postgresql=True),
+    System(SQLITE, "prevue", ("log", *OUR_WORKLOADS, "long_chart", "table")),
+    System(POSTGRESQL, "prevue", (*OUR_WORKLOADS, "table"), on_postgresql=True),
     System("trackio", "trackio", ("log", "ingest", "chart", "runs"), "trackio"),
     System(MLFLOW[SQLITE], "mlflow", ("ingest", "chart", "runs", "log"), "mlflow", sizes=(("requests", 40),)),
     System(MLFLOW[POSTGRESQL], "mlflow", ("ingest",), "mlflow", on_postgresql=True, sizes=(("requests", 40),)),

@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import sys
+import urllib.parse
 import uuid
 from argparse import Namespace
 from collections.abc import Iterator
@@ -149,6 +150,25 @@ def runs(arguments: Namespace) -> driving.Figures:
     return {**figures, "rows": len(driving.read_json(body)["items"])}
 
 
+def table(arguments: Namespace) -> driving.Figures:
+    """The first page of many runs, filtered by a value, a setting and the state, sorted by the filtered value."""
+    with open_database(arguments):
+        big_stores.add_runs("table", TABLE_RUNS)
+    best = "metrics.val.accuracy.max"
+    asked = {
+        **{"project_name": "table", "filter": f'{best} > 0.5 and config.lr < 0.05 and state = "finished"'},
+        **{"sort": f"-{best}", "summary": best, "limit": 100},
+    }
+    client, path = arguments.up(), "/api/v1/runs?" + urllib.parse.urlencode(asked)
+    figures, body = driving.time_of_reads(lambda: client.get(path), arguments.reads)
+    found = driving.read_json(body)["items"]
+    values = [run["summaries"][best] for run in found]
+    assert len(found) == 100
+    assert values == sorted(values, reverse=True)
+    assert max(run["config"]["lr"] for run in found) < 0.05
+    return {**figures, "rows": len(found)}
+
+
 def series(runs: list[str], **asked: Any) -> str:
     pairs = [*(("run_id", run) for run in runs), *(("columns", one) for one in COLUMNS), ("budget", BUDGET)]
     return "/api/v1/series?" + "&".join(f"{name}={value}" for name, value in (*pairs, *asked.items()))
@@ -210,7 +230,7 @@ if __name__ == "__main__":
     driving.drive(
         {
             **{"log": log, "ingest": ingest, "ingest_large": ingest_large, "chart": chart, "long_chart": long_chart},
-            **{"zoom": zoom, "grid": grid, "runs": runs, "floor": floor, "grown": grown},
+            **{"zoom": zoom, "grid": grid, "runs": runs, "floor": floor, "grown": grown, "table": table},
         },
         serving,
     )
