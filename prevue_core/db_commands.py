@@ -1,12 +1,19 @@
 """The server's commands `prevue db ...`: care for the database."""
 
+import json
 import uuid
+from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from prevue_core.commands import connect, data_option, only_server, settings_of
 from prevue_core.errors import PrevueError
+
+if TYPE_CHECKING:
+    from prevue_core.db import sizes
 
 
 @click.group()
@@ -67,6 +74,51 @@ def rebuild_rollups(run_id: uuid.UUID | None, data_dir: Path | None) -> None:
     except peewee.PeeweeException as error:
         raise click.ClickException(f"the database does not answer: {str(error).strip()}") from None
     click.echo(f"Rebuilt the rollups of {len(sizes)} run{'' if len(sizes) == 1 else 's'}.")
+
+
+@db.command(epilog="Examples: prevue db stats      prevue db stats --json")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")
+@data_option
+def stats(as_json: bool, data_dir: Path | None) -> None:
+    """Say what the database takes: tables, a point, the largest runs and projects, the trash.
+
+    What a run or project takes is estimated, by its share of the points. It reads all of an SQLite file, or all keys
+    of PostgreSQL's tables, and may run beside a backend.
+    """
+    connect(settings_of(data_dir=data_dir))
+    import peewee
+
+    from prevue_core.db import sizes  # the server's packages may not be installed
+
+    try:
+        found = sizes.stats()
+    except peewee.PeeweeException as error:
+        raise click.ClickException(f"the database does not answer: {str(error).strip()}") from None
+    if as_json:
+        click.echo(json.dumps(asdict(found)))
+        return
+    for line in _told(found):
+        click.echo(line)
+
+
+def _told(stats: "sizes.Stats") -> Iterator[str]:
+    free = f", {stats.free_bytes / 1e6:.1f} MB of them free for what comes" if stats.free_bytes else ""
+    each = f", {stats.bytes_a_point:.0f} bytes each" if stats.bytes_a_point else ""
+    guess = "" if stats.measured != "rows" else " (tables are estimated: this SQLite was compiled without dbstat)"
+    yield f"{stats.database}: {stats.bytes / 1e6:.1f} MB{free}{guess}"
+    yield f"{stats.points} points{each}"
+    yield f"trash: {stats.trash.runs} runs, {stats.trash.points} points, {stats.trash.bytes / 1e6:.1f} MB"
+    yield f"\n{'table':<15}{'rows':>14}{'MB':>12}{'share':>8}"
+    for table in stats.tables:
+        if table.rows:
+            share = table.bytes / max(1, stats.bytes)
+            yield f"{table.table:<15}{table.rows:>14}{table.bytes / 1e6:>12.1f}{share:>8.0%}"
+    for what, holders in (("run", stats.largest_runs), ("project", stats.largest_projects)):
+        if holders:
+            yield f"\nlargest {what}s"
+        for one in holders:
+            words = [one.project_name, one.run_name, one.run_id, "(in the trash)" if one.is_deleted else None]
+            yield f"{one.points:>13} points {one.bytes / 1e6:>9.1f} MB   {'  '.join(filter(None, words))}"
 
 
 @db.command(epilog="Examples: prevue db purge      prevue db purge --older-than 0")

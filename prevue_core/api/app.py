@@ -20,6 +20,7 @@ from prevue_core.api.resources import (
     runs,
     series,
     sessions,
+    sizes,
     tokens,
     users,
 )
@@ -27,7 +28,7 @@ from prevue_core.db import connection
 from prevue_core.logs import REQUEST_ID
 from prevue_core.settings import ServerSettings
 
-RESOURCES = (projects, runs, retention, models, series, export, records, sessions, tokens, users, health)
+RESOURCES = (projects, runs, retention, models, series, export, sizes, records, sessions, tokens, users, health)
 
 
 def create_app(

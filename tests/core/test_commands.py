@@ -1,3 +1,4 @@
+import json
 import os
 import socket
 import subprocess
@@ -97,6 +98,18 @@ def test_the_trash_is_purged(call, days, told):
     stream.send(event())
     retention.delete_run(OPEN, stream.run_id)
     assert call(db_commands.purge, *days) == (0, told)
+
+
+def test_what_the_database_takes_is_told(call, long_run):
+    code, told = call(db_commands.stats)
+    lines = told.splitlines()
+    assert (code, lines[0].startswith("sqlite: ")) == (0, True)
+    assert lines[1].startswith("10000 points, ")
+    assert lines[2] == "trash: 0 runs, 0 points, 0.0 MB"
+    assert {"metrics", "series", "rollups"} <= {line.split()[0] for line in lines[5:] if line}
+    assert sum(long_run in line for line in lines) == 1
+    stats = json.loads(call(db_commands.stats, "--json")[1])
+    assert (stats["points"], stats["database"], stats["largest_projects"][0]["points"]) == (10_000, "sqlite", 10_000)
 
 
 @pytest.mark.parametrize("command", [backend, db_commands.upgrade])

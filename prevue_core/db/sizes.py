@@ -1,0 +1,203 @@
+"""How much the tables take, and what of it is a run's or a project's.
+
+Tables are measured: by PostgreSQL itself, and on SQLite by its table `dbstat` where it was compiled with that, else as
+rows times the mean size of some. Runs share tables, so their size is an estimate: their share of the points.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import peewee
+
+from prevue_core.db.accounts import Identity
+from prevue_core.db.connection import db, is_sqlite
+from prevue_core.db.models import TABLES, Metric, Project, Rollup, Series, TrainingRun
+from prevue_core.db.queries.runs import is_visible
+from prevue_core.db.shelves import is_kept
+
+OF_POINTS = (Metric, Series, Rollup)  # the tables that grow with every point
+LARGEST = 10
+SAMPLE_ROWS = 1_000
+
+
+@dataclass
+class TableSize:
+    """A table with its indexes."""
+
+    table: str
+    rows: int
+    bytes: int
+
+
+@dataclass
+class Share:
+    """What runs have of the points."""
+
+    runs: int
+    points: int  # as logged, those of steps that came again included
+    bytes: int  # estimated
+
+
+@dataclass
+class Holder:
+    """A run or a project among the largest; `run_id` and `run_name` are a run's."""
+
+    project_name: str
+    points: int
+    bytes: int  # estimated
+    is_deleted: bool
+    run_id: str | None = None
+    run_name: str | None = None
+
+
+@dataclass
+class Stats:
+    """The whole database."""
+
+    database: str  # sqlite or postgresql
+    measured: str  # how: dbstat, rows or postgresql
+    bytes: int
+    free_bytes: int  # on SQLite: in the file, for what comes
+    points: int
+    bytes_a_point: float | None  # None: there are no points
+    tables: list[TableSize]
+    largest_runs: list[Holder]
+    largest_projects: list[Holder]
+    trash: Share
+
+
+def stats() -> Stats:
+    """Return how much everything takes. It reads much: all of an SQLite file, and every row's key on PostgreSQL."""
+    with db.atomic():
+        if not is_sqlite():
+            db.execute_sql("SET LOCAL statement_timeout = 0")
+        return _stats()
+
+
+def _stats() -> Stats:
+    measured, tables = _tables()
+    points = _points()
+    of_points = sum(table.bytes for table in tables if table.table in _NAMES)
+    each = of_points / points if points else None
+    free = _pragma("freelist_count") * _pragma("page_size") if is_sqlite() else 0
+    return Stats(
+        database="sqlite" if is_sqlite() else "postgresql",
+        measured=measured,
+        bytes=sum(table.bytes for table in tables) + free,
+        free_bytes=free,
+        points=points,
+        bytes_a_point=each,
+        tables=sorted(tables, key=lambda table: -table.bytes),
+        largest_runs=_largest_runs(each or 0),
+        largest_projects=_largest_projects(each or 0),
+        trash=_share(~is_kept(), each or 0),
+    )
+
+
+def size_of_run(identity: Identity, run_id: str) -> Share:
+    """Return what a run has; nothing where it is not there for `identity`."""
+    return _share(is_visible(identity) & (TrainingRun.run_id == run_id), _bytes_a_point())
+
+
+def size_of_project(identity: Identity, project_id: int) -> Share:
+    """Return what the runs of a project have that are not in the trash."""
+    return _share(is_visible(identity) & (TrainingRun.project == project_id), _bytes_a_point())
+
+
+_NAMES = {table._meta.table_name for table in OF_POINTS}
+_SUM = peewee.fn.COALESCE(peewee.fn.SUM(Series.row_count), 0)
+
+
+def _share(condition: Any, each: float) -> Share:
+    runs = TrainingRun.select(TrainingRun.run_id).join(Project).where(condition)
+    points = int(Series.select(_SUM).where(Series.run_id.in_(runs)).scalar())
+    return Share(runs.count(), points, round(points * each))
+
+
+def _points() -> int:
+    return int(Series.select(_SUM).scalar())
+
+
+def _bytes_a_point() -> float:
+    """Return what a point takes, at the cost of a look: on SQLite all that is in the file is counted as points."""
+    if is_sqlite():
+        size = (_pragma("page_count") - _pragma("freelist_count")) * _pragma("page_size")
+    else:
+        size = sum(_relation_bytes(name) for name in _NAMES)
+    return size / max(1, _points())
+
+
+def _largest_runs(each: float) -> list[Holder]:
+    query = (
+        Series.select(Series.run_id, TrainingRun.run_name, Project.project_name, ~is_kept(), _SUM)
+        .join(TrainingRun, on=TrainingRun.run_id == Series.run_id)
+        .join(Project)
+        .group_by(Series.run_id, TrainingRun.run_name, TrainingRun.deleted_at, Project.project_name, Project.deleted_at)
+    )
+    return [
+        Holder(project, points, round(points * each), bool(is_deleted), str(run_id), run)
+        for run_id, run, project, is_deleted, points in _most(query)
+    ]
+
+
+def _largest_projects(each: float) -> list[Holder]:
+    query = (
+        Series.select(Project.project_name, Project.deleted_at.is_null(False), _SUM)
+        .join(TrainingRun, on=TrainingRun.run_id == Series.run_id)
+        .join(Project)
+        .group_by(Project.project_id, Project.project_name, Project.deleted_at)
+    )
+    return [
+        Holder(project, points, round(points * each), bool(is_deleted)) for project, is_deleted, points in _most(query)
+    ]
+
+
+def _most(query: Any) -> Any:
+    for *names, points in query.order_by(_SUM.desc()).limit(LARGEST).tuples():
+        yield *names, int(points)  # PostgreSQL sums up to decimals
+
+
+# tables
+
+
+def _tables() -> tuple[str, list[TableSize]]:
+    rows = {table._meta.table_name: table.select().count() for table in TABLES}
+    if not is_sqlite():
+        return "postgresql", [TableSize(name, count, _relation_bytes(name)) for name, count in rows.items()]
+    try:
+        sizes = _sizes_by_dbstat()
+    except peewee.OperationalError:  # no such table: dbstat
+        return "rows", _by_rows(rows)
+    return "dbstat", [TableSize(name, count, sizes.get(name, 0)) for name, count in rows.items()]
+
+
+def _sizes_by_dbstat() -> dict[str, int]:
+    return dict(
+        db.execute_sql(
+            "SELECT tbl_name, SUM(pgsize) FROM dbstat JOIN sqlite_master USING (name) "
+            "WHERE aggregate = TRUE GROUP BY tbl_name"
+        ).fetchall()
+    )
+
+
+def _by_rows(rows: dict[str, int]) -> list[TableSize]:
+    """Return the tables with shares of the file as large as their rows' values are."""
+    used = (_pragma("page_count") - _pragma("freelist_count")) * _pragma("page_size")
+    weights = {name: count * _mean_bytes(name) for name, count in rows.items()}
+    whole = sum(weights.values()) or 1.0
+    return [TableSize(name, count, round(used * weights[name] / whole)) for name, count in rows.items()]
+
+
+def _mean_bytes(table: str) -> float:
+    columns = [column.name for column in db.get_columns(table)]
+    length = " + ".join(f"COALESCE(LENGTH({name}), 1)" for name in columns)
+    sample = f"SELECT AVG({length}) FROM (SELECT * FROM {table} LIMIT {SAMPLE_ROWS})"  # noqa: S608 - names are ours
+    return float(db.execute_sql(sample).fetchone()[0] or 0)
+
+
+def _relation_bytes(table: str) -> int:
+    return int(db.execute_sql("SELECT pg_total_relation_size(%s)", (table,)).fetchone()[0])
+
+
+def _pragma(name: str) -> int:
+    return int(db.execute_sql(f"PRAGMA {name}").fetchone()[0])
