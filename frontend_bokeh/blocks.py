@@ -1,31 +1,37 @@
 """Series as bytes: what a browser draws, in columns of typed arrays, ready to be joined.
 
-A fragment is a header of six unsigned 32-bit numbers (run, key, rows, total, flags, odd: little-endian, as all here),
-then the columns one after the other: `step` (float64), `time` (float64, UNIX seconds), `epoch`, `mean`, `low`, `high`,
-`last` (float32) and `count` (uint32), of `rows` values each. Behind them, for each of the `odd` rows that have values
-which are not finite, four numbers (uint32): the row, and how many are NaN, infinite and negatively infinite. A fragment
-is a multiple of 8 bytes.
+A fragment is a header of six unsigned 32-bit numbers (run, key, rows, total, flags, odd: little-endian, as all here)
+and a float64 (`from`: the rows take the place of all that a block has from this step on; NaN: of all), then the columns
+one after the other: `step` (float64), `time` (float64, UNIX seconds), `epoch`, `mean`, `low`, `high`, `last` (float32)
+and `count` (uint32), of `rows` values each. Behind them, for each of the `odd` rows that have values which are not
+finite, four numbers (uint32): the row, and how many are NaN, infinite and negatively infinite. A fragment is a multiple
+of 8 bytes.
 """
 
+import math
 import struct
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from prevue.api import Series
+from prevue.series import Series
 
-HEADER = struct.Struct("<6I")
+HEADER = struct.Struct("<6Id")
+COLUMNS = (
+    "step", "time", "epoch", "mean", "low", "high", "last", "count", "nan_count", "inf_count", "ninf_count",
+)  # fmt: skip
 
-APPEND, RAW, WINDOW = 1, 2, 4  # flags: goes behind what is there; points, not buckets; a part of the range
+RAW = 1  # flag: points, not buckets
 
 
-def fragment(run: int, key: int, series: Series, *, total: int, flags: int = 0) -> bytes:
-    """Return a series as bytes. `total`: points of the whole series up to the last row."""
+def fragment(run: int, key: int, series: Series) -> bytes:
+    """Return a series with all of `COLUMNS` as bytes; `total` is its `count`."""
     columns = series.columns
     rows = len(series)
     odd = _odd(columns)
-    head = HEADER.pack(run, key, rows, total, flags | (RAW if series.exact else 0), len(odd))
+    from_step = math.nan if series.from_step is None else series.from_step
+    head = HEADER.pack(run, key, rows, series.count, RAW if series.exact else 0, len(odd), from_step)
     wide = [np.asarray(columns[name], dtype="<f8").tobytes() for name in ("step", "time")]
     narrow = [_float32(columns[name]) for name in ("epoch", "mean", "low", "high", "last")]
     counts = [np.asarray(columns["count"], dtype="<u4").tobytes(), odd.tobytes()]

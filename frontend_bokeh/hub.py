@@ -7,6 +7,8 @@ asked again and again: who may not is shown out.
 
 import asyncio
 import logging
+import math
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -14,15 +16,21 @@ from functools import partial
 from typing import Any, Protocol
 
 from frontend_bokeh.auth import CLOSE_CODES
-from frontend_bokeh.blocks import APPEND, fragment
-from frontend_bokeh.source import RunState, Source
+from frontend_bokeh.blocks import fragment
+from frontend_bokeh.source import RunState, Source, Sums
+from prevue.api import StoredRun
+from prevue.series import Series
 from prevue_core.errors import ApiError
 
 LIVE_POLL_S = 0.3
 IDLE_POLL_S = 1.0  # a training that begins is seen after so long at the latest
 SIGN_S = 2.0  # between signs of life while there is nothing to tell
 CHECK_S = 30.0  # between two looks at whether a viewer may still see the project
-MAX_BUDGET = 2_000
+HELD_S = 60.0  # that a series is kept which nobody watches: a page watches once its chart is built
+WHOLE_S = 2.0  # between two times that a series is told whole: while old steps are written again
+BUDGETS = range(200, 2_001, 200)  # few, so that viewers with nearly equal charts are told the same
+
+Watched = tuple[int, int]  # a key, and how many rows of a series are shown at most
 
 log = logging.getLogger("prevue.dashboard")
 
@@ -33,14 +41,24 @@ class News:
 
     is_structural: bool = False  # runs, series or states are others than before
     live: list[list[Any]] = field(default_factory=list)  # run number, then what `_live` says
-    fragments: dict[int, list[bytes]] = field(default_factory=dict)  # by key: what is to be appended
-    stale: set[tuple[int, int]] = field(default_factory=set)  # run and key of series that have to be read anew
+    fragments: dict[Watched, list[bytes]] = field(default_factory=dict)  # what is to take its place in the blocks
+
+
+@dataclass
+class Held:
+    """A series of a run as viewers have it."""
+
+    cursor: str
+    watched_at: float
+    whole_at: float = -math.inf  # when it was last told whole instead of its end
+    waits_until: float = 0.0
+    is_behind: bool = False  # it was not asked for though its run has grown
 
 
 class Viewer(Protocol):
     """What the hub needs of a session."""
 
-    watch: set[int]
+    watch: set[Watched]
     is_active: bool
     source: Source  # asks as this viewer; for the hub's thread only
     close: Callable[[int], None]  # the page's connection, with a code
@@ -49,7 +67,7 @@ class Viewer(Protocol):
         """Show what runs and series there are."""
 
     def tell_tick(self, news: News) -> None:
-        """Show how far the live runs are, and append to the watched series. No news: a sign of life."""
+        """Show how far the live runs are, and bring the watched series up to date. No news: a sign of life."""
 
 
 class Hub:
@@ -67,7 +85,7 @@ class Hub:
         self._is_known = False  # what there is: the backend has answered once
         self._rev = 0
         self._told_at = 0.0
-        self._news = News()  # of a look that broke off, until one has come to its end
+        self._held: dict[tuple[int, Watched], Held] = {}  # by run number
 
     @property
     def meta(self) -> dict[str, Any]:
@@ -126,10 +144,10 @@ class Hub:
             await asyncio.sleep(LIVE_POLL_S if is_live and looked_at else IDLE_POLL_S)
 
     async def _look_as_one_of_them(self) -> None:
-        watched = set().union(*(viewer.watch for viewer in self._viewers if viewer.is_active))
+        watched: set[Watched] = set().union(*(viewer.watch for viewer in self._viewers if viewer.is_active))
         for viewer in list(self._viewers):
             try:
-                await self._in_thread(partial(self._look, viewer.source, watched))
+                news = await self._in_thread(partial(self._look, viewer.source, watched))
             except ApiError as error:
                 if error.status in CLOSE_CODES and not await self._check(viewer):
                     continue
@@ -137,7 +155,6 @@ class Hub:
                 return
             if viewer in self._viewers:  # the next look is another's turn, so that a session's end is soon noticed
                 self._viewers[viewer] = self._viewers.pop(viewer)
-            news, self._news = self._news, News()
             self._tell(news)
             return
 
@@ -163,52 +180,76 @@ class Hub:
 
     # in the hub's thread
 
-    def _look(self, source: Source, watched: set[int]) -> None:
-        """Ask for what is new. A run counts as seen when all about it was read, so that a failure loses nothing."""
-        news = self._news
-        for run in reversed(source.runs()):
-            state = self._runs.get(run.run_id)
-            if state is not None and not state.changed(run):
-                continue
-            series = source.sums(run)
-            for key in sorted(series.keys() - self._numbers.keys()):
-                self._numbers[key] = len(self._keys)
-                self._keys.append(key)
-            if state is None:
-                state = self._runs[run.run_id] = RunState(len(self._runs), run, series)
-                news.is_structural = True
-            else:
-                appended = self._appended(source, state, series, watched)
-                news.is_structural |= state.run.state != run.state or state.series.keys() != series.keys()
-                state.run, state.series = run, series
-                for number, part in appended:
-                    news.fragments.setdefault(number, []).append(part)
-            news.live.append([state.number, *_live(state)])
+    def _look(self, source: Source, watched: set[Watched]) -> News:
+        """Ask for what is new: first all of it, then it counts as seen, so that a failure loses nothing."""
+        self._note(watched)
+        runs = {run.run_id: run for run in reversed(source.runs()) if self._may_have_news(run)}
+        sums, parts = self._ask(source, list(runs), watched) if runs else ({}, [])
+        news = News()
+        for run_id, run in runs.items():
+            self._take_run(news, run, sums.get(run_id))
+        for budget, part in parts:
+            self._take_part(news, part, budget)
+        return news
 
-    def _appended(
-        self, source: Source, state: RunState, series: dict[tuple[str, str], dict[str, Any]], watched: set[int]
-    ) -> list[tuple[int, bytes]]:
-        """Return the watched series' new rows, with their key's number. They may go further than `series` tells.
+    def _note(self, watched: set[Watched]) -> None:
+        """Forget what nobody has watched for long."""
+        now = time.monotonic()
+        for (_, which), held in self._held.items():
+            held.watched_at = now if which in watched else held.watched_at
+        self._held = {which: held for which, held in self._held.items() if now - held.watched_at < HELD_S}
 
-        Of a series that had a step twice nobody knows what else was written again: it is stale instead.
-        """
-        grown: dict[int, set[tuple[str, str]]] = {}  # by the last step known: series that go on from there
-        for key, sums in series.items():
-            known = state.series.get(key)
-            if known is None or self._numbers[key] not in watched:
-                continue
-            if sums["rewritten"]:
-                self._news.stale.add((state.number, self._numbers[key]))
-            elif sums["count"] > known["count"]:
-                grown.setdefault(known["last_step"], set()).add(key)
-        found = []
-        for last_step, keys in grown.items():
-            for part in source.series([state.run.run_id], keys, low_step=last_step + 1, budget=MAX_BUDGET):
-                key = (part.split, part.name)
-                total = state.series[key]["count"] + part.count
-                number = self._numbers[key]
-                found.append((number, fragment(state.number, number, part, total=total, flags=APPEND)))
-        return found
+    def _may_have_news(self, run: StoredRun) -> bool:
+        state = self._runs.get(run.run_id)
+        if state is None or run.state == "running" or state.changed(run):
+            return True
+        return any(held.is_behind for (number, _), held in self._held.items() if number == state.number)
+
+    def _ask(
+        self, source: Source, run_ids: list[str], watched: set[Watched]
+    ) -> tuple[dict[str, tuple[int, Sums]], list[tuple[int, Series]]]:
+        """Return the sums of runs that have grown, and with their budget what is new of the series that are held."""
+        now = time.monotonic()
+        known = {state.number: run_id for run_id in run_ids if (state := self._runs.get(run_id))}
+        logged = {run_id: self._runs[run_id].logged for run_id in known.values()}
+        sums: dict[str, tuple[int, Sums]] = {}
+        parts: list[tuple[int, Series]] = []
+        asked: dict[str, list[str]] = {run_id: [] for run_id in run_ids}
+        for budget in sorted({budget for _, budget in watched}) or BUDGETS[:1]:
+            for (number, which), held in self._held.items():
+                if which in watched and which[1] == budget and number in known:
+                    held.is_behind = now < held.waits_until
+                    asked.setdefault(known[number], []).extend([] if held.is_behind else [held.cursor])
+            if asked:
+                found, series = source.news(asked, logged, budget)
+                sums |= found
+                parts += [(budget, part) for part in series]
+            asked = {}  # of further budgets only the runs that have some
+        return sums, parts
+
+    def _take_run(self, news: News, run: StoredRun, found: tuple[int, Sums] | None) -> None:
+        state = self._runs.get(run.run_id)
+        if state is None:
+            state = self._runs[run.run_id] = RunState(len(self._runs), run)
+            news.is_structural = True
+        elif found is None and not state.changed(run):
+            return
+        logged, series = found or (state.logged, state.series)
+        for key in sorted(series.keys() - self._numbers.keys()):
+            self._numbers[key] = len(self._keys)
+            self._keys.append(key)
+        news.is_structural |= state.run.state != run.state or state.series.keys() != series.keys()
+        state.run, state.logged, state.series = run, logged, series
+        news.live.append([state.number, *_live(state)])
+
+    def _take_part(self, news: News, part: Series, budget: int) -> None:
+        number, which = self._runs[part.run_id].number, (self._numbers[part.split, part.name], budget)
+        held, now = self._held[number, which], time.monotonic()
+        held.cursor = part.cursor or ""
+        if part.from_step is None:
+            held.waits_until = now + WHOLE_S if now - held.whole_at < WHOLE_S else now
+            held.whole_at = now
+        news.fragments.setdefault(which, []).append(fragment(number, which[0], part))
 
     def _read(
         self, source: Source, keys: list[int], run_numbers: list[int], budget: int, low: int | None, high: int | None
@@ -218,12 +259,13 @@ class Hub:
         wanted = {self._keys[number] for number in keys if 0 <= number < len(self._keys)}
         if not states or not wanted:
             return b""
-        parts = source.series(list(states), wanted, low_step=low, high_step=high, budget=min(budget, MAX_BUDGET))
         found = []
-        for series in parts:
-            # It may go further than the last look: of the next append the browser then takes what it hasn't.
-            number = self._numbers[series.split, series.name]
-            found.append(fragment(states[series.run_id].number, number, series, total=series.count))
+        for part in source.series(list(states), wanted, low_step=low, high_step=high, budget=budget):
+            # It may go further than the last look: what that tells next goes on from an earlier row, or from this one.
+            number, key = states[part.run_id].number, self._numbers[part.split, part.name]
+            if part.cursor is not None:
+                self._held.setdefault((number, (key, budget)), Held(part.cursor, time.monotonic()))
+            found.append(fragment(number, key, part))
         return b"".join(found)
 
     # on the loop
@@ -233,7 +275,7 @@ class Hub:
             self._is_known, self._error = True, None
             self._tell_meta()
         now = asyncio.get_running_loop().time()
-        if news.live or now - self._told_at >= SIGN_S:
+        if news.live or news.fragments or now - self._told_at >= SIGN_S:
             self._told_at = now
             for viewer in list(self._viewers):
                 if viewer.is_active:

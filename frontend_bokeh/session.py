@@ -10,12 +10,10 @@ from typing import Any
 from bokeh.document import Document
 
 from frontend_bokeh.assets import version
-from frontend_bokeh.hub import MAX_BUDGET, Hub, News
+from frontend_bokeh.hub import BUDGETS, Hub, News, Watched
 from frontend_bokeh.source import Source
 from frontend_bokeh.state import UI, send
 from prevue_core.errors import ApiError
-
-BUDGET_A_PIXEL = 1.0  # buckets; a bucket draws two edges of its band
 
 log = logging.getLogger("prevue.dashboard")
 
@@ -25,7 +23,8 @@ class Session:
 
     def __init__(self, document: Document, hub: Hub, source: Source, close: Callable[[int], None]) -> None:
         """Begin. `source` asks as the viewer, `close` closes the page's connection with a code."""
-        self.watch: set[int] = set()
+        self.watch: set[Watched] = set()
+        self._budgets: dict[int, int] = {}  # by key: with which its blocks were asked for last
         self.is_active = True
         self.source = source
         self.close = close
@@ -44,14 +43,10 @@ class Session:
         self._later(lambda: setattr(self._ui, "meta", meta))
 
     def tell_tick(self, news: News) -> None:
-        """Show how far the live runs are, append to the watched series, and name those that have to be read anew."""
+        """Show how far the live runs are, and bring the watched series up to date."""
         fragments = news.fragments
-        message = {
-            "kind": "tick",
-            "live": news.live,
-            "stale": [[run, key] for run, key in sorted(news.stale) if key in self.watch],
-            "buf": b"".join(part for key in self.watch & fragments.keys() for part in fragments[key]),
-        }
+        buffer = b"".join(part for which in self.watch & fragments.keys() for part in fragments[which])
+        message = {"kind": "tick", "live": news.live, "buf": buffer}
         self._later(lambda: send(self._document, message))
 
     def _later(self, change: Any) -> None:
@@ -61,15 +56,19 @@ class Session:
         self.is_active = is_active
 
     def _take(self, req: dict[str, Any]) -> None:
-        self.watch = {int(key) for key in req.get("watch", [])}
-        if req.get("keys"):
+        keys = [int(key) for key in req.get("keys", [])]
+        if req.get("kind") == "want":
+            self._budgets |= dict.fromkeys(keys, _budget(req))
+        watched = {int(key) for key in req.get("watch", [])}
+        self.watch = {(key, self._budgets[key]) for key in watched & self._budgets.keys()}
+        if keys:
             task = asyncio.get_running_loop().create_task(self._answer(req))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
     async def _answer(self, req: dict[str, Any]) -> None:
         began = time.perf_counter()
-        budget = max(50, min(MAX_BUDGET, int(req.get("px", 500) * BUDGET_A_PIXEL)))
+        budget = _budget(req)
         keys, runs = [int(key) for key in req["keys"]], [int(run) for run in req.get("runs", [])]
         answer: dict[str, Any] = {
             "kind": "blocks",
@@ -87,3 +86,8 @@ class Session:
             answer |= {"buf": b"", "error": f"the dashboard made a mistake (request {reference})"}
         answer["ms"] = round((time.perf_counter() - began) * 1_000, 1)
         self._later(lambda: send(self._document, answer))
+
+
+def _budget(req: dict[str, Any]) -> int:
+    """Return how many rows a series gets: one a pixel, as a bucket draws two edges of its band."""
+    return next((budget for budget in BUDGETS if budget >= int(req.get("px", 500))), BUDGETS[-1])

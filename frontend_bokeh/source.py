@@ -1,12 +1,18 @@
 """The backend as the dashboard sees it: a project's runs and series, over HTTP, in threads."""
 
 from dataclasses import dataclass, field
+from itertools import product
 from typing import Any
 
-from prevue.api import Api, Series, StoredRun
+from frontend_bokeh.blocks import COLUMNS
+from prevue.api import Api, StoredRun
+from prevue.series import Series
 
 RUNS_SHOWN = 200  # the newest of a project
+RUNS_A_REQUEST = 100  # the backend takes no more
 NAMES_A_REQUEST = 40  # keeps the address of a request short
+
+Sums = dict[tuple[str, str], dict[str, Any]]  # by (split, name): count, last_step, last
 
 
 @dataclass
@@ -15,7 +21,8 @@ class RunState:
 
     number: int
     run: StoredRun
-    series: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)  # (split, name): its sums
+    series: Sums = field(default_factory=dict)
+    logged: int = 0  # rows of its series
 
     @property
     def is_live(self) -> bool:
@@ -49,9 +56,22 @@ class Source:
         """Return the newest runs, those that started last first."""
         return self._api.runs(project_id=self._project_id, limit=RUNS_SHOWN)
 
-    def sums(self, run: StoredRun) -> dict[tuple[str, str], dict[str, Any]]:
-        """Return the sums of the run's series, of its first process."""
-        return {(item["split"], item["name"]): item for item in run.summary() if item["rank"] == 0}
+    def news(
+        self, cursors: dict[str, list[str]], logged: dict[str, int], budget: int
+    ) -> tuple[dict[str, tuple[int, Sums]], list[Series]]:
+        """Return what is new of the runs in `cursors`, which has those of the series that are held.
+
+        Of each run that has more than `logged` rows: how many, and the sums of its series, of its first process. Then
+        what is to take its place in the series.
+        """
+        sums: dict[str, tuple[int, Sums]] = {}
+        series: list[Series] = []
+        for run_ids in _parts(list(cursors), RUNS_A_REQUEST):
+            known = {run_id: cursors[run_id] for run_id in run_ids}
+            news = self._api.news(known, [], logged=logged, budget=budget, columns=COLUMNS)
+            sums |= {run_id: (columns["logged"], _sums(columns)) for run_id, columns in news.runs.items()}
+            series += news.series
+        return sums, series
 
     def series(
         self,
@@ -65,18 +85,26 @@ class Source:
         """Return those series of the runs that are in `keys`, of their first process."""
         names = sorted({name for _, name in keys})
         splits = sorted({split for split, _ in keys})
-        found = []
-        for begin in range(0, len(names), NAMES_A_REQUEST):
-            part = self._api.series(
-                run_ids,
-                names[begin : begin + NAMES_A_REQUEST],
-                splits,
-                low_step=low_step,
-                high_step=high_step,
-                budget=budget,
-            )
+        found: list[Series] = []
+        for runs, some in product(_parts(run_ids, RUNS_A_REQUEST), _parts(names, NAMES_A_REQUEST)):
+            asked: dict[str, Any] = {"low_step": low_step, "high_step": high_step, "budget": budget}
+            part = self._api.series(runs, some, splits, **asked, columns=COLUMNS)
             found += [one for one in part if one.rank == 0 and (one.split, one.name) in keys]
         return found
+
+
+def _parts(items: list[str], size: int) -> list[list[str]]:
+    return [items[begin : begin + size] for begin in range(0, len(items), size)]
+
+
+def _sums(columns: dict[str, Any]) -> Sums:
+    names = ("rank", "split", "name", "count", "last_step", "last")
+    rows = zip(*(columns[name] for name in names), strict=True)
+    return {
+        (split, name): {"count": count, "last_step": last_step, "last": last}
+        for rank, split, name, count, last_step, last in rows
+        if rank == 0
+    }
 
 
 def find_project(api: Api, owner: str, name: str) -> int | None:

@@ -237,18 +237,20 @@ class Api:
         names: Sequence[str] | None = None,
         splits: Sequence[str] | None = None,
         *,
+        logged: Mapping[str, int] | None = None,
         budget: int = MAX_BUDGET,
         columns: Collection[str] | None = None,
     ) -> News:
         """Return what is new of runs; `known` has for each the cursors of the series that one holds.
 
         Of the other series those with `names` and `splits` (None: all) come whole; none of them with an empty list.
+        `logged` has `News.runs[...]["logged"]` of before, so that of a run which has not grown nothing comes.
         `Series.take` puts what came into the series of before; `refresh` does all this for a table.
         """
         wanted = None if columns is None else list(columns)
         runs = {run_id: list(cursors) for run_id, cursors in known.items()}
         asked = {"runs": runs, "name": names, "split": splits, "budget": budget, "columns": wanted}
-        document = self._transport.post("/api/v1/series/news", asked)
+        document = self._transport.post("/api/v1/series/news", {**asked, "logged": dict(logged or {})})
         return News(document["runs"], [Series(part, columns) for part in document["series"]])
 
     def archive_run(self, run_id: str) -> None:

@@ -148,5 +148,5 @@ class SeriesTable(Sequence[Series]):
 class News:
     """What is new of some runs."""
 
-    runs: dict[str, dict[str, list[Any]]]  # by run: a row for each series: rank, split, name, count, last_step, last
+    runs: dict[str, dict[str, Any]]  # by run: `logged`, and columns with a row for each series, such as `last_step`
     series: list[Series]

@@ -188,15 +188,13 @@ export class Cards {
     }
   }
 
-  /** Points came behind those that are there. Behind buckets they make a noisier tail: what has grown is asked for anew. */
+  /** What was logged has been put into blocks, or is `missing` because something before it is. */
   grew(touched, missing) {
-    const rows = (key) => Math.max(...[...this.blocksOf(key).values()].map((block) => block.columns.step.length));
-    const long = touched.filter((key) => rows(key) > 3 * this._width([key]));
     for (const key of touched) {
       if (this._inView.has(key)) this.charts.get(key)?.update();
       else this._grown.add(key);
     }
-    this.fetch([...missing, ...long]);
+    this.fetch(missing);
   }
 
   // What a chart needs of the page

@@ -3,11 +3,8 @@
 // The server numbers keys and runs anew when it is started, so numbers are used on the wire only. Here a key is called
 // `split/name` and a run by its id.
 
-import {append, fragments} from "./series.js";
+import {fragments, join} from "./series.js";
 import {isShown} from "./view.js";
-
-const REREAD_MS = 2_000; // between readings of a series that is written again
-const DEFAULT_PX = 800;
 
 export class Project {
   /** `watched()` says which keys get what is logged; `listener` has `meta()`, `blocks(keys)`, `live()`. */
@@ -21,7 +18,6 @@ export class Project {
     this._blocks = new Map(); // by key: Map by run
     this._numbers = null; // of this session: {keys, runs} by id, {keyOf, runOf} by number
     this._questions = new Map(); // by the number under which the server answers
-    this._reread = new Map();
     this._watched = watched;
     this._listener = listener;
   }
@@ -128,30 +124,26 @@ export class Project {
     this.blocksOf(part.key).set(part.run, part);
   }
 
-  _takeTick({live, stale, buffer}) {
+  _takeTick({live, buffer}) {
     for (const [no, ...now] of live) {
       const run = this.runs.get(this._numbers?.runOf.get(no));
       if (run) run.live = now;
     }
     const touched = new Set(), missing = new Set();
     for (const part of this._parts(buffer)) {
-      const block = this.blocksOf(part.key).get(part.run);
-      const result = block ? append(block, part) : "gap";
+      const result = this._join(part);
       if (result === "ok") touched.add(part.key);
       else if (result === "gap" && !isShown(this.runs.get(part.run))) this.blocksOf(part.key).delete(part.run); // asked for when it is shown
       else if (result === "gap") missing.add(part.key);
     }
     this._listener.live([...touched], [...missing]);
-    for (const [run, key] of stale) this._readAgain(this._numbers?.keyOf[key], this.runs.get(this._numbers?.runOf.get(run)));
   }
 
-  /** Read a series anew, soon, and once for all that is said of it until then. */
-  _readAgain(key, run) {
-    const name = `${key} ${run?.id}`;
-    if (key === undefined || !run || this._reread.has(name)) return;
-    this._reread.set(name, setTimeout(() => {
-      this._reread.delete(name);
-      this.want([key], DEFAULT_PX, [run]);
-    }, REREAD_MS));
+  _join(part) {
+    const block = this.blocksOf(part.key).get(part.run);
+    if (part.from !== null) return block ? join(block, part) : "gap";
+    if (part.total < block?.total) return "seen";
+    this._keep(part);
+    return "ok";
   }
 }

@@ -1,18 +1,19 @@
-// Series in the browser: reading fragments (see blocks.py), joining what is appended, smoothing.
+// Series in the browser: reading fragments (see blocks.py), joining what is new, smoothing.
 
-const HEADER_BYTES = 24;
-const APPEND = 1, RAW = 2;
+const HEADER_BYTES = 32;
+const RAW = 1;
 
-/** Yield the fragments of a message's buffer. Columns are typed arrays of their own. */
+/** Yield the fragments of a message's buffer. Columns are typed arrays of their own. `from`: null means all. */
 export function* fragments(buffer) {
   const head = new DataView(buffer);
   let at = 0;
   while (at < buffer.byteLength) {
     const [run, key, rows, total, flags, odd] = Array.from({length: 6}, (_, i) => head.getUint32(at + 4 * i, true));
-    let from = at + HEADER_BYTES;
+    const from = head.getFloat64(at + 24, true);
+    let begin = at + HEADER_BYTES;
     const column = (kind, bytes, length = rows) => {
-      const values = new kind(buffer.slice(from, from + bytes * length));
-      from += bytes * length;
+      const values = new kind(buffer.slice(begin, begin + bytes * length));
+      begin += bytes * length;
       return values;
     };
     const columns = {step: column(Float64Array, 8), time: column(Float64Array, 8)};
@@ -23,38 +24,35 @@ export function* fragments(buffer) {
       const [row, nan, inf, ninf] = counts.subarray(4 * i, 4 * i + 4);
       return {row, nan, inf, ninf};
     });
-    yield {run, key, total, append: (flags & APPEND) !== 0, raw: (flags & RAW) !== 0, odd: rowsThatAreOdd, columns};
-    at = Math.ceil(from / 8) * 8;
+    yield {run, key, total, from: Number.isNaN(from) ? null : from, raw: (flags & RAW) !== 0, odd: rowsThatAreOdd, columns};
+    at = Math.ceil(begin / 8) * 8;
   }
 }
 
 /**
- * Put an appended fragment behind a block. Return "ok", "seen", or "gap" if points are missing between them. Points that
- * the block has already are left out; of buckets that is not possible, and they are a gap.
+ * Let a part take the place of what a block has from the part's `from` on. Return "ok", "seen" if the block goes as far
+ * already, or "gap" if something is missing between them: the block is then as it was.
  */
-export function append(block, part) {
+export function join(block, part) {
   if (part.total <= block.total) return "seen";
-  const points = part.columns.count.reduce((sum, count) => sum + count, 0);
-  const known = block.total - (part.total - points);
-  if (known > 0 && part.raw) part = without(part, known);
-  else if (known !== 0) return "gap";
-  const before = block.columns.step.length, rows = part.columns.step.length;
-  if (part.columns.step[0] <= block.columns.step.at(-1)) return "gap";
+  const {step, count} = block.columns;
+  let kept = step.length;
+  while (kept > 0 && step[kept - 1] >= part.from) kept--;
+  if (block.raw !== part.raw || sum(count.subarray(0, kept)) + sum(part.columns.count) !== part.total) return "gap";
+  const rows = part.columns.step.length;
   for (const [name, values] of Object.entries(block.columns)) {
-    const joined = new values.constructor(before + rows);
-    joined.set(values);
-    joined.set(part.columns[name], before);
+    const joined = new values.constructor(kept + rows);
+    joined.set(values.subarray(0, kept));
+    joined.set(part.columns[name], kept);
     block.columns[name] = joined;
   }
   block.total = part.total;
-  block.odd.push(...part.odd.map((one) => ({...one, row: one.row + before})));
+  block.odd = [...block.odd.filter((one) => one.row < kept), ...part.odd.map((one) => ({...one, row: one.row + kept}))];
   return "ok";
 }
 
-function without(part, rows) {
-  const columns = Object.fromEntries(Object.entries(part.columns).map(([name, values]) => [name, values.slice(rows)]));
-  const odd = part.odd.filter((one) => one.row >= rows).map((one) => ({...one, row: one.row - rows}));
-  return {...part, columns, odd};
+function sum(counts) {
+  return counts.reduce((total, count) => total + count, 0);
 }
 
 /**

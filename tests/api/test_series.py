@@ -147,6 +147,7 @@ def test_of_series_only_what_is_new_comes(ask, ask_news, stream):
     ]
     assert news["runs"] == {
         stream.run_id: {
+            "logged": 5,
             "rank": [0, 0, 0],
             "split": ["train", "train", "val"],
             "name": ["loss", "accuracy", "loss"],
@@ -155,6 +156,14 @@ def test_of_series_only_what_is_new_comes(ask, ask_news, stream):
             "last": ["NaN", 0.5, 3.0],
         }
     }
+
+
+def test_of_a_run_that_has_not_grown_no_sums_come(ask_news, stream):
+    stream.send(metrics(0, {"loss": 1, "accuracy": 0.5}))
+    asked = {"runs": {stream.run_id: []}, "logged": {stream.run_id: 2}, "name": []}
+    assert ask_news(**asked) == {"runs": {}, "series": []}
+    stream.send(metrics(0, {"loss": 1}))
+    assert ask_news(**asked)["runs"][stream.run_id]["logged"] == 3
 
 
 def test_a_run_that_is_not_there_has_no_news(ask_news, stream):

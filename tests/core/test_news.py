@@ -203,7 +203,7 @@ def test_a_new_series_comes_whole_if_it_is_asked_for():
 def test_the_sums_tell_how_far_all_series_are():
     stream = started()
     stream.send(metrics(0, {"loss": 1.0}), metrics(7, {"accuracy": 0.5}))
-    rows = queries.news({stream.run_id: []}, []).rows
+    rows = queries.news({stream.run_id: []}, []).rows[stream.run_id]
     assert [(row.name, row.count, row.last_step, row.last_value) for row in rows] == [
         ("loss", 1, 0, 1.0),
         ("accuracy", 1, 7, 0.5),

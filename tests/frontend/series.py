@@ -4,13 +4,19 @@ import math
 import struct
 from typing import Any
 
-from prevue.api import Series
+from prevue.series import Series
 
 
 def series(
-    values: list[float | None], *, first_step: int = 0, run_id: str = "a", split: str = "train", name: str = "loss"
+    values: list[float | None],
+    *,
+    first_step: int = 0,
+    run_id: str = "a",
+    split: str = "train",
+    name: str = "loss",
+    **more: Any,
 ) -> Series:
-    """Return a series with one row a value; None: what is not finite."""
+    """Return a series with one row a value; None: what is not finite. `more`: other fields of the answer."""
     rows = len(values)
     plain: dict[str, Any] = {column: list(values) for column in ("mean", "low", "high")}
     plain |= {column: ["NaN" if value is None else value for value in values] for column in ("first", "last")}
@@ -25,7 +31,7 @@ def series(
         "ninf_count": [0] * rows,
     }
     who = {"run_id": run_id, "rank": 0, "split": split, "name": name, "kind": "metric"}
-    return Series({**who, "exact": True, "count": rows, "columns": columns})
+    return Series({**who, "exact": True, "count": rows, "cursor": None, "columns": columns, **more})
 
 
 def decoded(buffer: bytes) -> list[dict[str, Any]]:
@@ -34,7 +40,8 @@ def decoded(buffer: bytes) -> list[dict[str, Any]]:
     while at < len(buffer):
         names = ("run", "key", "rows", "total", "flags", "odd")
         part: dict[str, Any] = dict(zip(names, struct.unpack_from("<6I", buffer, at), strict=True))
-        at += 24
+        (part["from"],) = struct.unpack_from("<d", buffer, at + 24)
+        at += 32
         kinds = {
             "step": "d",
             "time": "d",

@@ -3,11 +3,11 @@ import math
 import pytest
 
 from frontend.series import decoded, series
-from frontend_bokeh.blocks import APPEND, RAW, fragment
+from frontend_bokeh.blocks import RAW, fragment
 
 
 def test_a_fragment_has_the_series_rows():
-    (part,) = decoded(fragment(3, 7, series([0.5, 0.25, 2.0], first_step=10), total=13))
+    (part,) = decoded(fragment(3, 7, series([0.5, 0.25, 2.0], first_step=10, count=13)))
     assert (part["run"], part["key"], part["rows"], part["total"]) == (3, 7, 3, 13)
     assert part["step"] == [10, 11, 12]
     assert part["time"] == [1_700_000_000.25, 1_700_000_001.25, 1_700_000_002.25]
@@ -18,33 +18,39 @@ def test_a_fragment_has_the_series_rows():
 
 @pytest.mark.parametrize("rows", [0, 1, 2, 3, 8, 1_001])
 def test_fragments_can_be_joined(rows):
-    one = fragment(0, 0, series([0.5] * rows), total=rows)
-    other = fragment(1, 0, series([None, 1.0]), total=2)
+    one = fragment(0, 0, series([0.5] * rows))
+    other = fragment(1, 0, series([None, 1.0]))
     assert len(one) % 8 == len(other) % 8 == 0
     assert [part["rows"] for part in decoded(one + other + one)] == [rows, 2, rows]
 
 
 def test_steps_beyond_32_bits_stay_exact():
-    (part,) = decoded(fragment(0, 0, series([1.0], first_step=2**52 + 1), total=1))
+    (part,) = decoded(fragment(0, 0, series([1.0], first_step=2**52 + 1)))
     assert part["step"] == [2**52 + 1]
 
 
-@pytest.mark.parametrize(("exact", "flags", "expected"), [(True, 0, RAW), (False, 0, 0), (True, APPEND, RAW | APPEND)])
-def test_flags_tell_points_from_buckets(exact, flags, expected):
+@pytest.mark.parametrize(("exact", "flags"), [(True, RAW), (False, 0)])
+def test_flags_tell_points_from_buckets(exact, flags):
     given = series([1.0, 2.0])
     given.exact = exact
-    (part,) = decoded(fragment(0, 0, given, total=2, flags=flags))
-    assert part["flags"] == expected
+    (part,) = decoded(fragment(0, 0, given))
+    assert part["flags"] == flags
+
+
+@pytest.mark.parametrize("from_step", [None, -3, 2**52 + 1])
+def test_a_fragment_tells_what_it_takes_the_place_of(from_step):
+    (part,) = decoded(fragment(0, 0, series([1.0], from_step=from_step)))
+    assert math.isnan(part["from"]) if from_step is None else part["from"] == from_step
 
 
 def test_what_is_not_finite_is_counted_by_row_and_drawn_as_nothing():
     given = series([0.5, None, 1.5, 2.5])
     given.columns |= {"inf_count": [0, 2, 0, 0], "ninf_count": [0, 3, 0, 1]}
-    (part,) = decoded(fragment(0, 0, given, total=4))
+    (part,) = decoded(fragment(0, 0, given))
     assert part["odd"] == [(1, 1, 2, 3), (3, 0, 0, 1)]
     assert part["mean"] == [0.5, None, 1.5, 2.5]
 
 
 def test_a_value_beyond_float32_stays_beyond():
-    (part,) = decoded(fragment(0, 0, series([1e300, -1e300]), total=2))
+    (part,) = decoded(fragment(0, 0, series([1e300, -1e300])))
     assert part["mean"] == [math.inf, -math.inf]

@@ -2,6 +2,7 @@
 
 import asyncio
 import copy
+import math
 import threading
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,6 +16,8 @@ from prevue.api import StoredRun
 from prevue_core.errors import Refused, Unreachable
 
 PATIENCE_S = 10.0
+BUDGET = 400
+LOSSES = (0, BUDGET)  # the first key, as it is watched
 TRAIN_LOSS, VAL_LOSS = ("train", "loss"), ("val", "loss")
 
 
@@ -25,7 +28,7 @@ class FakeSource:
     def __init__(self) -> None:
         self.stored: dict[str, StoredRun] = {}
         self.values: dict[str, dict[tuple[str, str], list[float]]] = {}
-        self.rewritten: set[tuple[str, str]] = set()
+        self.written_again: set[tuple[str, str]] = set()
         self.failures: set[str] = set()
         self.refusal: int | None = None
         self.closed = threading.Event()
@@ -43,6 +46,7 @@ class FakeSource:
         self.closed.set()
 
     def log(self, run_id: str, key: tuple[str, str], *values: float, state: str = "running") -> None:
+        """Store values, and hear of the run."""
         self.values.setdefault(run_id, {}).setdefault(key, []).extend(values)
         heard_at = self.stored[run_id].heard_at + 1 if run_id in self.stored else 1.0
         others: dict[str, Any] = {"model_id": None, "config": {}, "environment": {}, "tags": [], "notes": ""}
@@ -56,28 +60,41 @@ class FakeSource:
         self._fail("runs")
         return sorted(self.stored.values(), key=lambda run: -run.started_at)
 
-    def sums(self, run: StoredRun) -> dict[tuple[str, str], dict[str, Any]]:
-        self._fail("sums")
-        return {
-            key: {
-                "count": len(values),
-                "last_step": len(values) - 1,
-                "last": values[-1],
-                "rewritten": key in self.rewritten,
-            }
-            for key, values in self.values[run.run_id].items()
-        }
+    def news(self, cursors, logged, budget):
+        self._fail("news")
+        sums, parts = {}, []
+        for run_id, held in cursors.items():
+            stored = self.values[run_id]
+            rows = sum(map(len, stored.values()))
+            if rows != logged.get(run_id):
+                sums[run_id] = rows, {key: _sums(values) for key, values in stored.items()}
+            for key, rows in map(str.rsplit, held, ["|"] * len(held), [1] * len(held)):
+                parts += self._new(run_id, tuple(key.split("/")), int(rows))
+        return sums, parts
+
+    def _new(self, run_id, key, rows):
+        """Return what comes from the last of the rows on that are held; of a series written again, all."""
+        values = self.values[run_id][key]
+        if len(values) == rows and key not in self.written_again:
+            return []
+        low = 0 if key in self.written_again else rows - 1
+        return [self._part(run_id, key, low, None, from_step=None if key in self.written_again else low)]
 
     def series(self, run_ids, keys, *, low_step=None, high_step=None, budget=1_000):
         self._fail("series")
-        low = low_step or 0
         high = None if high_step is None else high_step + 1
         return [
-            series(values[low:high], first_step=low, run_id=run_id, split=key[0], name=key[1])
+            self._part(run_id, key, low_step or 0, high)
             for run_id in run_ids
             for key, values in self.values[run_id].items()
-            if key in keys and values[low:high]
+            if key in keys and values[low_step or 0 : high]
         ]
+
+    def _part(self, run_id, key, low, high, **more):
+        values = self.values[run_id][key]
+        if (low, high) == (0, None) or more:
+            more |= {"cursor": f"{'/'.join(key)}|{len(values)}", "count": len(values)}
+        return series(values[low:high], first_step=low, run_id=run_id, split=key[0], name=key[1], **more)
 
     def _fail(self, call: str) -> None:
         if self.refusal is not None:
@@ -86,12 +103,16 @@ class FakeSource:
             raise Unreachable("nobody answers at http://backend")
 
 
+def _sums(values: list[float]) -> dict[str, Any]:
+    return {"count": len(values), "last_step": len(values) - 1, "last": values[-1]}
+
+
 @dataclass(eq=False)
 class Page:
     """A viewer that keeps what it is told, and with which codes it was shown out."""
 
     source: FakeSource
-    watch: set[int] = field(default_factory=set)
+    watch: set[tuple[int, int]] = field(default_factory=set)
     is_active: bool = True
     metas: list[dict[str, Any]] = field(default_factory=list)
     ticks: list[News] = field(default_factory=list)
@@ -104,7 +125,7 @@ class Page:
         self._changed.set()
 
     def tell_tick(self, news: News) -> None:
-        if news.live:
+        if news.live or news.fragments:
             self.ticks.append(news)
         else:
             self.signs_of_life += 1
@@ -127,7 +148,7 @@ class Page:
 
 @pytest.fixture(autouse=True)
 def _no_waiting(monkeypatch):
-    for name in ("LIVE_POLL_S", "IDLE_POLL_S", "SIGN_S"):
+    for name in ("LIVE_POLL_S", "IDLE_POLL_S", "SIGN_S", "WHOLE_S"):
         monkeypatch.setattr(hub_module, name, 0)
 
 
@@ -139,14 +160,15 @@ def source() -> FakeSource:
 
 
 def looking(source: FakeSource, scene: Any) -> None:
-    """Play a scene with a hub and a page that has joined it and was told of the first run; then all leave."""
+    """Play a scene with a hub and a page that has joined it and has drawn the first run's first key; then all leave."""
 
     async def play() -> None:
         hub = Hub({"owner": "ann", "name": "p"})
-        page = Page(source, watch={0})
+        page = Page(source, watch={LOSSES})
         hub.join(page)
         try:
             await page.until(lambda page: page.metas)
+            await hub.blocks(page, [0], [0], BUDGET)
             await scene(hub, page)
         finally:
             for viewer in list(hub._viewers):
@@ -186,14 +208,14 @@ def test_a_run_that_ends_is_told_of(source):
     looking(source, scene)
 
 
-def test_appended_rows_come_with_the_count_so_far(source):
+def test_new_rows_come_with_the_one_that_they_go_on_from(source):
     async def scene(hub, page):
         source.log("a", TRAIN_LOSS, 0.3, 0.2, 0.1)
         await page.until(lambda page: page.parts())
         source.log("a", TRAIN_LOSS, 0.05)
         await page.until(lambda page: page.parts()[-1]["total"] == 6)
-        assert [step for part in page.parts() for step in part["step"]] == [2, 3, 4, 5]
-        assert all(part["flags"] & 1 and part["total"] == part["step"][-1] + 1 for part in page.parts())
+        assert all(part["from"] == part["step"][0] and part["total"] == part["step"][-1] + 1 for part in page.parts())
+        assert (page.parts()[0]["from"], page.parts()[-1]["step"][-2:]) == (1, [4, 5])
         assert page.ticks[-1].live == [[0, 5, "train", "loss", 0.05]]
 
     looking(source, scene)
@@ -201,8 +223,9 @@ def test_appended_rows_come_with_the_count_so_far(source):
 
 def test_series_that_nobody_watches_are_not_read(source):
     async def scene(hub, page):
-        page.watch = {1}
-        source.failures.add("series")
+        page.watch = {(1, BUDGET)}
+        looks = page.signs_of_life
+        await page.until(lambda page: page.signs_of_life > looks + 1)  # the one under way still asked for the old key
         source.log("a", TRAIN_LOSS, 0.3)
         await page.until(lambda page: page.ticks and page.ticks[-1].live[0][1] == 2)
         assert page.parts() == []
@@ -213,7 +236,7 @@ def test_series_that_nobody_watches_are_not_read(source):
 
 def test_a_page_in_the_background_is_told_of_runs_but_not_of_points(source):
     async def scene(hub, page):
-        behind = Page(source, watch={0}, is_active=False)
+        behind = Page(source, watch={LOSSES}, is_active=False)
         hub.join(behind)
         source.log("a", TRAIN_LOSS, 0.3)
         await page.until(lambda page: page.parts())
@@ -224,7 +247,7 @@ def test_a_page_in_the_background_is_told_of_runs_but_not_of_points(source):
     looking(source, scene)
 
 
-@pytest.mark.parametrize("call", ["runs", "sums", "series"])
+@pytest.mark.parametrize("call", ["runs", "news"])
 def test_a_failure_is_shown_and_loses_nothing(source, call):
     async def scene(hub, page):
         source.failures.add(call)
@@ -234,7 +257,7 @@ def test_a_failure_is_shown_and_loses_nothing(source, call):
         source.failures.clear()
         await page.until(lambda page: page.metas[-1]["error"] is None)
         await page.until(lambda page: page.parts())
-        assert [(part["step"], part["total"]) for part in page.parts()] == [([2], 3)]
+        assert [(part["step"], part["total"]) for part in page.parts()] == [([1, 2], 3)]
 
     looking(source, scene)
 
@@ -264,20 +287,80 @@ def test_who_looks_before_the_backend_has_answered_is_not_told_that_there_is_not
     asyncio.run(play())
 
 
-def test_a_series_that_was_written_again_is_to_be_read_anew(source):
+def test_a_series_that_was_written_again_is_told_whole(source):
     async def scene(hub, page):
-        source.rewritten.add(TRAIN_LOSS)
+        source.written_again.add(TRAIN_LOSS)
         source.values["a"][TRAIN_LOSS][1] = 0.45
-        source.log("a", VAL_LOSS, 0.9)
-        await page.until(lambda page: page.ticks and page.ticks[-1].stale)
-        assert (page.ticks[-1].stale, page.parts()) == ({(0, 0)}, [])
+        await page.until(lambda page: page.parts())
+        (part, *_) = page.parts()
+        assert (math.isnan(part["from"]), part["mean"]) == (True, [0.5, pytest.approx(0.45)])
+
+    looking(source, scene)
+
+
+def test_a_series_that_is_written_again_and_again_is_told_whole_now_and_then_and_in_the_end(source, monkeypatch):
+    async def scene(hub, page):
+        monkeypatch.setattr(hub_module, "WHOLE_S", 1e9)
+        source.written_again.add(TRAIN_LOSS)
+        await page.until(lambda page: len(page.parts()) == 2)  # the first time at once
+        signs = page.signs_of_life
+        await page.until(lambda page: page.signs_of_life > signs + 2)
+        assert len(page.parts()) == 2
+        source.log("a", TRAIN_LOSS, 0.1, state="finished")
+        for held in hub._held.values():
+            held.waits_until = 0.0
+        await page.until(lambda page: page.parts()[-1]["total"] == 3)
+
+    looking(source, scene)
+
+
+def test_each_page_is_told_in_as_many_rows_as_it_asked_for(source):
+    async def scene(hub, page):
+        other = Page(source.of_another(), watch={(0, 800)})
+        hub.join(other)
+        await hub.blocks(other, [0], [0], 800)
+        source.log("a", TRAIN_LOSS, 0.3)
+        await page.until(lambda page: page.ticks and page.ticks[-1].fragments.keys() == {(0, BUDGET), (0, 800)})
+
+    looking(source, scene)
+
+
+def test_a_page_that_watches_after_its_chart_is_built_has_missed_nothing(source):
+    async def scene(hub, page):
+        page.watch = set()
+        await hub.blocks(page, [0], [0], 800)
+        source.log("a", TRAIN_LOSS, 0.3)
+        await page.until(lambda page: page.ticks and page.ticks[-1].live[0][1] == 2)
+        page.watch = {(0, 800)}
+        await page.until(lambda page: page.parts())
+        assert page.parts()[0]["step"] == [1, 2]
+
+    looking(source, scene)
+
+
+def test_what_nobody_watches_any_more_is_forgotten(source, monkeypatch):
+    async def scene(hub, page):
+        monkeypatch.setattr(hub_module, "HELD_S", 0)
+        page.watch = set()
+        looks = page.signs_of_life
+        await page.until(lambda page: page.signs_of_life > looks + 1)
+        assert hub._held == {}
+
+    looking(source, scene)
+
+
+def test_points_of_a_moment_in_which_the_run_was_heard_of_already_are_told(source):
+    async def scene(hub, page):
+        source.values["a"][TRAIN_LOSS].append(0.3)  # the backend notes when it hears of a run once a second
+        await page.until(lambda page: page.parts())
+        assert page.parts()[0]["total"] == 3
 
     looking(source, scene)
 
 
 def test_a_run_of_which_only_half_could_be_read_is_told_of_later(source):
     async def scene(hub, page):
-        source.failures.add("sums")
+        source.failures.add("news")
         source.log("b", VAL_LOSS, 0.9)
         await page.until(lambda page: page.metas[-1]["error"])
         source.failures.clear()
@@ -289,7 +372,7 @@ def test_a_run_of_which_only_half_could_be_read_is_told_of_later(source):
 
 def test_a_viewer_that_left_is_told_nothing(source):
     async def scene(hub, page):
-        gone = Page(source, watch={0})
+        gone = Page(source, watch={LOSSES})
         hub.join(gone)
         hub.leave(gone)
         told = len(gone.metas)
@@ -313,20 +396,21 @@ def test_who_joins_later_is_told_at_once(source):
 
 def test_blocks_of_one_page_leave_no_gap_for_another(source):
     async def scene(hub, page):
+        page.watch = {LOSSES, (0, 600)}
+        other = Page(source.of_another(), watch={LOSSES})
+        hub.join(other)
         source.values["a"][TRAIN_LOSS].append(0.3)  # stored since the last look
-        (block,) = decoded(await hub.blocks(page, [0], [0], 500))
+        (block,) = decoded(await hub.blocks(other, [0], [0], BUDGET))
         assert (block["total"], block["step"]) == (3, [0, 1, 2])
-        source.log("a", TRAIN_LOSS, 0.2)
         await page.until(lambda page: page.parts())
-        assert page.parts()[0]["step"] == [2, 3]
-        assert page.parts()[0]["total"] == 4
+        assert (page.parts()[0]["from"], page.parts()[0]["step"]) == (1, [1, 2])  # the first page had two rows
 
     looking(source, scene)
 
 
 def test_blocks_of_a_range_have_the_range_only(source):
     async def scene(hub, page):
-        (block,) = decoded(await hub.blocks(page, [0], [0], 500, 1, 1))
+        (block,) = decoded(await hub.blocks(page, [0], [0], BUDGET, 1, 1))
         assert block["step"] == [1]
 
     looking(source, scene)
@@ -335,14 +419,14 @@ def test_blocks_of_a_range_have_the_range_only(source):
 @pytest.mark.parametrize(("keys", "runs"), [([7], [0]), ([0], [9]), ([-1], [0]), ([], [])])
 def test_blocks_of_what_is_not_there_are_empty(source, keys, runs):
     async def scene(hub, page):
-        assert await hub.blocks(page, keys, runs, 500) == b""
+        assert await hub.blocks(page, keys, runs, BUDGET) == b""
 
     looking(source, scene)
 
 
 def test_who_may_not_see_the_project_any_more_is_shown_out_and_the_others_go_on(source):
     async def scene(hub, page):
-        other = Page(source.of_another(), watch={0})
+        other = Page(source.of_another(), watch={LOSSES})
         hub.join(other)
         page.source.refusal = 404
         await page.until(lambda page: page.codes)
@@ -359,7 +443,7 @@ def test_each_ones_right_is_asked_for_again_not_only_that_of_who_asks_for_all(so
     monkeypatch.setattr(hub_module, "CHECK_S", 0)
 
     async def scene(hub, page):
-        other = Page(source.of_another(), watch={0})
+        other = Page(source.of_another(), watch={LOSSES})
         hub.join(other)
         other.source.refusal = 401
         await other.until(lambda other: other.codes)
@@ -388,8 +472,8 @@ def test_blocks_are_read_as_who_asks_for_them(source):
         other = Page(source.of_another())
         hub.join(other)
         other.source.refusal = 404
-        assert await hub.blocks(page, [0], [0], 500)
+        assert await hub.blocks(page, [0], [0], BUDGET)
         with pytest.raises(Refused):
-            await hub.blocks(other, [0], [0], 500)
+            await hub.blocks(other, [0], [0], BUDGET)
 
     looking(source, scene)

@@ -160,6 +160,12 @@ class NewsRequestSchema(ma.Schema):
         validate=ma.validate.Length(1, MAX_RUNS),
         metadata={"description": "by run: the `cursor` of each series that the client holds"},
     )
+    logged = ma.fields.Dict(
+        load_default=dict,
+        keys=ma.fields.UUID(),
+        values=ma.fields.Integer(),
+        metadata={"description": "by run: `logged` of the answer before; a run that has not grown is then left out"},
+    )
     name = ma.fields.List(
         _TEXT, load_default=None, metadata={"description": "of further series, which come whole; none: all, []: no one"}
     )
@@ -177,8 +183,9 @@ class NewsPartSchema(SeriesSchema):
 
 
 class RunSumsSchema(ma.Schema):
-    """A row for each series of a run."""
+    """How far a run is: columns with a row for each of its series."""
 
+    logged = ma.fields.Integer(required=True, metadata={"description": "rows of all its series; it grows with each"})
     rank = _column(ma.fields.Integer(), "of the process", required=True)
     split = _column(ma.fields.String(), "such as val", required=True)
     name = _column(ma.fields.String(), "such as loss", required=True)
@@ -192,7 +199,7 @@ class NewsSchema(ma.Schema):
         required=True,
         keys=ma.fields.UUID(),
         values=ma.fields.Nested(RunSumsSchema),
-        metadata={"description": "by run: how far all of its series are"},
+        metadata={"description": "by run: how far all of its series are, asked for or not"},
     )
     series = ma.fields.List(ma.fields.Nested(NewsPartSchema), required=True)
 
@@ -202,6 +209,7 @@ class NewsSchema(ma.Schema):
 @blueprint.response(200, NewsSchema)
 def get_news(
     runs: dict[uuid.UUID, list[str]],
+    logged: dict[uuid.UUID, int],
     name: list[str] | None,
     split: list[str] | None,
     budget: int,
@@ -219,13 +227,15 @@ def get_news(
     known = {run_id: runs[uuid.UUID(run_id)] for run_id in reach}
     found = queries.news(known, name, split, budget=budget)
     parts = [{**_document(part, columns), "from_step": part.from_step} for part in found.parts]
-    return json_response({"runs": {run_id: _sums(found.rows, run_id) for run_id in reach}, "series": parts})
+    sums = {run_id: _sums(found.rows.get(run_id, [])) for run_id in reach}
+    grown = {run_id: one for run_id, one in sums.items() if one["logged"] != logged.get(uuid.UUID(run_id))}
+    return json_response({"runs": grown, "series": parts})
 
 
-def _sums(rows: list[Any], run_id: str) -> dict[str, list[Any]]:
-    members = [row for row in rows if str(row.run_id) == run_id]
-    plain = {name: [getattr(row, name) for row in members] for name in ("rank", "split", "name", "count", "last_step")}
-    return {**plain, "last": [encode_number(queries.to_float(row.last_value)) for row in members]}
+def _sums(rows: list[Any]) -> dict[str, Any]:
+    columns = {name: [getattr(row, name) for row in rows] for name in ("rank", "split", "name", "count", "last_step")}
+    last = [encode_number(queries.to_float(row.last_value)) for row in rows]
+    return {"logged": sum(row.row_count for row in rows), **columns, "last": last}
 
 
 _OF_POINTS = ("step", "time", "epoch", "last", "x")

@@ -25,7 +25,7 @@ from prevue_core.db.queries.series import Columns, SeriesPart, columns_of, exact
 class News:
     """What is new of some runs' series."""
 
-    rows: list[Any]  # of `series`: all that the runs have, as far as they go now
+    rows: dict[str, list[Any]]  # by run, of `series`: all that it has, as far as they go now
     parts: list[SeriesPart]
 
 
@@ -58,18 +58,15 @@ def news(
     """
     held = {run_id: {seen.series_no: seen for seen in map(cursors.read, texts)} for run_id, texts in known.items()}
     with reading():
-        order = list(known)
-        query = Series.select().where(Series.run_id.in_(order))
-        rows = sorted(query, key=lambda row: (order.index(str(row.run_id)), row.series_no))
-        of_runs = defaultdict(list)
-        for row in rows:
+        of_runs: dict[str, list[Any]] = {run_id: [] for run_id in known}
+        for row in Series.select().where(Series.run_id.in_(list(known))).order_by(Series.run_id, Series.series_no):
             of_runs[str(row.run_id)].append(row)
         parts = [
             part
             for run_id, members in of_runs.items()
             for part in _of_run(members, held[run_id], names, splits, budget)
         ]
-    return News(rows, parts)
+    return News(of_runs, parts)
 
 
 def _of_run(
