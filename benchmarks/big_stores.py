@@ -16,7 +16,10 @@ from prevue_core.db.connection import db
 from prevue_core.db.models import Series, TrainingRun
 
 # `value_at` of `peers/driving.py`; of several series each lies one higher.
-_VALUE = "CASE step WHEN {spike} THEN 99.0 ELSE 1000.0 / (1000.0 + step) + step * 48271 % 65537 / 655370.0 END"
+_VALUE = (
+    "CASE step WHEN {spike} THEN 99.0 ELSE 1000.0 / (1000.0 + CAST(step AS double precision)) "
+    "+ CAST(step * 48271 % 65537 AS double precision) / 655370.0 END"
+)
 _TIME = {
     True: "strftime('%Y-%m-%d %H:%M:%f000', 1767225600 + step, 'unixepoch')",
     False: "timestamp '2026-01-01' + step * interval '1 second'",
