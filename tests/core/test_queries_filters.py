@@ -1,5 +1,6 @@
 """Filters of runs: which runs are found, on either database, and what is said of a filter that cannot be read."""
 
+import datetime
 import json
 import math
 import operator
@@ -9,10 +10,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from core.stream import metrics, started
+from core.stream import end, metrics, model, started
 from prevue_core.contract import encode_number
 from prevue_core.db import queries
 from prevue_core.db.accounts import OPEN
+from prevue_core.db.models import TrainingRun, utc_now
+from prevue_core.errors import InvalidExpression
 
 pytestmark = pytest.mark.usefixtures("database")
 
@@ -183,3 +186,161 @@ def test_a_filter_finds_what_a_plain_loop_finds(facts, filters):
     for text, holds in filters:
         expected = sorted(run["name"] for run in runs if holds(run))
         assert found(text, project_name=project) == expected, text
+
+
+def test_text_with_nul_in_one_configuration_spoils_no_filter():
+    started(run_name="odd", config={"a\0": ["\0", {"b": "x\0y\\u0000"}], "lr": 0.1})
+    started(run_name="even", config={"lr": 0.1})
+    assert found("config.lr = 0.1") == ["even", "odd"]
+    assert found('config.a ~ "xy"') == ["odd"]
+
+
+# what single filters mean
+
+
+@pytest.mark.parametrize(("silence_s", "state"), [(0, "running"), (110, "running"), (125, "lost")])
+def test_a_silent_run_is_found_as_lost_as_it_is_shown(silence_s, state):
+    started(run_name="run")
+    TrainingRun.update(heard_at=utc_now() - datetime.timedelta(seconds=silence_s)).execute()
+    assert found(f'state = "{state}"') == ["run"]
+    assert found(f'state != "{state}"') == []
+    assert queries.runs(OPEN, 1).items[0]["state"] == state
+
+
+def test_times_are_compared_with_dates_with_now_and_with_unix_seconds():
+    started(run_name="old", time=NOON)
+    started(run_name="new")
+    assert found('started < "2023-11-15"') == found(f"started <= {NOON}") == found("started < now - 3w") == ["old"]
+    assert found('started = "2023-11-14T23:13:20+01:00"') == ["old"]
+    assert found("started > now - 1h and heard <= now") == ["new"]
+    assert found("finished = null") == ["new", "old"]
+
+
+@pytest.mark.parametrize(("lasted_s", "text"), [(90, "90s"), (90, "1.5m"), (7200.25, "7200.25"), (86_400 * 3, "3d")])
+def test_a_duration_is_exact(lasted_s, text):
+    started(run_name="run", time=NOON + 0.7).send(end(time=NOON + 0.7 + lasted_s))
+    assert found(f"duration = {text}") == ["run"]
+    assert found(f"duration < {text}") == []
+
+
+def test_a_run_that_goes_on_lasts_until_now_and_a_lost_one_until_its_last_word():
+    started(
+        run_name="going on", time=(utc_now() - datetime.timedelta(hours=3)).replace(tzinfo=datetime.UTC).timestamp()
+    )
+    lost = started(run_name="lost", time=NOON)
+    heard_at = datetime.datetime.fromtimestamp(NOON + 600, datetime.UTC).replace(tzinfo=None)
+    TrainingRun.update(heard_at=heard_at).where(TrainingRun.run_id == lost.run_id).execute()
+    assert found("duration > 2.9h") == ["going on"]
+    assert found("duration = 10m") == ["lost"]
+
+
+def test_model_and_connector_are_found_also_where_no_model_was_described():
+    started(run_name="with").send(model("ResNet-50"))
+    started(run_name="without", connector_name="sklearn")
+    assert found('model ~ "resnet"') == found('connector = "keras"') == ["with"]
+    assert found('connector = "sklearn" and model = null') == ["without"]
+
+
+def test_a_series_is_that_of_the_first_process_unless_another_is_named():
+    stream = started(run_name="run", rank=3)
+    stream.send(metrics(0, {"loss": 5}))
+    assert found("metrics.train.loss.last = 5") == []
+    assert found("metrics.train.loss.last@3 = 5") == ["run"]
+
+
+def test_a_name_with_dots_needs_no_quotes_and_may_be_written_in_any_form_of_unicode():
+    started(run_name="run").send(metrics(0, {"f1.5/é": 1}))
+    assert found("metrics.train.f1.5/é.max = 1") == found('metrics.train."f1.5/é".max = 1') == ["run"]
+
+
+def test_what_is_quoted_is_bound_and_never_part_of_the_sql():
+    started(run_name="x' OR 1 = 1 --")
+    assert found('name = "x\' OR 1 = 1 --"') == ["x' OR 1 = 1 --"]
+    assert found('name = "y\' OR 1 = 1 --"') == found('config."x\' OR ?%s; --" = 1') == []
+
+
+# what cannot be read
+
+PLACES = [
+    ("", 0, "write a field"),
+    ("lr = 1", 0, "there is no such field"),
+    ("stat = 1", 0, "did you mean state?"),
+    ("started_at > now", 0, "did you mean started?"),
+    ("run_group = 'a'", 0, "did you mean group?"),
+    ("config = 1", 0, "config.seed"),
+    ('config."" = 1', 0, "keys that are empty"),
+    ("name.x = 'a'", 0, "there is no such field"),
+    ("name@1 = 'a'", 0, "leave @ out"),
+    ("metrics.val.accuracy > 1", 0, "metrics.val.accuracy.last"),
+    ("metrics.accuracy.max > 1", 0, "metrics.train.accuracy.max"),
+    ("metrics.val.accuracy.maxi > 1", 0, "did you mean max?"),
+    ("name", 4, "write one of = !="),
+    ("name =", 6, "write a value"),
+    ("name == 'x'", 6, "write a value"),
+    ("name = x", 7, 'text stands in quotes: "x"'),
+    ('name = "x', 7, "the quote is not closed"),
+    ('name = "\\q"', 7, "stands for no character"),
+    ('name = "\\ud800"', 7, "stands for no character"),
+    ('name = "\0"', 8, "no text in the database"),
+    ("name = 3", 7, "name is text"),
+    ("name = true", 7, "name is text"),
+    ("name = now", 7, "name is text"),
+    ("duration = 'x'", 11, "duration is a number"),
+    ("duration = 1e999", 11, "too large"),
+    ("duration ~ 3", 11, "~ looks for text"),
+    ("config.x < true", 11, "compared with = and !="),
+    ("config.x < null", 11, "compare it with = or !="),
+    ("duration > nan", 11, "compare it with = or !="),
+    ("config.x = now", 11, "config.x is a number or text or true or false"),
+    ("started > 'noon'", 10, "this is no time"),
+    ("started > now - 3", 16, "write a duration"),
+    ("started > now - 99999999999w", 10, "this is no time"),
+    ("started > 1e300", 10, "this is no time"),
+    ("state = 'runing'", 8, "did you mean running?"),
+    ("name = 'a' name = 'b'", 11, "write and, or"),
+    ("(name = 'a'", 11, "closing parenthesis"),
+    ("name = 'a')", 10, "nothing more"),
+    ("name in 'a'", 8, "in (\"a\", \"b\")"),
+    ("name in ('a' 'b')", 13, "write a comma"),
+    ("name = 'a' and", 14, "write a field"),
+    ("not", 3, "write a field"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "position", "hint"), PLACES, ids=range(len(PLACES)))
+def test_what_cannot_be_read_is_quoted_with_its_place_and_what_is_accepted(text, position, hint):
+    with pytest.raises(InvalidExpression) as refusal:
+        queries.runs(OPEN, 1, filter=text)
+    assert hint in str(refusal.value)
+    assert refusal.value.position == position
+    assert str(refusal.value).startswith(f"filter, at character {position + 1}, ")
+
+
+@pytest.mark.parametrize(
+    ("text", "limit"),
+    [
+        (f'name = "{"x" * 4_000}"', "at most 4000"),
+        ("name in (" + ", ".join(['"x"'] * 201) + ")", "at most 200"),
+        ("name = 'a' or " + "not " * 30 + "name = 'b'", "at most 20"),
+        (" or ".join(f"metrics.val.m{number}.max > 1" for number in range(21)), "more than 20 series"),
+        (" or ".join(f"config.k{number} = 1" for number in range(21)), "more than 20 keys"),
+    ],
+)
+def test_a_filter_has_limits(text, limit):
+    with pytest.raises(InvalidExpression, match=limit):
+        queries.runs(OPEN, 1, filter=text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "name in (" + ", ".join(['"x"'] * 200) + ")",
+        " or ".join(["tag = 'a'"] * 200),
+        " or ".join(f"metrics.val.m{number}.max > 1 and config.k{number} ~ 'x'" for number in range(20)),
+        "(" * 500 + "name = 'a'" + ")" * 500,
+        "not (name = 'b' or " * 9 + "name = 'a'" + ")" * 9,
+    ],
+)
+def test_a_filter_at_its_limits_is_answered(text):
+    started(run_name="other")
+    assert found(text) in ([], ["other"])
