@@ -10,11 +10,12 @@ import click
 
 from prevue.account_commands import json_option, login, logout, token, url_option, user
 from prevue.config import client_settings, spool_root
+from prevue.delivery import Delivery
 from prevue.export_commands import export
 from prevue.folder import claim, release, writer_folders
 from prevue.leftovers import Leftover
 from prevue.run_commands import projects, runs
-from prevue.sender import Delivery, deliver_leftover
+from prevue.sender import deliver_leftover
 from prevue.transport import HttpTransport
 from prevue_core import __version__
 from prevue_core.errors import InvalidValue, PrevueError

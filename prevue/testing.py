@@ -5,7 +5,7 @@ from typing import Any
 
 import orjson
 
-from prevue.sender import Answer
+from prevue.delivery import Answer
 from prevue_core.contract import PROBLEM_GAP
 from prevue_core.errors import Unreachable
 

@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 import requests
 
-from prevue.sender import Answer
+from prevue.delivery import Answer
 from prevue_core.errors import NotFound, NotLoggedIn, Refused, Unreachable
 from prevue_core.logs import REQUEST_ID
 

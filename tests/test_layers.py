@@ -47,7 +47,7 @@ LAYERS: list[tuple[str, set[str], set[str]]] = [
             "arro3",
         },
     ),
-    ("prevue.transport", {*GROUND, "prevue.sender"}, {"requests", "orjson"}),
+    ("prevue.transport", {*GROUND, "prevue.delivery"}, {"requests", "orjson"}),
     ("prevue.cli", {*GROUND, "prevue"}, {"click"}),
     ("prevue.account_commands", {*GROUND, "prevue"}, {"click"}),
     ("prevue.run_commands", {*GROUND, "prevue"}, {"click"}),

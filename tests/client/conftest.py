@@ -20,8 +20,8 @@ import pytest
 import prevue
 from client.records import RUN_ID, START, body
 from prevue import spool
+from prevue.delivery import Answer
 from prevue.notices import notices
-from prevue.sender import Answer
 from prevue.spool import Spool
 from prevue.testing import RecordingTransport
 from prevue_core.errors import Unreachable
@@ -120,6 +120,12 @@ def new_spool(tmp_path):
     yield new_spool
     for one in opened:
         one.close(is_delivered=False)
+
+
+@pytest.fixture
+def transport() -> RecordingTransport:
+    """A server without a network."""
+    return RecordingTransport()
 
 
 @pytest.fixture

@@ -4,8 +4,11 @@ import orjson
 
 from prevue.leftovers import Leftover
 from prevue.spool import MemorySpool, Spool, encode
+from prevue.testing import RecordingTransport
+from prevue_core.errors import Unreachable
 
 RUN_ID = "019ab1c2-0000-7000-8000-000000000001"
+AWAY = Unreachable("cannot reach http://recording: Connection refused")
 START = {"type": "start", "run_id": RUN_ID, "url": "http://recording"}
 
 
@@ -35,3 +38,14 @@ def everything(source: Spool | Leftover | MemorySpool, seq: int = 0, max_records
 def tiled(records: list[dict]) -> list[int]:
     """Return all numbers that records use, in their order."""
     return [seq for record in records for seq in range(record["seq"], record.get("until", record["seq"]) + 1)]
+
+
+def log(spool: Spool | MemorySpool, records: int) -> None:
+    first = spool.next_seq
+    for step in range(first, first + records):
+        assert spool.append(body(step))
+
+
+def stored(transport: RecordingTransport) -> list[dict]:
+    """All that is stored, each writer's in its order."""
+    return [record for records in transport.records.values() for record in records]

@@ -8,7 +8,7 @@ from click.testing import CliRunner
 
 import prevue
 from prevue import cli
-from prevue.sender import Answer
+from prevue.delivery import Answer
 from prevue.spool import Spool
 from prevue_core.contract import PROBLEM_REFUSED
 
@@ -25,7 +25,7 @@ def command():
 
 @pytest.fixture(autouse=True)
 def no_pauses(monkeypatch) -> None:
-    monkeypatch.setattr("prevue.sender.BACKOFF_S", (0.0, 0.0))
+    monkeypatch.setattr("prevue.delivery.BACKOFF_S", (0.0, 0.0))
 
 
 @pytest.fixture

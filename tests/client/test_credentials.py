@@ -6,7 +6,7 @@ import pytest
 import prevue
 from prevue.config import client_settings
 from prevue.credentials import forget_login, store_login, stored_login
-from prevue.sender import Answer
+from prevue.delivery import Answer
 
 URL = "http://localhost:8080"
 
@@ -56,7 +56,7 @@ def test_a_given_token_goes_before_the_stored_one_and_an_empty_one_before_both(t
 
 def test_a_login_during_a_training_is_used_by_its_next_request(backend, new_run, monkeypatch, tmp_path):
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
-    monkeypatch.setattr("prevue.sender.PROBE_S", 0.01)
+    monkeypatch.setattr("prevue.delivery.PROBE_S", 0.01)
     monkeypatch.delenv("PREVUE_TOKEN", raising=False)
     settings = client_settings(url=backend.url)
 

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from prevue.sender import Answer
+from prevue.delivery import Answer
 from prevue_core.errors import Unreachable
 
 FLAT_OUT = """

@@ -9,8 +9,8 @@ import pytest
 
 import prevue
 from prevue import run as run_module
+from prevue.delivery import Answer
 from prevue.run import Run
-from prevue.sender import Answer
 from prevue_core.errors import InvalidValue
 
 RUN_ID = "019ab1c2-0000-7000-8000-000000000001"

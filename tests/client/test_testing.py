@@ -1,6 +1,6 @@
 import pytest
 
-from prevue.sender import Answer
+from prevue.delivery import Answer
 from prevue.testing import RecordingTransport
 from prevue_core.errors import Unreachable
 

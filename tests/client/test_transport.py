@@ -2,7 +2,7 @@ import gzip
 
 import pytest
 
-from prevue.sender import Answer
+from prevue.delivery import Answer
 from prevue.transport import GZIP_ABOVE_BYTES, HttpTransport
 from prevue_core.errors import NotFound, NotLoggedIn, Refused, Unreachable
 
