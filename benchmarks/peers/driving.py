@@ -24,6 +24,7 @@ from urllib.parse import urlsplit
 SPIKE = 99.0  # the one value of the long series that stands out
 VALUES = {"loss": 0.3, "accuracy": 0.9, "val_loss": 0.4, "val_accuracy": 0.8}
 POINTS_A_REQUEST = 1_000
+LARGE_POINTS = 16_000  # in a request: about what Prevue's client sends, up to 5 000 records or 1 MiB compressed
 PATIENCE_S = 180  # for a server's start, and for it to have read what is there
 
 Figures = dict[str, Any]
@@ -60,6 +61,11 @@ def value_at(step: int, points: int) -> float:
     return SPIKE if step == points // 3 else 1000.0 / (1000.0 + step) + (step * 48271 % 65537) / 655370.0
 
 
+def values_at(step: int) -> dict[str, float]:
+    """Return what a training would log at a step: numbers with all their digits."""
+    return {name: value + (step * 48271 % 65537) / 65537 for name, value in VALUES.items()}
+
+
 def cost_of_calls(log: Callable[[int], Any], calls: int) -> Figures:
     """Return what calls of `log(step)` one after another take of the training's time, in microseconds."""
     log(0)
@@ -74,13 +80,20 @@ def cost_of_calls(log: Callable[[int], Any], calls: int) -> Figures:
     return {name: took[min(calls - 1, int(calls * part))] / 1_000 for name, part in parts.items()} | {"calls": calls}
 
 
-def rate_of_requests(send: Callable[[int], Any], requests: int) -> Figures:
-    """Return how many points a second `send(number)` stores, each request answered before the next."""
-    send(0)  # the first one makes the run, and its connection
+def rate_of_requests(
+    body_of: Callable[[range], bytes], send: Callable[[int, bytes], Any], requests: int, points: int = POINTS_A_REQUEST
+) -> Figures:
+    """Return how many points a second `send(first_step, body)` stores, each request answered before the next.
+
+    The bodies, of calls at a range of steps, are made before the clock starts: this is about the server.
+    """
+    calls = points // len(VALUES)
+    bodies = [body_of(range(number * calls, number * calls + calls)) for number in range(requests + 1)]
+    send(0, bodies[0])  # the first one makes the run, and what the server has to warm up
     began = time.perf_counter()
     for number in range(1, requests + 1):
-        send(number)
-    return {"points_per_s": POINTS_A_REQUEST * requests / (time.perf_counter() - began)}
+        send(number * calls, bodies[number])
+    return {"points_per_s": points * requests / (time.perf_counter() - began), "points": points * (requests + 1)}
 
 
 def time_of_reads(read: Callable[[], bytes], reads: int) -> tuple[Figures, bytes]:
@@ -160,6 +173,11 @@ def free_port() -> int:
     """Return a port where nobody listens at the time."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         return int(probe.getsockname()[1])
+
+
+def large_requests(arguments: argparse.Namespace) -> int:
+    """Return how many large requests have as many points as there are to send."""
+    return max(4, int(arguments.requests) * POINTS_A_REQUEST // LARGE_POINTS)
 
 
 def size_of(folder: str) -> int:

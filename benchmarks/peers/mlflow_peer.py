@@ -33,20 +33,20 @@ def log(arguments: Namespace) -> driving.Figures:
 def ingest(arguments: Namespace) -> driving.Figures:
     client = arguments.up()
     run_id = new_run(client)
-    calls = driving.POINTS_A_REQUEST // len(driving.VALUES)
 
-    def send(number: int) -> None:
+    def body_of(steps: range) -> bytes:
         metrics = [
             {"key": name, "value": value, "timestamp": TIME_MS + step, "step": step}
-            for step in range(number * calls, number * calls + calls)
-            for name, value in driving.VALUES.items()
+            for step in steps
+            for name, value in driving.values_at(step).items()
         ]
-        client.ask(f"{API}/runs/log-batch", run_id=run_id, metrics=metrics)
+        return json.dumps({"run_id": run_id, "metrics": metrics}).encode()
 
     before = stored_bytes(arguments)
-    figures = driving.rate_of_requests(send, arguments.requests)
-    points = driving.POINTS_A_REQUEST * (arguments.requests + 1)
-    return {**figures, "bytes_per_point": (stored_bytes(arguments) - before) / points}
+    figures = driving.rate_of_requests(
+        body_of, lambda _, body: client.post(f"{API}/runs/log-batch", body), arguments.requests
+    )
+    return {**figures, "bytes_per_point": (stored_bytes(arguments) - before) / figures["points"]}
 
 
 def chart(arguments: Namespace) -> driving.Figures:

@@ -21,7 +21,6 @@ import log_cost
 from prevue_core.db import connection, schema
 
 MILLION = 1_000_000
-LARGE_RECORDS = 4_000  # its client fills requests up to 1 MiB compressed, 5 000 records or 8 MiB
 BUDGET = 1_000
 # What the dashboard asks of each series; a driver does not import Bokeh for them.
 COLUMNS = ("time", "epoch", "mean", "low", "high", "last", "count", "nan_count", "inf_count", "ninf_count")
@@ -40,49 +39,41 @@ def log(arguments: Namespace) -> driving.Figures:
 
 
 def ingest(arguments: Namespace) -> driving.Figures:
-    return _ingest(arguments, driving.POINTS_A_REQUEST // len(driving.VALUES), arguments.requests)
+    return _ingest(arguments, driving.POINTS_A_REQUEST, arguments.requests)
 
 
 def ingest_large(arguments: Namespace) -> driving.Figures:
     """In requests as large as its client makes them when it has much to send."""
-    return _ingest(arguments, LARGE_RECORDS, large_requests(arguments))
+    return _ingest(arguments, driving.LARGE_POINTS, driving.large_requests(arguments))
 
 
-def large_requests(arguments: Namespace) -> int:
-    """Return how many large requests have as many points as there are to send."""
-    return max(4, arguments.requests * driving.POINTS_A_REQUEST // (LARGE_RECORDS * len(driving.VALUES)))
-
-
-def _ingest(arguments: Namespace, records: int, requests: int) -> driving.Figures:
+def _ingest(arguments: Namespace, points: int, requests: int) -> driving.Figures:
     client, run, before = arguments.up(), str(uuid.uuid4()), stored_bytes(arguments)
     path = f"/api/v1/runs/{run}/writers/{uuid.uuid4()}/records?first_seq="
     start = {"type": "start", "project": "bench", "uid": "bench", "run_name": run}
     client.post(f"{path}0", json.dumps(start).encode(), "application/x-ndjson")
 
-    def send(number: int) -> None:
-        lines = (
-            json.dumps({"type": "metrics", "time": 1_767_225_600.0 + step, "step": step, "values": driving.VALUES})
-            for step in range(number * records, number * records + records)
+    def body_of(steps: range) -> bytes:
+        records = (
+            {"type": "metrics", "time": 1_767_225_600.0 + step, "step": step, "values": driving.values_at(step)}
+            for step in steps
         )
-        answer = client.post(f"{path}{1 + number * records}", "\n".join(lines).encode(), "application/x-ndjson")
+        return "\n".join(map(json.dumps, records)).encode()
+
+    def send(step: int, body: bytes) -> None:
+        answer = client.post(f"{path}{1 + step}", body, "application/x-ndjson")  # behind the start record
         assert driving.read_json(answer)["rejected_count"] == 0
 
-    figures = driving.rate_of_requests(send, requests)
-    points = records * len(driving.VALUES)
-    return {
-        "points_per_s": figures["points_per_s"] * points / driving.POINTS_A_REQUEST,
-        "points_a_request": points,
-        "bytes_per_point": (stored_bytes(arguments) - before) / (points * (requests + 1)),
-    }
+    figures = driving.rate_of_requests(body_of, send, requests, points)
+    return {**figures, "bytes_per_point": (stored_bytes(arguments) - before) / figures["points"]}
 
 
 def floor(arguments: Namespace) -> driving.Figures:
     """The same rows without Prevue."""
-    large = LARGE_RECORDS * len(driving.VALUES)
     with open_database(arguments):
         return {
             "points_per_s": floors.rate(driving.POINTS_A_REQUEST, arguments.requests),
-            "large_points_per_s": floors.rate(large, large_requests(arguments)),
+            "large_points_per_s": floors.rate(driving.LARGE_POINTS, driving.large_requests(arguments)),
         }
 
 

@@ -26,22 +26,30 @@ def log(arguments: Namespace) -> driving.Figures:
 
 
 def ingest(arguments: Namespace) -> driving.Figures:
-    client, before = arguments.up(), driving.size_of(arguments.folder)
-    calls = driving.POINTS_A_REQUEST // len(driving.VALUES)
+    return _ingest(arguments, driving.POINTS_A_REQUEST, arguments.requests)
 
-    def send(number: int) -> None:
-        store(client, "ingest", driving.VALUES, range(number * calls, number * calls + calls))
 
-    figures = driving.rate_of_requests(send, arguments.requests)
-    points = driving.POINTS_A_REQUEST * (arguments.requests + 1)
-    return {**figures, "bytes_per_point": (driving.size_of(arguments.folder) - before) / points}
+def ingest_large(arguments: Namespace) -> driving.Figures:
+    return _ingest(arguments, driving.LARGE_POINTS, driving.large_requests(arguments))
+
+
+def _ingest(arguments: Namespace, points: int, requests: int) -> driving.Figures:
+    client, run, before = arguments.up(), f"ingest {points}", driving.size_of(arguments.folder)
+
+    figures = driving.rate_of_requests(
+        lambda steps: entries(run, {step: driving.values_at(step) for step in steps}),
+        lambda _, body: client.post("/api/bulk_log", body, **WRITE),
+        requests,
+        points,
+    )
+    return {**figures, "bytes_per_point": (driving.size_of(arguments.folder) - before) / figures["points"]}
 
 
 def chart(arguments: Namespace) -> driving.Figures:
     """What its page of metrics asks. An answer is kept until the next write, so one comes before each read, as while a
     training runs."""
     client, points = arguments.up(), arguments.points
-    store(client, "chart", {"loss": driving.value_at(0, points)}, range(1))
+    store(client, "chart", 0, {"loss": driving.value_at(0, points)})
     rows = (
         ("chart", TIME, "chart", step, json.dumps({"loss": driving.value_at(step, points)}))
         for step in range(1, points)
@@ -52,7 +60,7 @@ def chart(arguments: Namespace) -> driving.Figures:
     later = count(points)
 
     def read() -> bytes:
-        store(client, "other", {"loss": 0.0}, [next(later)])
+        store(client, "other", next(later), {"loss": 0.0})
         return client.post("/api/get_logs_batch", json.dumps(question).encode())
 
     figures, body = driving.time_of_reads(read, arguments.reads)
@@ -63,7 +71,7 @@ def chart(arguments: Namespace) -> driving.Figures:
 def runs(arguments: Namespace) -> driving.Figures:
     """The names of all runs; it has no table of their values."""
     client = arguments.up()
-    store(client, "one", driving.VALUES, range(1))
+    store(client, "one", 0, driving.VALUES)
     names = [f"run {number}" for number in range(arguments.runs)]
     rows = ((name, TIME, name, 1, json.dumps(driving.VALUES)) for name in names)
     insert(arguments.folder, "metrics (run_id, timestamp, run_name, step, metrics) VALUES (?, ?, ?, ?, ?)", rows)
@@ -83,12 +91,17 @@ def serving(arguments: Namespace) -> Iterator[driving.Client]:
         yield client
 
 
-def store(client: driving.Client, run: str, values: dict[str, float], steps: "range | list[int]") -> None:
+def entries(run: str, values: dict[int, dict[str, float]]) -> bytes:
+    """Return what its client sends of values by step."""
     logs = [
-        {"project": PROJECT, "run": run, "run_id": run, "metrics": values, "step": step, "log_id": f"{run}{step}"}
-        for step in steps
+        {"project": PROJECT, "run": run, "run_id": run, "metrics": ours, "step": step, "log_id": f"{run}{step}"}
+        for step, ours in values.items()
     ]
-    client.post("/api/bulk_log", json.dumps({"logs": logs, "hf_token": None}).encode(), **WRITE)
+    return json.dumps({"logs": logs, "hf_token": None}).encode()
+
+
+def store(client: driving.Client, run: str, step: int, values: dict[str, float]) -> None:
+    client.post("/api/bulk_log", entries(run, {step: values}), **WRITE)
 
 
 def insert(folder: str, into: str, rows: "Iterator[tuple[object, ...]]") -> None:
@@ -99,4 +112,4 @@ def insert(folder: str, into: str, rows: "Iterator[tuple[object, ...]]") -> None
 
 
 if __name__ == "__main__":
-    driving.drive({"log": log, "ingest": ingest, "chart": chart, "runs": runs}, serving)
+    driving.drive({"log": log, "ingest": ingest, "ingest_large": ingest_large, "chart": chart, "runs": runs}, serving)
