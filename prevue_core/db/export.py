@@ -7,6 +7,7 @@ the later row counts, as everywhere. What is logged meanwhile may be in it or no
 
 import math
 from collections.abc import Iterable, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -17,7 +18,7 @@ import peewee
 from prevue_core.contract import MAX_INT64, MIN_INT64
 from prevue_core.db import queries
 from prevue_core.db.accounts import Identity
-from prevue_core.db.connection import db
+from prevue_core.db.connection import db, is_sqlite
 from prevue_core.db.models import Metric, Series, TrainingRun
 
 PAGE_ROWS = 10_000
@@ -72,21 +73,44 @@ def points(runs: Iterable[queries.Row], names: list[str] | None = None, splits: 
 
 
 def _rows(run_id: str, names: list[str] | None, splits: list[str] | None) -> Iterator[Values]:
-    place = (Metric.rank, Metric.split, Metric.step, Metric.metric_id)
+    """Yield rows of `metrics` by rank, split, step and time of arrival, as the index has them but for the last."""
     of_losses = (Metric.loss_name, Metric.loss_value)
     of_metrics = (Metric.metric_name, Metric.metric_value)
-    columns = (*place, Metric.epoch, Metric.batch, *of_losses, *of_metrics, Metric.timestamp)
-    query = Metric.select(*columns).where(Metric.run_id == run_id)
+    columns = (*_PLACE, Metric.epoch, Metric.batch, *of_losses, *of_metrics, Metric.timestamp)
+    query = Metric.select(*columns).where(Metric.run_id == run_id).order_by(Metric.step, Metric.metric_id)
     if names is not None:
         query = query.where(Metric.loss_name.in_(names) | Metric.metric_name.in_(names))
+    for rank, split in _places(run_id, names, splits):
+        yield from _pages(query.where(Metric.rank == rank, Metric.split == split).limit(PAGE_ROWS))
+
+
+_PLACE = (Metric.rank, Metric.split, Metric.step, Metric.metric_id)
+
+
+def _places(run_id: str, names: list[str] | None, splits: list[str] | None) -> list[Values]:
+    query = Series.select(Series.rank, Series.split).where(Series.run_id == run_id).distinct()
+    if names is not None:
+        query = query.where(Series.name.in_(names))
     if splits is not None:
-        query = query.where(Metric.split.in_(splits))
-    query = query.order_by(*place).limit(PAGE_ROWS)
+        query = query.where(Series.split.in_(splits))
+    return sorted(db.execute(query).fetchall())
+
+
+def _pages(query: Any) -> Iterator[Values]:
     behind = None
-    while page := db.execute(query if behind is None else query.where(behind)).fetchall():
-        db.close()  # while rows are on their way, which may take long, others can have the connection
+    while page := _read(query if behind is None else query.where(behind)):
         yield from page
-        behind = peewee.Tuple(*place) > peewee.Tuple(*page[-1][:4])
+        behind = peewee.Tuple(Metric.step, Metric.metric_id) > peewee.Tuple(*page[-1][2:4])
+
+
+def _read(query: Any) -> list[Values]:
+    with nullcontext() if is_sqlite() else db.atomic():  # SQLite's would take the lock to write
+        if not is_sqlite():
+            # A planner that does not know the table yet would read and sort all that is left, for each page.
+            db.execute_sql("SET LOCAL enable_sort = off")
+        page: list[Values] = db.execute(query).fetchall()
+    db.close()  # while rows are on their way, which may take long, others can have the connection
+    return page
 
 
 def _points(rows: Iterable[Values]) -> Iterator[Values]:

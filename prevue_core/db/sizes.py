@@ -4,6 +4,7 @@ Tables are measured: by PostgreSQL itself, and on SQLite by its table `dbstat` w
 rows times the mean size of some. Runs share tables, so their size is an estimate: their share of the points.
 """
 
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -68,7 +69,7 @@ class Stats:
 
 def stats() -> Stats:
     """Return how much everything takes. It reads much: all of an SQLite file, and every row's key on PostgreSQL."""
-    with db.atomic():
+    with nullcontext() if is_sqlite() else db.atomic():  # SQLite's would take the lock to write
         if not is_sqlite():
             db.execute_sql("SET LOCAL statement_timeout = 0")
         return _stats()
