@@ -16,9 +16,10 @@ Workloads:
   rollups       storing with and without rollups (ingest_rate.py); only Prevue
   grown         storing with 1 and with 50 million rows stored; only Prevue, with --large
 
-Times are medians of several answers, over HTTP on loopback. The points that are read were put into each system's
-database, or file, by the shortest way. Peers are installed from PyPI into .nox/peers; one that cannot be is left out.
-PostgreSQL is the machine's own, started without syncing to disk.
+Times are medians of several answers, over HTTP on loopback; rates are those of the best quarter of the time. The
+points that are read were put into each system's database, or file, by the shortest way. Peers are
+installed from PyPI into .nox/peers; one that cannot be is left out. PostgreSQL is the machine's own, started without
+syncing to disk.
 """
 
 import argparse
@@ -67,7 +68,6 @@ class System:
     peer: str | None = None
     on_postgresql: bool = False
     sizes: tuple[tuple[str, int], ...] = ()
-    environ: tuple[tuple[str, str], ...] = ()
 
 
 OUR_WORKLOADS = ("ingest", "ingest_large", "floor", "chart", "zoom", "grid", "runs")  # and `table`, last
@@ -151,8 +151,7 @@ def figures_of(
     for name, value in options.items():
         command += [f"--{name}", str(value)]
     with tempfile.TemporaryFile("w+") as errors:
-        environ = {**os.environ, **dict(system.environ)}
-        with subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, stderr=errors, text=True) as process:
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True) as process:
             for line in process.stdout or ():
                 figures = json.loads(line)
                 workload = figures.pop("workload")
