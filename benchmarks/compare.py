@@ -75,14 +75,6 @@ SYSTEMS = (
     System(SQLITE, "prevue", ("log", *OUR_WORKLOADS, "long_chart", "table")),
     System(POSTGRESQL, "prevue", (*OUR_WORKLOADS, "table"), on_postgresql=True),
     System("trackio", "trackio", ("log", "ingest", "ingest_large", "chart", "runs"), "trackio"),
-    # It tells of points that a power cut can still take; this is how fast it is where its answer is a promise.
-    System(
-        "trackio, synced",
-        "trackio",
-        ("ingest", "ingest_large"),
-        "trackio",
-        environ=(("TRACKIO_SQLITE_SYNCHRONOUS", "FULL"),),
-    ),
     System(MLFLOW[SQLITE], "mlflow", ("ingest", "chart", "runs", "log"), "mlflow", sizes=(("requests", 40),)),
     System(MLFLOW[POSTGRESQL], "mlflow", ("ingest",), "mlflow", on_postgresql=True, sizes=(("requests", 40),)),
     System("TensorBoard", "tensorboard", ("log", "chart", "runs"), "tensorboard"),
