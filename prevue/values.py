@@ -1,17 +1,13 @@
 """From what a training loop has at hand to what is logged: finite floats, and text for the others."""
 
-import reprlib
 import sys
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from prevue_core.contract import MAX_INT64, MAX_NAMES, MIN_INT64, check_name, encode_number
-from prevue_core.errors import InvalidValue
+from prevue_core.errors import InvalidValue, shown
 
 EXACT_INT = 2**53  # above, not every whole number is a float64
-
-_short = reprlib.Repr()
-_short.maxstring = _short.maxother = _short.maxlong = 60
 
 
 class Values:
@@ -83,14 +79,6 @@ class Values:
         raise InvalidValue(
             f"value of {name!r} is {shown(value)} of type {kind}; use a number, or an array with one number"
         )
-
-
-def shown(value: Any) -> str:
-    """Return what a message quotes of a value: not all of a long one, and never an exception of its own."""
-    try:
-        return _short.repr(value)
-    except Exception:  # noqa: BLE001 - foreign code
-        return f"a {type(value).__name__}"
 
 
 def whole(value: Any) -> int | None:

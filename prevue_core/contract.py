@@ -9,12 +9,14 @@ import unicodedata
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from prevue_core.errors import InvalidValue
+from prevue_core.errors import InvalidValue, shown
 
 FORMAT = 1  # of records and spool files; told by each writer's `start` record
 
 # What a writer may send. `result` and `evaluation` are reserved: a backend of this version refuses them one by one.
-RECORD_TYPES = ("start", "metrics", "model", "config", "result", "evaluation", "event", "gap", "end")
+RECORD_TYPES = (
+    "start", "metrics", "model", "config", "environment", "result", "evaluation", "event", "gap", "end",
+)  # fmt: skip
 
 MAX_BODY_BYTES = 1 << 20  # of a request as sent
 MAX_INFLATED_BYTES = 8 << 20  # of a request after decompression
@@ -77,7 +79,7 @@ def place_of(name: str, split: str | None = None) -> Place:
 def check_name(name: object) -> str:
     """Return a metric's name in Unicode form NFC. Raises InvalidValue with what is accepted."""
     if not isinstance(name, str):
-        raise InvalidValue(f"metric name {name!r} is of type {type(name).__name__}; use text, such as 'val_loss'")
+        raise InvalidValue(f"metric name {shown(name)} is of type {type(name).__name__}; use text, such as 'val_loss'")
     return _check_name(name)
 
 
@@ -96,13 +98,13 @@ def check_split(split: object) -> str:
     """Return `split`. Raises InvalidValue where it is no lower-case name of at most 64 characters."""
     if isinstance(split, str) and _SPLIT.fullmatch(split):
         return split
-    raise InvalidValue(f"split {split!r} is not a lower-case name; use 'train', 'val', 'test' or the like")
+    raise InvalidValue(f"split {shown(split)} is not a lower-case name; use 'train', 'val', 'test' or the like")
 
 
 def check_label(what: str, value: object) -> str:
     """Return the name of a user, project, model, connector or run. Raises InvalidValue, calling it `what`."""
     if not isinstance(value, str):
-        raise InvalidValue(f"{what} {value!r} is of type {type(value).__name__}; use text")
+        raise InvalidValue(f"{what} {shown(value)} is of type {type(value).__name__}; use text")
     value = unicodedata.normalize("NFC", value).strip()
     if not 1 <= len(value) <= MAX_LABEL_CHARS:
         raise InvalidValue(f"{what} {value[:40]!r} has {len(value)} characters; use 1 to {MAX_LABEL_CHARS}")
@@ -124,7 +126,7 @@ def check_int64(what: str, value: object) -> int:
     """Return a whole number that fits 64 bits. Raises InvalidValue, calling it `what`."""
     if isinstance(value, int) and not isinstance(value, bool) and MIN_INT64 <= value <= MAX_INT64:
         return value
-    raise InvalidValue(f"{what} {value!r} is not a whole number of 64 bits; use an int such as 120")
+    raise InvalidValue(f"{what} {shown(value)} is not a whole number of 64 bits; use an int such as 120")
 
 
 def encode_number(value: float) -> float | str:
@@ -142,7 +144,7 @@ def decode_number(value: object) -> float:
         return float(value)
     if isinstance(value, str) and value in _NON_FINITE:
         return _NON_FINITE[value]
-    raise InvalidValue(f"value {value!r} is not a number; use a number, 'NaN', 'Infinity' or '-Infinity'")
+    raise InvalidValue(f"value {shown(value)} is not a number; use a number, 'NaN', 'Infinity' or '-Infinity'")
 
 
 def depth_of(value: Any) -> int:

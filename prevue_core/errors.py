@@ -1,4 +1,4 @@
-"""Every exception that Prevue raises on purpose.
+"""Every exception that Prevue raises on purpose, and how their texts quote what was given.
 
 PrevueError
 ├── InvalidValue (ValueError)      what the caller gave is not acceptable; the text quotes it
@@ -25,6 +25,18 @@ PrevueError
 """
 
 import math
+import reprlib
+
+_short = reprlib.Repr()
+_short.maxstring = _short.maxother = _short.maxlong = 60
+
+
+def shown(value: object) -> str:
+    """Return what a message quotes of a value: not all of a long one, and never an exception of its own."""
+    try:
+        return _short.repr(value)
+    except Exception:  # noqa: BLE001 - foreign code
+        return f"a {type(value).__name__}"
 
 
 class PrevueError(Exception):

@@ -165,7 +165,7 @@ for _ in range(1_020):  # orjson reads up to 1 024
         (metrics(0, {"loss": None}), "value None is not a number"),
         (metrics(0, {"loss": 1}, time="now"), "time 'now' is not a UNIX time in seconds"),
         (metrics(0, {"loss": 1}, time=1e300), "time 1e+300 is not a UNIX time"),
-        (metrics(0, {"loss": DEEP}), "nested deeper than 20 levels"),
+        (metrics(0, {"loss": DEEP}), "value [[[[[[[...]]]]]]] is not a number"),
         ({"type": DEEP}, "nested deeper than 20 levels"),
         ({"type": "model", "connector_name": "keras"}, "model_name None is of type NoneType"),
         ({"type": "model", "model_name": "m", "connector_name": " "}, "connector_name '' has 0 characters"),

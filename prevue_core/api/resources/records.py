@@ -1,6 +1,5 @@
 """Records: the one way in, for metrics, models, events and the beginning and end of runs."""
 
-import reprlib
 import uuid
 import zlib
 from typing import Any
@@ -17,7 +16,7 @@ from prevue_core.api.fields import NUMBER, json_response
 from prevue_core.api.watching import count_records
 from prevue_core.db import ingest, schema
 from prevue_core.db.accounts import INGEST
-from prevue_core.errors import RecordRefused
+from prevue_core.errors import RecordRefused, shown
 from prevue_core.settings import Limits
 
 blueprint = Blueprint("records", __name__, description="The one way in: metrics, models, events, begin and end of runs")
@@ -94,12 +93,20 @@ _RECORDS: dict[str, tuple[dict[str, Any], list[str]]] = {
         ["model_name", "connector_name"],
     ),
     "config": ({"config": {"type": "object"}}, ["config"]),
+    "environment": ({"environment": {"type": "object"}}, ["environment"]),
     "event": ({"kind": _TEXT, "text": _TEXT, "step": _STEP}, ["kind", "text"]),
     "gap": (
         {"until": {**_SEQ, "description": "the last missing number"}, "reason": _TEXT, "count": {"type": "integer"}},
         [],
     ),
-    "end": ({"state": {**_TEXT, "enum": [contract.FINISHED, contract.FAILED]}, "message": _TEXT}, []),
+    "end": (
+        {
+            "state": {**_TEXT, "enum": [contract.FINISHED, contract.FAILED]},
+            "message": _TEXT,
+            "environment": {"type": "object", "description": "`exit_code`, `exception` and what else is known now"},
+        },
+        [],
+    ),
 }
 _NAMES = {kind: f"{kind.capitalize()}Record" for kind in _RECORDS}
 
@@ -166,7 +173,7 @@ def _records() -> list[dict[str, Any]]:
         records = list(map(_parse, records))  # only now: a body may have millions of short lines
     for record in records:
         if not isinstance(record, dict):
-            raise RecordRefused(f"record {reprlib.repr(record)} is not an object; send objects with a 'type'")
+            raise RecordRefused(f"record {shown(record)} is not an object; send objects with a 'type'")
     return records
 
 

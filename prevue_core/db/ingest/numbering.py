@@ -1,11 +1,10 @@
 """The numbers of a writer's records: 0, 1, 2 ... without holes. Only a gap record uses more than one."""
 
 from collections.abc import Iterable
-from reprlib import repr as shortened
 
 from prevue_core import contract
 from prevue_core.db.ingest.fields import Record
-from prevue_core.errors import RecordRefused
+from prevue_core.errors import RecordRefused, shown
 
 
 def number(first_seq: int, records: Iterable[Record]) -> list[Record]:
@@ -15,7 +14,7 @@ def number(first_seq: int, records: Iterable[Record]) -> list[Record]:
         seq = record.setdefault("seq", expected)
         if type(seq) is not int or seq != expected:  # a bool or a float may be equal to an int
             raise RecordRefused(
-                f"record number {shortened(seq)} stands where {expected} should; number from first_seq={first_seq}"
+                f"record number {shown(seq)} stands where {expected} should; number from first_seq={first_seq}"
             )
         expected = end_of(record)
         numbered.append(record)
@@ -29,7 +28,7 @@ def end_of(record: Record) -> int:
         until = record.get("until", seq)
         if type(until) is not int or not seq <= until < contract.MAX_INT64:
             raise RecordRefused(
-                f"gap until {shortened(until)} does not end behind its number {seq}; give the last missing number"
+                f"gap until {shown(until)} does not end behind its number {seq}; give the last missing number"
             )
         return until + 1
     if seq == contract.MAX_INT64:
