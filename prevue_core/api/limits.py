@@ -17,6 +17,8 @@ READERS = 14  # requests without records at once
 PROBES = 2
 AGAIN_S = (1, 5)  # when to come again: at random, so that those who were refused together don't come together
 
+_PLACE = "prevue.place"  # in a request's environment
+
 RECORDS = "records"  # the blueprint of writers
 PROBED = ("health.is_alive", "health.is_ready")  # endpoints
 
@@ -40,12 +42,12 @@ def guard(app: flask.Flask, limits: Limits) -> None:
         places = writers if flask.request.blueprint == RECORDS else readers
         if not places.acquire(blocking=False):
             raise TooBusy("the server has as much to do as it can take; try again")
-        flask.g.place = places
+        flask.request.environ[_PLACE] = places
 
     @app.teardown_request
     def leave(error: BaseException | None) -> None:
-        if "place" in flask.g:
-            flask.g.pop("place").release()
+        if places := flask.request.environ.pop(_PLACE, None):
+            places.release()
 
 
 def status_when_busy() -> int:
