@@ -4,6 +4,8 @@ The blocks of a tutorial, one after the other, are a program in `examples`. Its 
 that of this environment.
 """
 
+import csv
+import json
 import os
 from pathlib import Path
 
@@ -78,9 +80,21 @@ def test_python_reads_the_points(listening: StoredBackend, environ: dict[str, st
 
 def test_sql_reads_the_points(listening: StoredBackend) -> None:
     points, best = (listening.rows(sql) for sql in blocks(READ, "sql"))
-    [(count,)] = listening.rows(
-        "SELECT COUNT(*) FROM metrics JOIN runs USING (run_id) JOIN projects USING (project_id)"
-        " WHERE project_name = 'digits-sklearn'"
-    )
-    assert len(points) == count
+    assert len(points) == points_of(listening, "digits-sklearn")
     assert [name for name, _ in best][::2] == ["perceptron, rate 0.01", "perceptron, rate 0.001"]
+
+
+def test_files_hold_the_points(listening: StoredBackend, environ: dict[str, str], tmp_path: Path) -> None:
+    block = command(READ, "As a file").replace(" -o ", f" -o {tmp_path}/")
+    last = json.loads(run_commands(block, environ))
+    assert (last["name"], last["split"]) == ("accuracy", "val")
+    with (tmp_path / "points.csv").open(newline="") as points, (tmp_path / "runs.csv").open(newline="") as runs:
+        assert len(list(csv.DictReader(points))) == points_of(listening, "digits-sklearn")
+        best = {row["run_name"]: row["metrics.val.accuracy.max"] for row in csv.DictReader(runs)}
+    assert set(best) == {name for (name,) in listening.runs("digits-sklearn", "run_name")}
+
+
+def points_of(listening: StoredBackend, project: str) -> int:
+    sql = "FROM series JOIN runs USING (run_id) JOIN projects USING (project_id) WHERE project_name = ?"
+    [(count,)] = listening.rows(f"SELECT SUM(count) {sql}", project)
+    return int(count)

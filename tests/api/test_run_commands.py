@@ -14,9 +14,23 @@ from arro3.io import read_parquet
 
 import prevue
 from core.stream import metrics, started
+from prevue_core.db import retention
+from prevue_core.db.models import Metric
 from prevue_core.errors import Unreachable
 
 PATIENCE_S = 30
+TRAINING = """
+import sys, time, prevue
+run = prevue.init(project="net", uid="alice")
+run.log({"loss": 1.0})
+while run.status().stored < 2:
+    time.sleep(0.01)
+print(run.run_id, flush=True)
+sys.stdin.readline()
+run.log({"loss": 0.5})
+run.finish(timeout=30)
+print("trained to the end")
+"""
 
 
 @pytest.fixture
@@ -62,6 +76,26 @@ def test_nothing_is_deleted_without_a_yes(call, stream, answer, left):
     code, told, _ = call("runs", "delete", stream.run_id, input=answer)
     assert "Delete one? [y/N]" in told
     assert (code, shelf(call)) == (1 if left else 0, left)
+
+
+def test_a_training_whose_run_is_deleted_goes_on_and_is_told(backend, call, database, tmp_path):
+    environ = {**os.environ, "PREVUE_URL": backend, "PREVUE_SPOOL_DIR": str(tmp_path / "spool"), "PREVUE_PLUGINS": ""}
+    training = subprocess.Popen(
+        [sys.executable, "-c", TRAINING],
+        env=environ,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    run_id = training.stdout.readline().strip()
+    assert call("runs", "delete", "--yes", run_id)[0] == 0
+    list(retention.purge(0))
+    told, warned = training.communicate("\n", timeout=PATIENCE_S)
+    assert (training.returncode, told) == (0, "trained to the end\n")
+    assert warned.count(f"run {run_id} was deleted on the server") == 1
+    assert Metric.select().count() == 0
+    assert list((tmp_path / "spool").rglob("*.ndjson")) == []
 
 
 def test_projects_are_archived_deleted_and_restored(call, stream):
