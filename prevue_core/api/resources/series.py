@@ -148,6 +148,7 @@ def get_series(
         high_step=high_step,
         budget=budget,
         axis=axis,
+        columns=columns,
     )
     return json_response({"series": [_document(part, columns) for part in found]})
 
@@ -225,7 +226,7 @@ def get_news(
     """
     reach = queries.runs_in_reach(identity(), [str(run_id) for run_id in runs])
     known = {run_id: runs[uuid.UUID(run_id)] for run_id in reach}
-    found = queries.news(known, name, split, budget=budget)
+    found = queries.news(known, name, split, budget=budget, columns=columns)
     parts = [{**_document(part, columns), "from_step": part.from_step} for part in found.parts]
     sums = {run_id: _sums(found.rows.get(run_id, [])) for run_id in reach}
     grown = {run_id: one for run_id, one in sums.items() if one["logged"] != logged.get(uuid.UUID(run_id))}

@@ -1,16 +1,19 @@
 """Parts of long series from their rollups: which level answers, and what of its buckets lies in the range."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import Any
 
 from prevue_core.db import points, rollups
 from prevue_core.db.buckets import Bucket, bucket_of, cut, first_step_of, merged, number_of
 from prevue_core.db.rollups import Row
 
-COUNT = Bucket._fields.index("count")
 POINTS_READ = 16  # times the budget: so many points are read where buckets would be fewer than a quarter of it
+
+_NON_FINITE = {"nan_count", "inf_count", "ninf_count"}
+_count = itemgetter(Bucket._fields.index("count"))
 
 
 @dataclass
@@ -37,17 +40,17 @@ class Part:
     @property
     def count(self) -> int:
         """Points in the buckets that were found."""
-        return sum(row[COUNT] for row in self.level.values())
+        return sum(map(_count, self.level.values()))
 
 
-def look_up(parts: Sequence[Part], budget: int) -> None:
-    """Fill in what the rollups have of parts of one run's long series.
+def look_up(parts: Sequence[Part], budget: int, shown: Collection[str]) -> None:
+    """Fill in what the rollups have of parts of one run's long series; of their fields at least those `shown`.
 
     A level is exactly those points that lie in the range, cut by the finest level that has at most `budget` buckets
     there, or by the coarsest. A part is short instead where there are at most `budget` points in the range, or where
     buckets of the finest level are less than a quarter of it and the points are not too many.
     """
-    _look_up(parts, budget)
+    _look_up(parts, budget, {*shown, "count"})
     for part in parts:
         part.is_short = part.count <= (POINTS_READ * budget if _is_thin(part, budget) else budget)
     long = [part for part in parts if not part.is_short]
@@ -89,24 +92,37 @@ def cut_to(row: Any, low: int, high: int, shift: int) -> dict[int, Bucket]:
     return {number: merged(members) for number, members in pieces.items()}
 
 
-def _look_up(parts: Sequence[Part], budget: int) -> None:
+def _look_up(parts: Sequence[Part], budget: int, shown: Collection[str]) -> None:
     """Fill in the level of each part: where it is thin, the next finer one has at most four times as much."""
     waiting = list(parts)
     for part in waiting:
         part.shifts = pick(part.shifts, part.low, part.high, budget)
     while waiting:
-        _fill(waiting, is_shown=True)
+        _fill(waiting, shown)
         waiting = [part for part in waiting if len(part.shifts) > 1 and _is_thin(part, budget)]
         for part in waiting:
             part.shifts.pop()
 
 
-def _fill(parts: Iterable[Part], *, is_shown: bool = False) -> None:
+def _fill(parts: Iterable[Part], shown: Collection[str] | None = None) -> None:
     for (shift, (low, high)), members in _alike(parts, lambda part: (part.shift, part.numbers)):
-        run_id, numbers = members[0].row.run_id, [part.row.series_no for part in members]
-        stored = rollups.rows(run_id, numbers, shift, low, high, is_shown=is_shown)
+        rows = [part.row for part in members]
+        stored = read(rows, shift, low, high, shown)
         for part in members:
             part.level = {row[rollups.NUMBER]: row for row in stored[part.row.series_no]}
+
+
+def read(rows: Sequence[Any], shift: int, low: int, high: int, shown: Collection[str] | None) -> dict[int, list[Row]]:
+    """Return rows of rollups of series of one run, by the series' number.
+
+    With `shown` other fields are None, and so are counts of values that are not finite where no series has any.
+    """
+    run_id, numbers = rows[0].run_id, [row.series_no for row in rows]
+    if shown is None:
+        return rollups.rows(run_id, numbers, shift, low, high)
+    if not any(row.nan_count or row.inf_count or row.ninf_count for row in rows):
+        shown = set(shown) - _NON_FINITE
+    return rollups.rows(run_id, numbers, shift, low, high, shown)
 
 
 def _is_thin(part: Part, budget: int) -> bool:

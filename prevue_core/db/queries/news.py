@@ -7,18 +7,26 @@ wider.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from prevue_core.contract import MAX_INT64, MIN_INT64
-from prevue_core.db import points, rollups
+from prevue_core.db import points
 from prevue_core.db.buckets import bucket_of, cut, number_of
 from prevue_core.db.connection import reading
 from prevue_core.db.models import Series
-from prevue_core.db.queries import cursors
+from prevue_core.db.queries import cursors, levels
 from prevue_core.db.queries.cursors import LEVEL, POINTS, Seen
-from prevue_core.db.queries.series import Columns, SeriesPart, columns_of, exact_columns, part_of, parts_of
+from prevue_core.db.queries.series import (
+    Columns,
+    SeriesPart,
+    columns_of,
+    exact_columns,
+    part_of,
+    parts_of,
+    shown_fields,
+)
 
 
 @dataclass
@@ -50,12 +58,14 @@ def news(
     splits: list[str] | None = None,
     *,
     budget: int = 1_000,
+    columns: Collection[str] | None = None,
 ) -> News:
     """Return what is new of the runs in `known`, which has the cursors of the series that the client holds.
 
-    Of the other series those with `names` and `splits` (None: all; none of them with an empty list) come whole.
-    Raises InvalidValue for a cursor that is not one.
+    Of the other series those with `names` and `splits` (None: all; none of them with an empty list) come whole. Other
+    columns than `columns` (None: all) need not be filled in. Raises InvalidValue for a cursor that is not one.
     """
+    shown = shown_fields(columns)
     held = {run_id: {seen.series_no: seen for seen in map(cursors.read, texts)} for run_id, texts in known.items()}
     with reading():
         of_runs: dict[str, list[Any]] = {run_id: [] for run_id in known}
@@ -64,13 +74,18 @@ def news(
         parts = [
             part
             for run_id, members in of_runs.items()
-            for part in _of_run(members, held[run_id], names, splits, budget)
+            for part in _of_run(members, held[run_id], names, splits, budget, shown)
         ]
     return News(of_runs, parts)
 
 
 def _of_run(
-    rows: Sequence[Any], held: Mapping[int, Seen], names: list[str] | None, splits: list[str] | None, budget: int
+    rows: Sequence[Any],
+    held: Mapping[int, Seen],
+    names: list[str] | None,
+    splits: list[str] | None,
+    budget: int,
+    shown: Collection[str],
 ) -> Iterator[SeriesPart]:
     whole, tails = [], []
     for row in rows:
@@ -81,13 +96,13 @@ def _of_run(
         elif seen.row_count != row.row_count:
             tails.append(Tail(row, seen))
     going_on = [tail for tail in tails if tail.seen.goes_on(tail.row, budget)]
-    _read(going_on)
+    _read(going_on, shown)
     for tail in tails:
         if tail.is_whole_tail and (part := _tail_part(tail, budget)):
             yield part
         else:
             whole.append(tail.row)
-    yield from parts_of(whole, MIN_INT64, MAX_INT64, budget)
+    yield from parts_of(whole, MIN_INT64, MAX_INT64, budget, shown)
 
 
 def _tail_part(tail: Tail, budget: int) -> SeriesPart | None:
@@ -99,7 +114,7 @@ def _tail_part(tail: Tail, budget: int) -> SeriesPart | None:
     return part
 
 
-def _read(tails: Iterable[Tail]) -> None:
+def _read(tails: Iterable[Tail], shown: Collection[str]) -> None:
     """Fill in the columns of tails of one run's series; those that are alike are read with one query."""
     from_levels, from_points = defaultdict(list), defaultdict(list)
     for tail in tails:
@@ -108,8 +123,7 @@ def _read(tails: Iterable[Tail]) -> None:
         else:
             from_points[tail.seen.from_step].append(tail)
     for (shift, number), members in from_levels.items():
-        numbers = [tail.row.series_no for tail in members]
-        found = rollups.rows(members[0].row.run_id, numbers, shift, number, MAX_INT64, is_shown=True)
+        found = levels.read([tail.row for tail in members], shift, number, MAX_INT64, shown)
         for tail in members:
             buckets = found[tail.row.series_no]
             tail.columns = columns_of(buckets) if buckets else None

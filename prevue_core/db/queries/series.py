@@ -6,7 +6,7 @@ only, so that a live chart does not flicker and the buckets of parallel runs ali
 
 import math
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,6 +22,13 @@ from prevue_core.db.queries.levels import Part
 from prevue_core.db.stored import to_float, to_unix
 
 MAX_BUDGET = 5_000
+
+# By the name of a column: the field of a bucket that is in it.
+_FIELDS = {
+    "step": "last_step", "time": "last_time", "epoch": "last_epoch", "first": "first_value", "last": "last_value",
+    "mean": "mean", "low": "low_value", "high": "high_value", "count": "count",
+    "nan_count": "nan_count", "inf_count": "inf_count", "ninf_count": "ninf_count",
+}  # fmt: skip
 
 
 @dataclass
@@ -73,12 +80,13 @@ def series(
     high_step: int | None = None,
     budget: int = 1_000,
     axis: Axis = STEP,
+    columns: Collection[str] | None = None,
 ) -> list[SeriesPart]:
     """Return the asked series (None: all) of `run_ids`, in the order of the runs and of the series in them.
 
     Of each, the points from `low_step` to `high_step`, both included, in the range of `axis`: the points themselves if
     they are at most `budget`, otherwise buckets of equally many steps, at most `budget` of them and at least a quarter
-    where points are evenly spread.
+    where points are evenly spread. Other columns than `columns` (None: all) need not be filled in.
     """
     with reading():
         query = Series.select().where(Series.run_id.in_(run_ids))
@@ -92,7 +100,8 @@ def series(
         alike = defaultdict(list)
         for row in found:
             alike[row.run_id, ranges[row.run_id, row.rank, row.split]].append(row)
-        parts = [part for (_, (low, high)), rows in alike.items() for part in parts_of(rows, low, high, budget)]
+        shown = shown_fields(columns, axis.kind)
+        parts = [part for (_, (low, high)), rows in alike.items() for part in parts_of(rows, low, high, budget, shown)]
         if axis.kind != "step":
             axes.add_x(parts, axis, ranges)
             for part in parts:
@@ -101,10 +110,18 @@ def series(
     return sorted(parts, key=lambda part: order[part.run_id, part.rank, part.split, part.name])
 
 
-def parts_of(rows: Sequence[Any], low: int, high: int, budget: int) -> list[SeriesPart]:
+def shown_fields(columns: Collection[str] | None, kind: str = "step") -> set[str]:
+    """Return which fields of buckets are needed for `columns` (None: all) over a kind of axis."""
+    if columns is None:
+        return set(_FIELDS.values())
+    needed = {"step", "count", {"epoch": "epoch", "wall": "time", "relative": "time"}.get(kind, "step")}
+    return {field for name, field in _FIELDS.items() if name in needed or name in columns}
+
+
+def parts_of(rows: Sequence[Any], low: int, high: int, budget: int, shown: Collection[str]) -> list[SeriesPart]:
     """Return series of one run: the long ones from rollups, all others with one scan of the range."""
     long = {row.series_no: part for row in rows if (part := _long_part(row, low, high, budget))}
-    levels.look_up(list(long.values()), budget)
+    levels.look_up(list(long.values()), budget, shown)
     short = [row for row in rows if row.series_no not in long or long[row.series_no].is_short]
     rising = points.read(short, low, high)
     whole = (low, high) == (MIN_INT64, MAX_INT64)
@@ -188,22 +205,13 @@ def exact_columns(rising: Sequence[Point]) -> Columns:
 
 def columns_of(buckets: Sequence[Bucket | rollups.Row]) -> Columns:
     """Return one or more buckets, or rows of rollups, as columns."""
-    of = dict(zip(Bucket._fields, zip(*buckets), strict=False))  # noqa: B905 - a row has its numbers behind the fields
-    return Columns(
-        step=list(of["last_step"]),
-        time=[to_unix(time) for time in of["last_time"]],
-        epoch=list(of["last_epoch"]),
-        first=_floats(of["first_value"]),
-        last=_floats(of["last_value"]),
-        mean=list(of["mean"]),
-        low=list(of["low_value"]),
-        high=list(of["high_value"]),
-        count=list(of["count"]),
-        nan_count=list(of["nan_count"]),
-        inf_count=list(of["inf_count"]),
-        ninf_count=list(of["ninf_count"]),
-    )
-
-
-def _floats(values: Sequence[float | None]) -> list[float]:
-    return [to_float(value) for value in values] if None in values else list(values)  # type: ignore[arg-type]
+    of = dict(zip(Bucket._fields, zip(*buckets, strict=False), strict=False))  # rows have numbers behind the fields
+    found: dict[str, list[Any]] = {name: list(of[field]) for name, field in _FIELDS.items()}
+    found["time"] = [to_unix(time) for time in found["time"] if time is not None]
+    for name in ("first", "last"):
+        if None in found[name]:
+            found[name] = [to_float(value) for value in found[name]]
+    for name in ("nan_count", "inf_count", "ninf_count"):
+        if None in found[name]:  # as a rule there are none; what the ends were merged of says 0
+            found[name] = [count or 0 for count in found[name]]
+    return Columns(**found)
