@@ -70,10 +70,10 @@ class System:
     sizes: tuple[tuple[str, int], ...] = ()
 
 
-OUR_WORKLOADS = ("ingest", "ingest_large", "floor", "chart", "zoom", "grid", "runs")  # and `table`, last
+OUR_WORKLOADS = ("ingest", "ingest_large", "floor", "chart", "zoom", "grid", "runs", "table", "long_chart")
 SYSTEMS = (
-    System(SQLITE, "prevue", ("log", *OUR_WORKLOADS, "long_chart", "table")),
-    System(POSTGRESQL, "prevue", (*OUR_WORKLOADS, "table"), on_postgresql=True),
+    System(SQLITE, "prevue", ("log", *OUR_WORKLOADS)),
+    System(POSTGRESQL, "prevue", OUR_WORKLOADS, on_postgresql=True),
     System("trackio", "trackio", ("log", "ingest", "ingest_large", "chart", "runs"), "trackio"),
     System(MLFLOW[SQLITE], "mlflow", ("ingest", "chart", "runs", "log"), "mlflow", sizes=(("requests", 40),)),
     System(MLFLOW[POSTGRESQL], "mlflow", ("ingest",), "mlflow", on_postgresql=True, sizes=(("requests", 40),)),
@@ -131,8 +131,8 @@ def measure(system: System, python: str, server: str, arguments: argparse.Namesp
 
 def asked(system: System, arguments: argparse.Namespace) -> list[str]:
     """Return the workloads to measure a system with."""
-    large = () if system.peer or not arguments.large else ("grown", "long_chart")
-    return [one for one in dict.fromkeys((*system.workloads, *large)) if one in arguments.only]
+    large = ("grown",) if arguments.large and not system.peer else ()
+    return [one for one in (*system.workloads, *large) if one in arguments.only]
 
 
 def figures_of(

@@ -25,6 +25,7 @@ SPIKE = 99.0  # the one value of the long series that stands out
 VALUES = {"loss": 0.3, "accuracy": 0.9, "val_loss": 0.4, "val_accuracy": 0.8}
 POINTS_A_REQUEST = 1_000
 LARGE_POINTS = 16_000  # in a request: about what Prevue's client sends, up to 5 000 records or 1 MiB compressed
+IDLE_S = 2
 ROUNDS = 4  # of which the best counts, where a rate is measured
 PATIENCE_S = 180  # for a server's start, and for it to have read what is there
 
@@ -120,7 +121,11 @@ class Client:
         self.url = url
         parts = urlsplit(url)
         self.connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=PATIENCE_S)
+        self._connect()
+
+    def _connect(self) -> None:
         self.connection.connect()
+        self.used = time.monotonic()
         # Without it MLflow's requests wait 40 ms for each other (Nagle and delayed ACK), which is not its fault.
         self.connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
@@ -135,9 +140,13 @@ class Client:
         return read_json(self.post(path, json.dumps(fields).encode()))
 
     def _ask(self, method: str, path: str, body: bytes | None, headers: dict[str, str]) -> bytes:
+        if time.monotonic() - self.used > IDLE_S:  # while a database was filled; servers close what is idle
+            self.connection.close()
+            self._connect()
         self.connection.request(method, path, body, {"Accept-Encoding": "gzip", **headers})
         with self.connection.getresponse() as answer:
             text = answer.read()
+        self.used = time.monotonic()
         if answer.status != 200:
             raise RuntimeError(f"{method} {path} was answered {answer.status}: {text[:300]!r}")
         return text

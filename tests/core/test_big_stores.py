@@ -13,6 +13,7 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
 sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks" / "peers"))
 
 import big_stores
+import compare
 import driving
 import floors
 import targets
@@ -82,3 +83,21 @@ def test_a_figure_is_judged_by_its_target(got, reached):
     target, system, value = next(targets.verdicts(found))
     assert (system, value, target.reached(value)) == (targets.SQLITE, got, reached)
     assert [value for _, _, value in targets.verdicts(found)].count(None) == len(list(targets.verdicts(found))) - 1
+
+
+def test_every_target_names_a_workload_of_the_comparison():
+    assert {target.workload for target in targets.TARGETS} <= set(compare.WORKLOADS)
+    assert {workload for system in compare.SYSTEMS for workload in system.workloads} < set(compare.WORKLOADS)
+
+
+@pytest.mark.parametrize(("more_is_better", "told"), [(True, "2x"), (False, "0.25x")])
+def test_a_ratio_is_that_of_our_best_to_their_best(more_is_better, told):
+    values = {targets.SQLITE: 20.0, targets.POSTGRESQL: 30.0, "trackio": 5.0, "MLflow": 15.0, "TensorBoard": None}
+    assert compare.ratio(values, more_is_better) == told
+
+
+def test_the_table_says_what_was_reached_and_by_which_command():
+    found = {targets.SQLITE: {"zoom": {"ms": 15.5}}, targets.POSTGRESQL: {"zoom": {"ms": 9.0}}}
+    lines = compare.told(found, ["zoom"])[1:]
+    assert ["MISSED" in line for line in lines] == ["reached" not in line for line in lines] == [True, False]
+    assert all(line.endswith("nox -s bench -- --only zoom") for line in lines)
