@@ -32,8 +32,8 @@ class Blueprint(flask_smorest.Blueprint):
     def __init__(self, name: str, module: str, description: str) -> None:
         super().__init__(name, module, url_prefix=PREFIX, description=description)
 
-    def route(self, rule: str, *, action: str | None, **options: Any) -> Callable[[Any], Any]:
-        """Add a route for those who may do `action` (None: for everybody).
+    def route(self, rule: str, *, action: str | tuple[str, ...] | None, **options: Any) -> Callable[[Any], Any]:
+        """Add a route for those who may do `action`, or one of several (None: for everybody).
 
         Generated clients call it by the function's name.
         """
@@ -42,7 +42,8 @@ class Blueprint(flask_smorest.Blueprint):
 
         def decorate(function: Any) -> Any:
             documented = self.doc(operationId=function.__name__, security=security)(function)
-            return add(documented if action is None else _asking(action, documented))
+            actions = (action,) if isinstance(action, str) else action
+            return add(documented if actions is None else _asking(actions, documented))
 
         return decorate
 
@@ -59,16 +60,20 @@ def need_accounts() -> None:
         raise errors.NoAccounts("this server is open: it has no accounts, and needs no login")
 
 
-def _asking(action: str, function: Any) -> Any:
-    """Return `function` behind the question whether the asker may do `action`; objects are the queries' to guard."""
+def _asking(actions: tuple[str, ...], function: Any) -> Any:
+    """Return `function` behind the question whether the asker may do one of `actions`.
+
+    Objects are the queries' to guard.
+    """
 
     @functools.wraps(function)
     def ask_first(*args: Any, **kwargs: Any) -> Any:
         if identity() == NOBODY:
             what = "the token is not known, or over" if flask.request.authorization else "no token was sent"
             return problem(401, f"{what}; `prevue login` gets one", headers=CHALLENGE)
-        if not may(identity(), action):
-            return problem(403, f"this needs {action!r}, which your token or user does not have")
+        if not any(may(identity(), action) for action in actions):
+            needed = " or ".join(map(repr, actions))
+            return problem(403, f"this needs {needed}, which your token or user does not have")
         return function(*args, **kwargs)
 
     return ask_first
@@ -157,6 +162,8 @@ def _prevue_error(error: errors.PrevueError) -> flask.Response:
         return problem(limits.status_when_busy(), str(error), headers=limits.again())
     if isinstance(error, errors.LoginRefused):
         return problem(401, str(error), headers=CHALLENGE)
+    if isinstance(error, errors.InvalidExpression):
+        return problem(422, str(error), position=error.position)
     for kind, status in _STATUS.items():
         if isinstance(error, kind):
             return problem(status, str(error))

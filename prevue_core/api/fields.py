@@ -13,6 +13,8 @@ from prevue_core.db.queries import MAX_PAGE
 NUMBER = {"oneOf": [{"type": "number"}, {"type": "string", "enum": ["NaN", "Infinity", "-Infinity"]}]}
 NUMBER_OR_NULL = {"oneOf": [*NUMBER["oneOf"], {"type": "null"}]}
 
+SCALAR = {"type": ["number", "string", "boolean", "null"]}
+
 # What a database can be asked for.
 is_int64 = ma.validate.Range(MIN_INT64, MAX_INT64)
 has_no_nul = ma.validate.ContainsNoneOf("\0", error="PostgreSQL has no text with NUL.")
@@ -80,6 +82,9 @@ class ProblemSchema(ma.Schema):
     detail = ma.fields.String(metadata={"description": "what was wrong, what is accepted, what to do"})
     request_id = ma.fields.String(metadata={"description": "stands in the server's log too"})
     errors = ma.fields.Dict(metadata={"description": "what is wrong with which argument"})
+    position = ma.fields.Integer(
+        metadata={"description": "where a filter or a field cannot be read, in characters from 0"}
+    )
     expected = ma.fields.Integer(metadata={"description": "after a sequence gap: the number to go on with"})
 
 

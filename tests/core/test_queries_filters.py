@@ -268,7 +268,7 @@ PLACES = [
     ("started_at > now", 0, "did you mean started?"),
     ("run_group = 'a'", 0, "did you mean group?"),
     ("config = 1", 0, "config.seed"),
-    ('config."" = 1', 0, "keys that are empty"),
+    ('config."" = 1', 0, "a key that is empty"),
     ("name.x = 'a'", 0, "there is no such field"),
     ("name@1 = 'a'", 0, "leave @ out"),
     ("metrics.val.accuracy > 1", 0, "metrics.val.accuracy.last"),

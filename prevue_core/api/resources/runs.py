@@ -6,12 +6,30 @@ from typing import Any
 import marshmallow as ma
 
 from prevue_core.api.blueprint import Blueprint, found, identity
-from prevue_core.api.fields import NumberField, PageArguments, TimeField, has_no_nul, is_int64, page_of, shelf_argument
+from prevue_core.api.fields import (
+    SCALAR,
+    NumberField,
+    PageArguments,
+    TimeField,
+    has_no_nul,
+    is_int64,
+    page_of,
+    shelf_argument,
+)
 from prevue_core.contract import RUN_STATES
 from prevue_core.db import queries
 from prevue_core.db.accounts import READ
 
 blueprint = Blueprint("runs", __name__, description="Trainings and tests of a model in a project")
+
+
+_FILTER = (
+    'such as `metrics.val.accuracy.max > 0.9 and config.lr < 1e-3 and state = "running"`. Fields: '
+    f"{', '.join(f'`{name}`' for name in queries.single_fields())}, `config.<key>`, `env.<key>`, "
+    f"`metrics.<split>.<name>.<{'|'.join(queries.SUMS)}>`. Signs: `= != < <= > >= ~ in`, `not in`, `and or not`, "
+    "parentheses. Values: text in quotes, numbers, durations such as `2h`, `true`, `false`, `null`, `nan`, `inf`, "
+    "`now - 2d`. A value that a run does not have, or of another type, meets no comparison but `!=`."
+)
 
 
 class RunSchema(ma.Schema):
@@ -61,7 +79,17 @@ class SeriesSummarySchema(ma.Schema):
     high = NumberField(required=True, allow_none=True, metadata={"description": "the greatest finite value"})
 
 
-class RunsArguments(PageArguments):
+class ListedRunSchema(RunSchema):
+    summaries = ma.fields.Dict(
+        keys=ma.fields.String(),
+        values=NumberField(allow_none=True),
+        metadata={"description": "by the text of each `summary` asked for; null: the run has no such value"},
+    )
+
+
+class ChoiceArguments(PageArguments):
+    """Which runs."""
+
     project_id = ma.fields.Integer(load_default=None, validate=is_int64)
     project_name = ma.fields.String(
         load_default=None, validate=has_no_nul, metadata={"description": "the project's whole name"}
@@ -70,6 +98,95 @@ class RunsArguments(PageArguments):
         load_default=None, validate=has_no_nul, metadata={"description": "name of the user who started the run"}
     )
     shelf = shelf_argument()
+    filter = ma.fields.String(load_default=None, metadata={"description": _FILTER})
+
+
+class RunsArguments(ChoiceArguments):
+    sort = ma.fields.List(
+        ma.fields.String(),
+        load_default=(),
+        validate=ma.validate.Length(max=queries.MAX_SORTS),
+        metadata={
+            "description": "a field, with `-` in front for the greatest first; repeat it to decide between equals. "
+            "Runs without the value come last. None: `-started`"
+        },
+    )
+    summary = ma.fields.List(
+        ma.fields.String(),
+        load_default=(),
+        validate=ma.validate.Length(max=queries.MAX_SUMMARIES),
+        metadata={"description": "such as `metrics.val.accuracy.max`, to come with each run; repeat it for several"},
+    )
+
+
+class GroupsArguments(ChoiceArguments):
+    by = ma.fields.List(
+        ma.fields.String(),
+        required=True,
+        validate=ma.validate.Length(1, queries.MAX_BY),
+        metadata={"description": "a field whose equal values make a group, such as `config.lr`; repeat it for several"},
+    )
+    summary = ma.fields.List(
+        ma.fields.String(),
+        load_default=(),
+        validate=ma.validate.Length(max=queries.MAX_GROUP_SUMMARIES),
+        metadata={"description": "a field with numbers, to be summed up in each group; repeat it for several"},
+    )
+    sort = ma.fields.String(
+        load_default=None,
+        metadata={
+            "description": "one of `by`, one of `summary` (by its mean) or `count`, with `-` in front for the greatest "
+            "first. None: by the values of `by`"
+        },
+    )
+
+
+class GroupSumsSchema(ma.Schema):
+    count = ma.fields.Integer(required=True, metadata={"description": "runs with a finite value"})
+    mean = ma.fields.Float(required=True, allow_none=True)
+    std = ma.fields.Float(
+        required=True, allow_none=True, metadata={"description": "of a sample; null for fewer than two values"}
+    )
+    low = ma.fields.Float(required=True, allow_none=True)
+    high = ma.fields.Float(required=True, allow_none=True)
+
+
+class GroupSchema(ma.Schema):
+    by = ma.fields.Dict(
+        keys=ma.fields.String(),
+        values=ma.fields.Raw(metadata=SCALAR),
+        required=True,
+        metadata={"description": "the values that the runs share, by the text of each `by`; null: they have none"},
+    )
+    count = ma.fields.Integer(required=True, metadata={"description": "runs in the group"})
+    summaries = ma.fields.Dict(keys=ma.fields.String(), values=ma.fields.Nested(GroupSumsSchema), required=True)
+
+
+class FieldsArguments(ma.Schema):
+    project_id = ma.fields.Integer(required=True, validate=is_int64)
+
+
+class FieldSchema(ma.Schema):
+    field = ma.fields.String(required=True, metadata={"description": "as a filter has it: `config.optimizer.lr`"})
+    types = ma.fields.List(ma.fields.String(), required=True, metadata={"description": "number, text, boolean, time"})
+    examples = ma.fields.List(
+        ma.fields.Raw(metadata=SCALAR), required=True, metadata={"description": "those that most runs have first"}
+    )
+    run_count = ma.fields.Integer(required=True, metadata={"description": "of the project's last runs"})
+
+
+class SeriesFieldSchema(ma.Schema):
+    field = ma.fields.String(required=True, metadata={"description": "`metrics.val.loss`, to be ended by a sum"})
+    split = ma.fields.String(required=True)
+    name = ma.fields.String(required=True)
+    kind = ma.fields.String(required=True, validate=ma.validate.OneOf(("loss", "metric")))
+    run_count = ma.fields.Integer(required=True, metadata={"description": "of the project's last runs"})
+
+
+class RunFieldsSchema(ma.Schema):
+    fields_ = ma.fields.List(ma.fields.Nested(FieldSchema), required=True, data_key="fields", attribute="fields")
+    series = ma.fields.List(ma.fields.Nested(SeriesFieldSchema), required=True)
+    sums = ma.fields.List(ma.fields.String(), required=True, metadata={"description": "what a series comes to"})
 
 
 class RunSeriesSchema(ma.Schema):
@@ -78,13 +195,38 @@ class RunSeriesSchema(ma.Schema):
 
 @blueprint.route("/runs", action=READ)
 @blueprint.arguments(RunsArguments, location="query", as_kwargs=True)
-@blueprint.response(200, page_of(RunSchema))
+@blueprint.response(200, page_of(ListedRunSchema))
 def list_runs(**arguments: Any) -> queries.Page:
     """List runs
 
-    Those that started last come first.
+    Those that started last come first, unless `sort` says otherwise. Pages neither skip nor repeat a run while others
+    begin. A filter that cannot be read is answered with 422, the `position` of what is wrong and what is accepted.
     """
     return queries.runs(identity(), **arguments)
+
+
+@blueprint.route("/runs/groups", action=READ)
+@blueprint.arguments(GroupsArguments, location="query", as_kwargs=True)
+@blueprint.response(200, page_of(GroupSchema))
+def list_run_groups(**arguments: Any) -> queries.Page:
+    """List groups of runs with equal values
+
+    Each with its number of runs, and mean, standard deviation, lowest and highest of what they came to. A run with
+    several tags is in the group of each.
+    """
+    return queries.groups(identity(), **arguments)
+
+
+@blueprint.route("/runs/fields", action=READ)
+@blueprint.arguments(FieldsArguments, location="query", as_kwargs=True)
+@blueprint.response(200, RunFieldsSchema)
+def list_run_fields(project_id: int) -> queries.Row:
+    """List the fields that runs of a project can be asked for
+
+    With types and examples, of the project's last runs: for completion while a filter is written.
+    """
+    found(queries.project(identity(), project_id), f"project {project_id}")
+    return queries.run_fields(identity(), project_id)
 
 
 @blueprint.route("/runs/<uuid:run_id>", action=READ)

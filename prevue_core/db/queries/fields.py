@@ -96,10 +96,9 @@ class Sources:
         head, *keys = name.parts
         if not keys:
             raise refusal(what, text, name.place, f"write which key of it: {head}.seed")
-        if any(not key or '"' in key or "\\" in key or min(key) < " " for key in keys):
-            raise refusal(
-                what, text, name.place, "keys that are empty or hold quotes or backslashes cannot be asked for"
-            )
+        if not all(map(is_askable, keys)):
+            told = "a key that is empty, or has quotes, backslashes or signs of control, cannot be asked for"
+            raise refusal(what, text, name.place, told)
         if len(self._documents) >= MAX_KEYS and (head, *keys) not in self._documents:
             raise refusal(what, text, name.place, f"this is one more than {MAX_KEYS} keys; ask for fewer")
         column = TrainingRun.config if head == "config" else TrainingRun.environment
@@ -130,6 +129,11 @@ def shown_state(now: datetime.datetime) -> Any:
     """Return the state of a run as it is shown: one that was not heard of for long is lost."""
     is_lost = (TrainingRun.state == RUNNING) & (TrainingRun.heard_at < _last_heard(now))
     return peewee.Case(None, [(is_lost, LOST)], TrainingRun.state)
+
+
+def is_askable(key: str) -> bool:
+    """Return whether a key of a configuration can stand in a path of SQLite, in its older versions too."""
+    return key != "" and min(key) >= " " and not {'"', "\\"} & set(key)
 
 
 def series_of_field(what: str, text: str, name: Field) -> tuple[str, str, str]:

@@ -5,6 +5,7 @@ text reaches the database but as a bound value.
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -58,6 +59,7 @@ STRING: /"(\\.|[^"\\])*"|'(\\.|[^'\\])*'/s
 
 UNITS = {"s": 1.0, "m": 60.0, "h": 3_600.0, "d": 86_400.0, "w": 7 * 86_400.0}
 
+_BARE = re.compile(r"[\w/:%-]+")
 _ESCAPE = re.compile(r"\\(u[0-9a-fA-F]{4}|.)", re.DOTALL)
 _ESCAPES = {"n": "\n", "t": "\t", "\\": "\\", '"': '"', "'": "'"}
 _NO_TEXT = re.compile("[\0\ud800-\udfff]")  # NUL and halves of characters: no database keeps them
@@ -139,6 +141,16 @@ def refusal(what: str, text: str, place: Place, problem: str) -> InvalidExpressi
     quoted = text[place.start : place.end] or "the end"
     shown = quoted if len(quoted) <= 60 else f"{quoted[:57]}..."
     return InvalidExpression(f"{what}, at character {place.start + 1}, {shown!r}: {problem}", place.start)
+
+
+def field_text(parts: Sequence[str]) -> str:
+    """Return how a field is written, with quotes where a part needs them."""
+    return ".".join(part if _BARE.fullmatch(part) else _quoted(part) for part in parts)
+
+
+def _quoted(part: str) -> str:
+    escaped = (rf"\u{ord(char):04x}" if char < " " else rf"\{char}" if char in '"\\' else char for char in part)
+    return f'"{"".join(escaped)}"'
 
 
 def checked_text(value: object) -> str:
