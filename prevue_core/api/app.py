@@ -23,12 +23,27 @@ from prevue_core.api.resources import (
     sizes,
     tokens,
     users,
+    writers,
 )
 from prevue_core.db import connection
 from prevue_core.logs import REQUEST_ID
 from prevue_core.settings import ServerSettings
 
-RESOURCES = (projects, runs, retention, models, series, export, sizes, records, sessions, tokens, users, health)
+RESOURCES = (
+    projects,
+    runs,
+    retention,
+    models,
+    series,
+    export,
+    sizes,
+    records,
+    sessions,
+    tokens,
+    users,
+    writers,
+    health,
+)
 
 
 def create_app(

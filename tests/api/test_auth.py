@@ -6,6 +6,7 @@ import pytest
 
 from api.posting import NDJSON, lines, path_of
 from core.stream import Stream, start, started
+from prevue_core import __version__
 from prevue_core.api.app import create_app
 from prevue_core.db import logins, tokens
 from prevue_core.db.accounts import OPEN, identify
@@ -80,6 +81,7 @@ def test_logging_in_and_out(client, alice):
         "user": "alice",
         "is_admin": False,
         "scopes": ["ingest", "read", "write"],
+        "version": __version__,
     }
     assert client.delete("/api/v1/sessions/current", headers=who).status_code == 204
     assert client.get("/api/v1/projects", headers=who).status_code == 401
@@ -155,6 +157,46 @@ def test_an_ingest_token_logs_and_reads_nothing(client, alice, problem_of):
     assert client.get(f"/api/v1/runs/{stream.run_id}", headers=alice).json["user"] == "alice"
 
 
+def test_who_may_only_log_asks_how_far_its_runs_are_and_no_others(client, alice, problem_of):
+    made = client.post("/api/v1/tokens", headers=alice, json={"token_name": "node", "scopes": ["ingest"]}).json
+    who, mine, others = bearer(made["token"]), Stream(), started(uid="bob", project="secret")
+    client.post(path_of(mine), data=lines(start()), headers={**who, "Content-Type": NDJSON})
+    assert client.get(f"/api/v1/runs/{mine.run_id}/writers", headers=who).json["items"][0]["next_seq"] == 1
+    problem_of(client.get(f"/api/v1/runs/{others.run_id}/writers", headers=who), 404)
+
+
+@pytest.mark.parametrize(
+    ("scopes", "project", "may_log"),
+    [
+        (["ingest"], "mine", True),
+        (["ingest"], "alice/mine", True),
+        (["ingest"], "a new one", True),
+        (["ingest"], "bob/secret", False),
+        (["ingest"], "bob/nothing", False),
+        (["read", "write"], "mine", False),
+    ],
+)
+def test_one_may_ask_whether_a_project_can_be_logged_into(client, alice, scopes, project, may_log):
+    started(uid="alice", project="mine")
+    started(uid="bob", project="secret")
+    made = client.post("/api/v1/tokens", headers=alice, json={"token_name": "node", "scopes": scopes}).json
+    told = client.get("/api/v1/identity", headers=bearer(made["token"]), query_string={"project": project}).json
+    assert (told["may_log"], told["scopes"]) == (may_log, scopes)
+    assert client.get("/api/v1/identity", query_string={"project": project}).json["may_log"] is False
+
+
+def test_a_token_of_one_project_logs_into_no_other(client, alice):
+    started(uid="alice", project="mine")
+    project_id = client.get("/api/v1/projects", headers=alice).json["items"][0]["project_id"]
+    made = {"token_name": "node", "scopes": ["ingest"], "project_id": project_id}
+    who = bearer(client.post("/api/v1/tokens", headers=alice, json=made).json["token"])
+    asked = {
+        project: client.get("/api/v1/identity", headers=who, query_string={"project": project}).json["may_log"]
+        for project in ("mine", "a new one")
+    }
+    assert asked == {"mine": True, "a new one": False}
+
+
 def test_tokens_are_listed_without_themselves_and_revoked(client, alice):
     made = client.post("/api/v1/tokens", headers=alice, json={"token_name": "a", "scopes": ["read"]}).json
     listed = client.get("/api/v1/tokens", headers=alice)
@@ -172,6 +214,7 @@ def test_what_is_anothers_answers_as_what_does_not_exist(client, alice, problem_
         "/api/v1/projects/{}": ("1", "999999"),
         "/api/v1/runs/{}": (stream.run_id, Stream().run_id),
         "/api/v1/runs/{}/series": (stream.run_id, Stream().run_id),
+        "/api/v1/runs/{}/writers": (stream.run_id, Stream().run_id),
     }
     for path, names in stranger.items():
         told = []

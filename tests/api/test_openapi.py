@@ -116,9 +116,10 @@ FULL = [
     {**metrics(0, {"loss": 1}, epoch=0, batch=0, split="train"), **COMMON},
     {**model("net", layers=[]), **COMMON},
     {"type": "config", "config": {"lr": 1}, **COMMON},
+    {"type": "environment", "environment": {"git_dirty": True}, **COMMON},
     {**event(), "step": 3, **COMMON},
     {"type": "gap", "until": 5, "reason": "damaged", "count": 5, **COMMON},
-    {**end(state="failed", message="no"), **COMMON},
+    {**end(state="failed", message="no", environment={"exit_code": 1}), **COMMON},
 ]
 each_record = pytest.mark.parametrize("record", FULL, ids=lambda record: record["type"])
 

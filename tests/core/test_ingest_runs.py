@@ -263,3 +263,66 @@ def test_an_end_that_is_older_than_the_newest_start_does_not_end_the_run():
     apply_records(OPEN, run_id, second, 0, [{"type": "start", "project": "test", "uid": "test", "time": 300}])
     apply_records(OPEN, run_id, first, 1, [{"type": "end", "state": "failed", "message": "killed", "time": 200}])
     assert TrainingRun.get_by_id(run_id).state == "running"
+
+
+# environment
+
+
+def environment_of(stream):
+    return orjson.loads(run_of(stream).environment)
+
+
+def more(**environment):
+    return {"type": "environment", "environment": environment}
+
+
+FAILURE = {"exit_code": 1, "exception": {"type": "ValueError", "message": "no", "where": "train.py:3"}}
+
+
+def test_what_is_known_later_is_added_and_what_is_known_stays():
+    stream = started(environment={"python": "3.11", "packages": {"torch": "2.13"}})
+    stream.send(more(python="3.12", git_dirty=True, packages={"torch": "2.0", "numpy": "2.4"}))
+    packages = {"torch": "2.13", "numpy": "2.4"}
+    assert environment_of(stream) == {"python": "3.11", "packages": packages, "git_dirty": True}
+
+
+@pytest.mark.parametrize("value", [None, [], "text", 1])
+def test_an_environment_that_is_no_object_is_rejected(value):
+    stream = started()
+    assert stream.send({"type": "environment", "environment": value}).rejected_count == 1
+    assert stream.send(end(environment=value)).rejected_count == 1
+    assert (state_of(stream)[0], Event.select().count()) == ("running", 0)
+
+
+def test_how_a_run_ended_is_in_its_environment():
+    stream = started(environment={"python": "3.11"})
+    stream.send(end(state="failed", environment={**FAILURE, "packages": {"pandas": "3.0"}}))
+    assert environment_of(stream) == {"python": "3.11", "packages": {"pandas": "3.0"}, **FAILURE}
+
+
+def test_the_last_end_says_how_a_run_ended():
+    stream = started(time=NOON)
+    stream.send(end(state="failed", environment=FAILURE, time=NOON + 60))
+    stream.send(end(environment={"exit_code": 0}, time=NOON + 61))
+    assert environment_of(stream) == {"exit_code": 0}
+    stream.send(end(state="failed", environment=FAILURE, time=NOON + 30))
+    assert environment_of(stream) == {"exit_code": 0}
+
+
+def test_a_run_that_goes_on_has_not_failed():
+    first = started(time=NOON, environment={"python": "3.11"})
+    first.send(end(state="failed", environment=FAILURE, time=NOON + 60))
+    second = started(first.run_id, time=NOON + 120)
+    assert environment_of(first) == {"python": "3.11"}
+    second.send(more(git_dirty=False, **FAILURE))
+    assert environment_of(first) == {"python": "3.11", "git_dirty": False}
+
+
+def test_an_evaluation_of_a_finished_run_finishes_it_again():
+    training = started(time=NOON)
+    training.send(metrics(0, {"loss": 1}), end(time=NOON + 60))
+    evaluation = started(training.run_id, time=NOON + 900)
+    evaluation.send(metrics(0, {"test_accuracy": 0.9}))
+    assert state_of(training) == ("running", None)
+    evaluation.send(end(time=NOON + 960))
+    assert state_of(training) == ("finished", 960)

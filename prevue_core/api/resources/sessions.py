@@ -5,11 +5,13 @@ from typing import Any
 import flask
 import marshmallow as ma
 
+from prevue_core import __version__
 from prevue_core.api.auth import tell_first_code
 from prevue_core.api.blueprint import Blueprint, identity, need_accounts
 from prevue_core.api.fields import TimeField, has_no_nul
 from prevue_core.contract import SCOPES
 from prevue_core.db import bearers, logins, queries
+from prevue_core.db.ingest.starting import may_log_into
 from prevue_core.errors import LoginRefused
 
 blueprint = Blueprint("sessions", __name__, description="Logging in and out, and who one is")
@@ -23,6 +25,18 @@ class IdentitySchema(ma.Schema):
     user = ma.fields.String(required=True, allow_none=True, metadata={"description": "null: nobody, or open mode"})
     is_admin = ma.fields.Boolean(required=True)
     scopes = ma.fields.List(ma.fields.String(validate=ma.validate.OneOf(SCOPES)), required=True)
+    version = ma.fields.String(required=True, metadata={"description": "of Prevue, that the server runs"})
+    may_log = ma.fields.Boolean(
+        metadata={"description": "whether one may log into the `project` asked for, which may be one still to be made"}
+    )
+
+
+class IdentityArguments(ma.Schema):
+    project = ma.fields.String(
+        load_default=None,
+        validate=has_no_nul,
+        metadata={"description": "as a training has it: `test` is one's own, `alice/test` another's"},
+    )
 
 
 class LoginArguments(ma.Schema):
@@ -46,17 +60,21 @@ class SessionSchema(ma.Schema):
 
 
 @blueprint.route("/identity", action=None)
+@blueprint.arguments(IdentityArguments, location="query", as_kwargs=True)
 @blueprint.response(200, IdentitySchema)
-def get_identity() -> dict[str, Any]:
-    """Tell who asks, and whether the server has accounts"""
+def get_identity(project: str | None) -> dict[str, Any]:
+    """Tell who asks and what they may, and whether the server has accounts"""
     who = identity()
     settings = flask.current_app.config
+    may_log = {} if project is None else {"may_log": may_log_into(who, project)}
     return {
         "mode": "open" if settings["IS_OPEN"] else "auth",
         "is_on_network": settings["IS_OPEN"] and settings["IS_ON_NETWORK"],
         "user": who.username,
         "is_admin": who.is_admin,
         "scopes": sorted(who.scopes),
+        "version": __version__,
+        **may_log,
     }
 
 

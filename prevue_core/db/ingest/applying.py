@@ -10,7 +10,7 @@ from collections.abc import Callable
 from prevue_core import contract
 from prevue_core.db.accounts import INGEST, Identity, in_reach, may
 from prevue_core.db.committing import in_transaction
-from prevue_core.db.connection import is_sqlite
+from prevue_core.db.connection import execute, is_sqlite
 from prevue_core.db.ingest import others
 from prevue_core.db.ingest.batch import Applied, Batch
 from prevue_core.db.ingest.fields import Record, reason_of
@@ -28,6 +28,7 @@ _OTHERS: dict[str, Callable[[Batch, Record], None]] = {
     "start": others.refuse_start,
     "model": others.set_model,
     "config": others.add_config,
+    "environment": others.add_facts,
     "event": others.add_event,
     "gap": others.add_gap,
     "end": others.end_run,
@@ -123,9 +124,8 @@ def _apply(batch: Batch, records: list[Record], max_names: int) -> Applied:
     if batch.rows:
         update_series(batch.run_id, batch.rank, batch.series, batch.points)
         store_rows(batch)
-    Writer.update(next_seq=applied.next_seq).where(
-        Writer.run_id == batch.run_id, Writer.writer_id == batch.writer_id
-    ).execute()
+    moved = "UPDATE writers SET next_seq = ? WHERE run_id = ? AND writer_id = ?"
+    execute(moved, applied.next_seq, batch.run_id, batch.writer_id)
     return applied
 
 

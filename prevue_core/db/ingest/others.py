@@ -1,4 +1,4 @@
-"""What records other than metrics say: model, configuration, events, gaps, the end of the run."""
+"""What records other than metrics say: model, configuration, environment, events, gaps, the end of the run."""
 
 import hashlib
 
@@ -7,6 +7,7 @@ import orjson
 from prevue_core import contract
 from prevue_core.contract import check_int64, check_label
 from prevue_core.db.ingest.batch import Batch
+from prevue_core.db.ingest.environment import add_environment, end_environment
 from prevue_core.db.ingest.fields import Record, json_object, optional_int, text_of, time_of
 from prevue_core.db.ingest.numbering import end_of
 from prevue_core.db.models import Event, ModelDescription, Project, TrainingRun, Writer
@@ -46,6 +47,11 @@ def add_config(batch: Batch, record: Record) -> None:
     TrainingRun.update(config=batch.config).where(TrainingRun.run_id == batch.run_id).execute()
 
 
+def add_facts(batch: Batch, record: Record) -> None:
+    """Add to what is known of where the run runs."""
+    add_environment(batch.run_id, orjson.loads(json_object("environment", record.get("environment"))))
+
+
 def add_event(batch: Batch, record: Record) -> None:
     """Store an event."""
     kind, text = check_label("kind", record.get("kind")), text_of("text", record.get("text"))
@@ -68,6 +74,7 @@ def end_run(batch: Batch, record: Record) -> None:
     state = record.get("state", contract.FINISHED)
     if state not in (contract.FINISHED, contract.FAILED):
         raise InvalidValue(f"state {state!r} does not end a run; use 'finished' or 'failed'")
+    told = orjson.loads(json_object("environment", record.get("environment", {})))
     if state == contract.FAILED:
         _insert_event(batch, record, "failed", text_of("message", record.get("message", "")), None)
     elif batch.rank != 0:
@@ -75,7 +82,10 @@ def end_run(batch: Batch, record: Record) -> None:
     time = time_of(record, batch.now)
     run_id = batch.run_id
     # An end that is heard of late changes neither a later end nor a run that was resumed after it.
-    if not Writer.select().where(Writer.run_id == run_id, Writer.started_at > time).exists():
-        TrainingRun.update(state=state, finished_at=time).where(
-            TrainingRun.run_id == run_id, TrainingRun.finished_at.is_null() | (TrainingRun.finished_at <= time)
-        ).execute()
+    if Writer.select().where(Writer.run_id == run_id, Writer.started_at > time).exists():
+        return
+    ended = TrainingRun.update(state=state, finished_at=time).where(
+        TrainingRun.run_id == run_id, TrainingRun.finished_at.is_null() | (TrainingRun.finished_at <= time)
+    )
+    if ended.execute():
+        end_environment(run_id, told)

@@ -8,6 +8,7 @@ import peewee
 from prevue_core import contract
 from prevue_core.contract import check_label
 from prevue_core.db.accounts import INGEST, OPEN, Identity, may
+from prevue_core.db.ingest.environment import go_on
 from prevue_core.db.ingest.fields import (
     Record,
     json_object,
@@ -44,6 +45,18 @@ def open_writer(identity: Identity, run_id: str, writer_id: str, start: Record) 
         raise RecordRefused(f"the start record cannot be accepted: {reason_of(error)}") from error
 
 
+def may_log_into(identity: Identity, project_name: str) -> bool:
+    """Return whether `identity` may log into a project, as a start record names it. Raises InvalidValue."""
+    owner, _, name = contract.check_project(project_name).rpartition("/")
+    if identity == OPEN or not may(identity, INGEST):
+        return identity == OPEN
+    owner = owner or identity.username or ""
+    project = Project.select().join(User).where(User.username == owner, Project.project_name == name).first()
+    if project is None:  # it is made, unless the token is bound to another
+        return owner == identity.username and identity.project_id is None
+    return may(identity, INGEST, project.project_id)
+
+
 def _project_of(identity: Identity, user: User, start: Record) -> Project:
     """Return the project to log to. It is made if it is missing and the user's own, in open mode whosever it is."""
     owner, _, name = contract.check_project(start.get("project")).rpartition("/")
@@ -77,9 +90,11 @@ def _join_run(run_id: str, project: Project, user: User, start: Record) -> None:
         heard_at=now,
     ).on_conflict_ignore().execute()
     # A further writer of a run that ended goes on with it, unless it began before that end and is only heard of late.
-    TrainingRun.update(state=contract.RUNNING, finished_at=None).where(
+    goes_on = TrainingRun.update(state=contract.RUNNING, finished_at=None).where(
         TrainingRun.run_id == run_id, TrainingRun.finished_at <= time
-    ).execute()
+    )
+    if goes_on.execute():
+        go_on(run_id)
 
 
 def _environment(start: Record) -> str:
