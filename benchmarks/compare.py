@@ -45,16 +45,21 @@ HERE = Path(__file__).parent
 WORKLOADS = tuple(line.split()[0] for line in (__doc__ or "").split("Workloads:\n")[1].split("\n\n")[0].splitlines())
 LIMIT_S = 900  # for one driver
 
-# What the table shows of a workload: figure, unit, whether more is better.
+# What the table shows: workload, figure, how it is called, whether more is better (None: neither is).
 SHOWN = (
-    ("log", "median_us", "us", False), ("log", "p99_us", "us", False), ("log", "p999_us", "us", False),
-    ("log", "worst_us", "us", False), ("log", "floor_us", "us", False), ("ingest", "points_per_s", "points/s", True),
-    ("ingest_large", "points_per_s", "points/s", True), ("floor", "points_per_s", "points/s", True),
-    ("floor", "large_points_per_s", "points/s", True), ("ingest", "bytes_per_point", "bytes", False),
-    ("chart", "ms", "ms", False), ("chart", "bytes", "bytes", False), ("chart", "points", "", True),
-    ("chart", "spike", "", True), ("long_chart", "ms", "ms", False), ("zoom", "ms", "ms", False),
-    ("grid", "ms", "ms", False), ("grid", "bytes", "bytes", False), ("runs", "ms", "ms", False),
-    ("runs", "bytes", "bytes", False), ("table", "ms", "ms", False),
+    ("log", "median_us", "log, median us", False), ("log", "p99_us", "log, p99 us", False),
+    ("log", "p999_us", "log, p99.9 us", False), ("log", "worst_us", "log, worst us", False),
+    ("log", "floor_us", "log, a bare write us", False), ("ingest", "points_per_s", "ingest points/s", True),
+    ("floor", "points_per_s", "  its floor points/s", None), ("ingest", "share_percent", "  share of it %", None),
+    ("ingest_large", "points_per_s", "ingest_large points/s", True),
+    ("floor", "large_points_per_s", "  its floor points/s", None),
+    ("ingest_large", "share_percent", "  share of it %", None),
+    ("ingest", "bytes_per_point", "disk bytes/point", False), ("chart", "bytes_per_point", "  in a file", None),
+    ("chart", "ms", "chart ms", False), ("chart", "bytes", "  bytes", None),
+    ("chart", "points", "  points or buckets", None), ("chart", "spike", "  the spike is there", None),
+    ("long_chart", "ms", "long_chart ms", False), ("zoom", "ms", "zoom ms", False), ("grid", "ms", "grid ms", False),
+    ("grid", "bytes", "  bytes", None), ("runs", "ms", "runs ms", False), ("runs", "bytes", "  bytes", None),
+    ("table", "ms", "table ms", False),
 )  # fmt: skip
 
 
@@ -101,12 +106,15 @@ def main() -> None:
                 found[system.name] = measure(system, python, server, arguments)
             except environments.NotInstalled as error:
                 left_out.append(f"{system.name} is left out: {error}")
+    add_shares(found)
     if "rollups" in arguments.only:
         add_rollups(found, arguments.quick)
     about = {"load_average": os.getloadavg(), "seconds": round(time.monotonic() - began), "quick": arguments.quick}
+    size = "a tenth of the points, " if arguments.quick else ""
+    about_run = f"{size}{about['seconds']} s, load {about['load_average'][0]:.1f}; all figures: {arguments.json}"
     arguments.json.parent.mkdir(parents=True, exist_ok=True)
     arguments.json.write_text(json.dumps({**about, "figures": found}, indent=2) + "\n")
-    tables = (side_by_side(found), told(found, arguments.only), left_out, [f"{about}; all figures: {arguments.json}"])
+    tables = (side_by_side(found), told(found, arguments.only), left_out, [about_run])
     print("\n\n".join("\n".join(lines) for lines in tables if lines))
     if any(set(asked(system, arguments)) - found.get(system.name, {}).keys() for system in SYSTEMS if not system.peer):
         sys.exit("not all of Prevue was measured")
@@ -154,6 +162,15 @@ def figures_of(
             print(f"{system.name} ended early:\n{errors.read()[-2_000:]}", file=sys.stderr)
 
 
+def add_shares(found: Found) -> None:
+    """Say how near storing is to what the database itself takes of the same rows."""
+    for figures in found.values():
+        for workload, floor in (("ingest", "points_per_s"), ("ingest_large", "large_points_per_s")):
+            if workload in figures and "floor" in figures:
+                rate = figures[workload]["points_per_s"]
+                figures[workload]["share_percent"] = 100 * rate / figures["floor"][floor]
+
+
 def add_rollups(found: Found, quick: bool) -> None:
     size = ["--steps", "2000" if quick else "5000", "--rounds", "1" if quick else "3"]
     command = [sys.executable, str(HERE / "ingest_rate.py"), *size, "--json"]
@@ -169,19 +186,18 @@ def side_by_side(found: Found) -> list[str]:
     """Return the table of all systems; the last column says how many times better Prevue is than the best peer."""
     systems = list(found)
     lines = [f"{'':28}" + "".join(f"{name:>19}" for name in systems) + f"{'to best peer':>16}"]
-    for workload, figure, unit, more_is_better in SHOWN:
+    for workload, figure, name, more_is_better in SHOWN:
         values = [found[system].get(workload, {}).get(figure) for system in systems]
         if any(value is not None for value in values):
             cells = "".join(f"{cell(value):>19}" for value in values)
-            name = f"{workload} {figure.removesuffix('_us').removesuffix('_ms')} {unit}"
             lines.append(f"{name:28}{cells}{ratio(dict(zip(systems, values, strict=True)), more_is_better):>16}")
     return lines
 
 
-def ratio(values: dict[str, float | None], more_is_better: bool) -> str:
+def ratio(values: dict[str, float | None], more_is_better: bool | None) -> str:
     ours = [value for system, value in values.items() if system in OURS and value]
     peers = [value for system, value in values.items() if system not in OURS and value]
-    if not ours or not peers or isinstance(ours[0], bool):
+    if not ours or not peers or more_is_better is None:
         return ""
     return f"{max(ours) / max(peers):.2g}x" if more_is_better else f"{min(peers) / min(ours):.2g}x"
 
@@ -197,7 +213,7 @@ def told(found: Found, workloads: Sequence[str]) -> list[str]:
         limit = f"{sign} {cell(target.limit)}"
         command = f"nox -s bench -- --only {target.workload}" + (" --large" if target.workload == "grown" else "")
         lines.append(f"{target.what:52}{system:20}{cell(value):>12}{limit:>14} {target.unit:9}{verdict:14}{command}")
-    return lines
+    return lines if len(lines) > 1 else []
 
 
 def cell(value: float | None) -> str:
