@@ -80,9 +80,8 @@ def test_the_floor_stores_as_many_points_as_it_says():
 @pytest.mark.parametrize(("got", "reached"), [(99_999, False), (100_000, True)])
 def test_a_figure_is_judged_by_its_target(got, reached):
     found = {targets.SQLITE: {"ingest": {"points_per_s": got}}}
-    target, system, value = next(targets.verdicts(found))
+    [(target, system, value)] = [verdict for verdict in targets.verdicts(found) if verdict[2] is not None]
     assert (system, value, target.reached(value)) == (targets.SQLITE, got, reached)
-    assert [value for _, _, value in targets.verdicts(found)].count(None) == len(list(targets.verdicts(found))) - 1
 
 
 def test_every_target_names_a_workload_of_the_comparison():
