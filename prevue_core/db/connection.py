@@ -2,7 +2,7 @@
 
 import sqlite3
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import chain
 from typing import Any
@@ -128,6 +128,19 @@ def is_disk_full(error: Exception) -> bool:
 def _cause(error: Exception) -> Any:
     """Return the driver's error in Peewee's."""
     return getattr(error, "orig", None)
+
+
+def execute(statement: str, *values: Any) -> Any:
+    """Execute a statement, `?` standing for each of `values`, and return the driver's cursor.
+
+    For what every batch asks: Peewee takes as long to write such a statement as the database to answer it.
+    """
+    return db.execute_sql(statement.replace("?", db.param), values)
+
+
+def marks(values: Collection[Any]) -> str:
+    """Return a `?` for each value."""
+    return ", ".join("?" * len(values))
 
 
 def insert_rows(

@@ -8,7 +8,7 @@ import peewee
 
 from prevue_core.contract import MAX_INT64, MIN_INT64
 from prevue_core.db.buckets import Point
-from prevue_core.db.connection import db
+from prevue_core.db.connection import db, execute, marks
 from prevue_core.db.models import Metric
 from prevue_core.db.stored import to_float
 
@@ -19,6 +19,12 @@ _COLUMNS = (
     Metric.loss_name, Metric.loss_value, Metric.metric_name, Metric.metric_value,
 )  # fmt: skip
 
+_NAMES = ("loss_name", "metric_name")
+_SELECT = (
+    "SELECT step, metric_id, timestamp, epoch, loss_name, loss_value, metric_name, metric_value FROM metrics "
+    "WHERE run_id = ? AND rank = ? AND split = ? AND step BETWEEN ? AND ?"
+)
+
 
 def read(rows: Iterable[Any], low_step: int = MIN_INT64, high_step: int = MAX_INT64) -> dict[int, list[Point]]:
     """Return the points of some series of one run, given as rows of `series`, from `low_step` to `high_step`.
@@ -26,9 +32,14 @@ def read(rows: Iterable[Any], low_step: int = MIN_INT64, high_step: int = MAX_IN
     By the series' number, in order of step; where a step came twice, the later point.
     """
     found: dict[int, list[Point]] = {}
-    for members in _by_split(rows).values():
-        query = _rows_of(members).where(Metric.step.between(low_step, high_step))
-        found |= _points_of(members, db.execute(query.order_by(Metric.step, Metric.metric_id)))
+    for (rank, split), members in _by_split(rows).items():
+        losses, metrics = _names(members, "loss"), _names(members, "metric")
+        named = [
+            f"{column} IN ({marks(names)})" for column, names in zip(_NAMES, (losses, metrics), strict=True) if names
+        ]
+        statement = f"{_SELECT} AND ({' OR '.join(named)}) ORDER BY step, metric_id"
+        values = (str(members[0].run_id), rank, split, low_step, high_step, *losses, *metrics)
+        found |= _points_of(members, execute(statement, *values))
     return {row.series_no: _latest(found[row.series_no]) if row.rewritten else found[row.series_no] for row in rows}
 
 

@@ -18,7 +18,7 @@ import peewee
 from prevue_core.contract import MAX_INT64, MIN_INT64
 from prevue_core.db import points
 from prevue_core.db.buckets import Bucket, Point, bucket_of, cut, merged, number_of
-from prevue_core.db.connection import db, insert_rows, is_sqlite
+from prevue_core.db.connection import db, execute, insert_rows, is_sqlite, marks
 from prevue_core.db.models import Rollup, Series, TrainingRun
 from prevue_core.db.stored import to_float
 
@@ -31,11 +31,17 @@ NEXT = 2  # from a level to the next: exponent of the factor
 ENOUGH = 64  # a level with at most so many buckets is the last
 WIDEST = 62  # exponent: a width has 64 bits
 
+SERIES_AT_ONCE = 500  # SQLite takes 32 766 values in a statement, and there are up to 25 levels
+
 _KEY = ("run_id", "series_no", "width", "bucket")
 
 Level = dict[int, Bucket]  # by number, in order
 Row = tuple[Any, ...]  # a bucket's fields, its number, its series' number
 NUMBER = len(Bucket._fields)
+_SELECT_BELOW = (
+    f"SELECT {', '.join(Bucket._fields)}, bucket, width, series_no FROM rollups "  # noqa: S608 - names are ours
+    "WHERE run_id = ? AND series_no IN ({}) AND width = ? AND bucket BETWEEN ? AND ?"
+)
 
 
 @dataclass
@@ -115,8 +121,10 @@ def update(run_id: Any, changes: Sequence[Change]) -> None:
     changes = [change for change in changes if change.finest]
     for change in changes:
         change.levels = {change.after[0]: change.finest}
-    for height in range(1, max((len(change.after) for change in changes), default=0)):
-        _raise(run_id, [change for change in changes if len(change.after) > height], height)
+    stored = _stored(run_id, changes)
+    for change in changes:
+        for below, level in pairwise(change.after):
+            _raise(change, below, level, stored.get((change.row.series_no, 1 << below), {}))
     rows = [row for change in changes for row in _table_rows(run_id, change)]
     if rows:
         insert_rows("rollups", (*_KEY, *Bucket._fields), rows, key=_KEY)
@@ -133,38 +141,43 @@ def totals(run_id: Any, changes: Sequence[Change]) -> dict[int, Bucket]:
     return {number: merged(list(level.values())) for number, level in found.items()}
 
 
-def _raise(run_id: Any, changes: Sequence[Change], height: int) -> None:
-    """Work out what changes in the levels at a height, of what changed below and what is stored there."""
-    alike = defaultdict(list)  # as a rule all series of a batch are read with one query
+def _stored(run_id: Any, changes: Sequence[Change]) -> dict[tuple[int, int], Level]:
+    """Return the stored buckets of which those above have to be made, by the series' number and their width."""
+    alike = defaultdict(list)  # as a rule all series of a batch are read with one statement
     for change in changes:
-        alike[change.after[height - 1], *_to_read(change, height)].append(change)
-    for (shift, low, high), members in alike.items():
-        numbers = [change.row.series_no for change in members]
-        stored = read(run_id, numbers, shift, low, high) if low <= high else {}
-        for change in members:
-            _raise_one(change, height, stored.get(change.row.series_no, {}))
+        if parts := tuple(_to_read(change)):
+            alike[parts].append(change.row.series_no)
+    found: dict[tuple[int, int], Level] = defaultdict(dict)
+    for parts, all_numbers in alike.items():
+        for start in range(0, len(all_numbers), SERIES_AT_ONCE):
+            numbers = all_numbers[start : start + SERIES_AT_ONCE]
+            one = _SELECT_BELOW.format(marks(numbers))
+            values = [value for part in parts for value in (str(run_id), *numbers, *part)]
+            for *row, width, series_no in execute(" UNION ALL ".join([one] * len(parts)), *values):
+                found[series_no, width][row[NUMBER]] = bucket_of_row(tuple(row))
+    return found
 
 
-def _to_read(change: Change, height: int) -> tuple[int, int]:
-    """Return the range of buckets below a height that are needed and may be stored."""
-    below, level = change.after[height - 1], change.after[height]
-    if below not in change.before:
-        return 0, -1
-    if level not in change.before:  # it comes into being: all below it count
-        return MIN_INT64, MAX_INT64
+def _to_read(change: Change) -> Iterator[tuple[int, int, int]]:
+    """Yield width and range of the buckets below each level that are needed and may be stored."""
+    low, high = min(change.finest), max(change.finest)
+    for below, level in pairwise(change.after):
+        low, high = low >> NEXT, high >> NEXT
+        if below in change.before:
+            is_new = level not in change.before  # then all below it count
+            yield 1 << below, *((MIN_INT64, MAX_INT64) if is_new else (low << NEXT, ((high + 1) << NEXT) - 1))
+
+
+def _raise(change: Change, below: int, level: int, stored: Level) -> None:
+    """Work out what changes in a level, of what changed below and what is stored there."""
     changed = change.levels[below]
-    return min(changed) >> NEXT << NEXT, (max(changed) >> NEXT << NEXT) + (1 << NEXT) - 1
-
-
-def _raise_one(change: Change, height: int, stored: Level) -> None:
-    changed = change.levels[change.after[height - 1]]
-    is_new = change.after[height] not in change.before
+    is_new = level not in change.before
     parents = {number >> NEXT for number in changed}
     parts = defaultdict(list)
     for number, bucket in {**stored, **changed}.items():
         if is_new or number >> NEXT in parents:
             parts[number >> NEXT].append(bucket)
-    change.levels[change.after[height]] = {number: merged(part) for number, part in parts.items()}
+    change.levels[level] = {number: merged(part) for number, part in parts.items()}
 
 
 def _table_rows(run_id: Any, change: Change) -> Iterator[tuple[Any, ...]]:

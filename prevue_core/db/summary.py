@@ -16,7 +16,7 @@ import peewee
 from prevue_core import contract
 from prevue_core.db import points, rollups
 from prevue_core.db.buckets import Bucket, Point, bucket_of, first_step_of, merged, number_of
-from prevue_core.db.connection import insert_rows
+from prevue_core.db.connection import execute, insert_rows, marks
 from prevue_core.db.models import Series
 
 Key = tuple[str, str]  # split, name
@@ -67,16 +67,21 @@ class Growth:
 
 def find(run_id: str, rank: int, keys: Collection[Key]) -> dict[Key, Any]:
     """Return the rows of a run's series under `keys`; those that are not there are left out."""
-    query = Series.select().where(Series.run_id == run_id, Series.rank == rank)
-    names = {name for _, name in keys}
+    if not keys:
+        return {}
+    splits, names = {split for split, _ in keys}, {name for _, name in keys}
+    statement, values = f"SELECT {', '.join(_COLUMNS)} FROM series WHERE run_id = ? AND rank = ?", [run_id, rank]  # noqa: S608
     if len(names) <= NAMES_ASKED:
-        query = query.where(Series.split.in_(list({split for split, _ in keys})), Series.name.in_(list(names)))
-    found = {}
-    for row in query.objects(SimpleNamespace):  # a model's attributes cost more than the query
-        if (key := (row.split, row.name)) in keys:
-            row.run_id = run_id
-            found[key] = row
-    return found
+        statement += f" AND split IN ({marks(splits)}) AND name IN ({marks(names)})"
+        values += [*splits, *names]
+    found = (SimpleNamespace(**dict(zip(_COLUMNS, row, strict=True))) for row in execute(statement, *values))
+    return {key: _known_row(row, run_id) for row in found if (key := (row.split, row.name)) in keys}
+
+
+def _known_row(row: Any, run_id: str) -> Any:
+    row.run_id = run_id
+    row.rewritten = bool(row.rewritten)
+    return row
 
 
 def names_of(run_id: str) -> set[Key]:
