@@ -143,6 +143,8 @@ def test_what_charts_read_asks_for_their_runs_only(database, told):
     for budget in (10, 1_000):
         queries.series([one.run_id, two.run_id], budget=budget)
         queries.series([one.run_id], ["loss"], low_step=33, high_step=1_500, budget=budget)
+        cursors = [part.cursor for part in queries.news({one.run_id: [], two.run_id: []}, budget=budget).parts]
+        queries.news({one.run_id: cursors[:2], two.run_id: cursors[2:]}, budget=budget)
     queries.run(OPEN, one.run_id)
     queries.series_of(one.run_id)
     assert len(told) >= 8
