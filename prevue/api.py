@@ -296,11 +296,15 @@ class Api:
         *,
         table: str = "points",
         run_ids: Sequence[str] | None = None,
+        filter: str | None = None,
         names: Sequence[str] | None = None,
         splits: Sequence[str] | None = None,
     ) -> Iterator[bytes]:
-        """Yield the points of a project's runs, or with `table="runs"` the runs, as a file, part by part."""
-        params = {"format": format, "table": table, "run_id": run_ids, "name": names, "split": splits}
+        """Yield the points of a project's runs, or with `table="runs"` the runs, as a file, part by part.
+
+        Without `run_ids` these are the runs that are not archived and meet the `filter`.
+        """
+        params = {"format": format, "table": table, "run_id": run_ids, "filter": filter, "name": names, "split": splits}
         return self._transport.stream(f"/api/v1/projects/{project_id}/export", params)
 
     def _run(self, item: Mapping[str, Any]) -> StoredRun:

@@ -24,6 +24,7 @@ TELL_S = 0.5
 )
 @click.argument("run_ids", metavar="[RUN]...", nargs=-1, type=click.UUID)
 @click.option("--project", help="All runs of a project that are not archived: its name, or another's as alice/test.")
+@click.option("--filter", help='Of the project only runs that meet it, such as "config.lr < 1e-3".')
 @click.option(
     "--table",
     type=click.Choice(("points", "runs")),
@@ -39,6 +40,7 @@ TELL_S = 0.5
 def export(
     run_ids: tuple[Any, ...],
     project: str | None,
+    filter: str | None,
     table: str,
     format: str | None,
     output: Path | None,
@@ -56,7 +58,7 @@ def export(
     if output is None and format == "parquet" and sys.stdout.isatty():
         raise click.UsageError("Parquet is not for a terminal; give a file with -o.")
     with asking(url) as transport:
-        path, params = _what(transport, run_ids, project, table)
+        path, params = _what(transport, run_ids, project, filter, table)
         params |= {"format": format, "name": names, "split": splits}
         parts = transport.stream(path, params)
         if output is None:
@@ -67,13 +69,15 @@ def export(
 
 
 def _what(
-    transport: HttpTransport, run_ids: tuple[Any, ...], project: str | None, table: str
+    transport: HttpTransport, run_ids: tuple[Any, ...], project: str | None, filter: str | None, table: str
 ) -> tuple[str, dict[str, Any]]:
     """Return where to ask, and for what."""
     if bool(run_ids) == bool(project):
         raise click.UsageError("Give either RUN or --project.")
+    if filter and not project:
+        raise click.UsageError("--filter chooses among the runs of --project.")
     if project:
-        return f"/api/v1/projects/{find_project(transport, project)}/export", {"table": table}
+        return f"/api/v1/projects/{find_project(transport, project)}/export", {"table": table, "filter": filter}
     if len(run_ids) == 1 and table == "points":
         return f"/api/v1/runs/{run_ids[0]}/export", {}
     project_ids = {transport.get(f"/api/v1/runs/{run_id}")["project_id"] for run_id in run_ids}

@@ -9,7 +9,7 @@ import math
 from collections.abc import Iterable, Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 from typing import Any
 
 import orjson
@@ -19,7 +19,7 @@ from prevue_core.contract import MAX_INT64, MIN_INT64
 from prevue_core.db import queries
 from prevue_core.db.accounts import Identity
 from prevue_core.db.connection import db, is_sqlite
-from prevue_core.db.models import Metric, Series, TrainingRun
+from prevue_core.db.models import Metric, Series
 
 PAGE_ROWS = 10_000
 BLOCK_ROWS = 1_000
@@ -154,43 +154,59 @@ _RUN_COLUMNS = {
 _SUMS = ("last", "min", "max")
 
 
-def runs_of(identity: Identity, project_id: int, run_ids: list[str] | None = None) -> Iterator[queries.Row]:
-    """Yield a project's runs that are not archived, or of all its runs those of `run_ids`; the latest first."""
-    if run_ids is not None:
-        found = (queries.run(identity, run_id) for run_id in run_ids)
-        yield from (run for run in found if run is not None and run["project_id"] == project_id)
-        return
-    page = queries.runs(identity, RUNS_PAGE, project_id=project_id)
-    yield from page.items
-    while page.next is not None:
-        page = queries.runs(identity, RUNS_PAGE, page.next, project_id=project_id)
-        yield from page.items
+@dataclass
+class Chosen:
+    """Runs of a project, the latest first: those of `run_ids`, or all that are not archived and meet a `filter`."""
+
+    identity: Identity
+    project_id: int
+    run_ids: list[str] | None = None
+    filter: str | None = None
+
+    def __iter__(self) -> Iterator[queries.Row]:
+        """Yield them as they are now. Raises InvalidExpression where the filter cannot be read."""
+        return chain.from_iterable(self.pages())
+
+    def pages(self) -> Iterator[list[queries.Row]]:
+        """Yield them in lists of bounded length."""
+        if self.run_ids is not None:
+            found = (queries.run(self.identity, run_id) for run_id in self.run_ids)
+            mine = (run for run in found if run is not None and run["project_id"] == self.project_id)
+            while page := list(islice(mine, RUNS_PAGE)):
+                yield page
+            return
+        cursor: str | None = None
+        is_last = False
+        while not is_last:
+            part = queries.runs(self.identity, RUNS_PAGE, cursor, project_id=self.project_id, filter=self.filter)
+            yield part.items
+            cursor, is_last = part.next, part.next is None
 
 
-def runs(identity: Identity, project_id: int, run_ids: list[str] | None = None) -> Table:
-    """Return the runs of a project with a column for each key of their configurations (`config.lr`), and for the last,
-    lowest and highest value of each series of rank 0 (`metrics.val.accuracy.max`)."""
+def runs(chosen: Chosen) -> Table:
+    """Return runs with a column for each key of their configurations (`config.lr`), and for the last, lowest and
+    highest value of each series of rank 0 (`metrics.val.accuracy.max`). They are read twice: columns come first."""
     kinds: dict[str, str] = {}
-    for run in runs_of(identity, project_id, run_ids):
-        for key, value in _flat("config", run["config"]):
+    series: set[Values] = set()
+    for page in chosen.pages():
+        for key, value in chain.from_iterable(map(_config, page)):
             kinds[key] = _common(kinds.get(key), _kind(value))
-    series = _series_names(project_id)
-    sums = {f"metrics.{split}.{name}.{which}": NUMBER for split, name in series for which in _SUMS}
+        series.update(_series_names(page))
+    sums = {f"metrics.{split}.{name}.{which}": NUMBER for split, name in sorted(series) for which in _SUMS}
     columns = _RUN_COLUMNS | dict(sorted(kinds.items())) | sums
-    rows = (tuple(map(row.get, columns)) for row in _run_rows(runs_of(identity, project_id, run_ids), kinds))
+    rows = (tuple(map(row.get, columns)) for page in chosen.pages() for row in _run_rows(page, kinds))
     return Table(columns, _blocks(rows))
 
 
-def _run_rows(found: Iterator[queries.Row], kinds: dict[str, str]) -> Iterator[queries.Row]:
-    while page := list(islice(found, RUNS_PAGE)):
-        sums = _sums([run["run_id"] for run in page])
-        for run in page:
-            config = {key: _as_text(value) if kinds.get(key) == TEXT else value for key, value in _flat_config(run)}
-            tags = orjson.dumps(run["tags"]).decode()
-            yield {**run, "username": run["user"], "tags": tags, **config, **sums.get(run["run_id"], {})}
+def _run_rows(page: list[queries.Row], kinds: dict[str, str]) -> Iterator[queries.Row]:
+    sums = _sums(page)
+    for run in page:
+        config = {key: _as_text(value) if kinds.get(key) == TEXT else value for key, value in _config(run)}
+        tags = orjson.dumps(run["tags"]).decode()
+        yield {**run, "username": run["user"], "tags": tags, **config, **sums[run["run_id"]]}
 
 
-def _flat_config(run: queries.Row) -> Iterator[tuple[str, Any]]:
+def _config(run: queries.Row) -> Iterator[tuple[str, Any]]:
     return _flat("config", run["config"])
 
 
@@ -221,17 +237,16 @@ def _as_text(value: Any) -> str:
     return value if isinstance(value, str) else orjson.dumps(value).decode()
 
 
-def _series_names(project_id: int) -> list[tuple[str, str]]:
-    of_project = TrainingRun.select(TrainingRun.run_id).where(
-        TrainingRun.project == project_id, TrainingRun.deleted_at.is_null()
-    )
-    query = Series.select(Series.split, Series.name).where(Series.run_id.in_(of_project), Series.rank == 0)
-    return sorted(db.execute(query.distinct()).fetchall())
+def _series_names(page: list[queries.Row]) -> list[Values]:
+    run_ids = [run["run_id"] for run in page]
+    query = Series.select(Series.split, Series.name).where(Series.run_id.in_(run_ids), Series.rank == 0)
+    names: list[Values] = db.execute(query.distinct()).fetchall()
+    return names
 
 
-def _sums(run_ids: list[str]) -> dict[str, dict[str, float | None]]:
-    found: dict[str, dict[str, float | None]] = {run_id: {} for run_id in run_ids}
-    for row in Series.select().where(Series.run_id.in_(run_ids), Series.rank == 0):
+def _sums(page: list[queries.Row]) -> dict[str, dict[str, float | None]]:
+    found: dict[str, dict[str, float | None]] = {run["run_id"]: {} for run in page}
+    for row in Series.select().where(Series.run_id.in_(list(found)), Series.rank == 0):
         values = (math.nan if row.last_value is None else row.last_value, row.low_value, row.high_value)
         names = (f"metrics.{row.split}.{row.name}.{which}" for which in _SUMS)
         found[str(row.run_id)].update(zip(names, values, strict=True))

@@ -157,6 +157,15 @@ def test_what_does_not_exist_or_was_deleted_is_not_exported(client, get, path, p
     assert read_csv(get(project)) == []
 
 
+def test_runs_are_chosen_by_a_filter(get, project, problem_of):
+    for table in ("points", "runs"):
+        some = {"table": table, "filter": "config.lr = 0.5"}
+        assert len(read_csv(get(project, query_string=some))) == (5 if table == "points" else 1)
+        none = {"table": table, "filter": "config.lr > 1"}
+        assert read_csv(get(project, query_string=none)) == []
+        problem_of(get(project, query_string={"table": table, "filter": "config.lr >"}), 422)
+
+
 def test_an_unknown_format_is_refused(get, path, problem_of):
     assert "csv, jsonl, parquet" in problem_of(get(f"{path}?format=xlsx"), 422)["detail"]
 

@@ -138,6 +138,8 @@ def test_a_project_is_exported(call, stream):
     other.send(metrics(0, {"loss": 1.0}))
     _, told, _ = call("export", "--project", "net", "--table", "runs", "--format", "jsonl")
     assert [json.loads(line)["run_name"] for line in told.splitlines()] == ["two", "one"]
+    _, told, _ = call("export", "--project", "net", "--filter", "config.lr = 0.5", "--format", "jsonl")
+    assert {json.loads(line)["run_name"] for line in told.splitlines()} == {"one"}
     _, told, _ = call("export", stream.run_id, other.run_id, "--format", "jsonl")
     assert len(told.splitlines()) == 21
     _, told, _ = call("export", stream.run_id, "--table", "runs")
@@ -149,6 +151,7 @@ def test_an_export_that_cannot_be_says_why(call, stream, tmp_path):
     for arguments, told in (
         ((), "Give either RUN or --project."),
         ((stream.run_id, "--project", "net"), "Give either RUN or --project."),
+        ((stream.run_id, "--filter", "x = 1"), "--filter chooses among the runs of --project."),
         ((stream.run_id, elsewhere.run_id), "Error: the runs are of several projects"),
         ((stream.run_id, "-o", "no/such/folder/x.csv"), "cannot be written: No such file or directory"),
     ):

@@ -10,6 +10,7 @@ from core.stream import Stream, metrics, model, start, started
 from prevue_core.db import export, queries, retention
 from prevue_core.db.accounts import OPEN
 from prevue_core.db.models import Metric
+from prevue_core.errors import InvalidExpression
 
 NOON = 1_700_000_000.0
 
@@ -108,11 +109,24 @@ def test_the_runs_of_a_project_are_those_not_put_away_or_those_asked_for():
     project_id = queries.run(OPEN, made[0].run_id)["project_id"]
 
     def names(*asked):
-        found = export.runs_of(OPEN, project_id, [stream.run_id for stream in asked] or None)
+        found = export.Chosen(OPEN, project_id, [stream.run_id for stream in asked] or None)
         return [run["run_name"] for run in found]
 
     assert names() == ["run 4", "run 3", "run 0"]
     assert names(made[1], made[2], made[3], other) == ["run 1", "run 3"]
+
+
+def test_runs_are_chosen_by_a_filter():
+    made = [started(project="net", run_name=f"run {number}", config={"lr": number}) for number in range(5)]
+    for stream in made:
+        stream.send(metrics(0, {"loss": 1.0, stream.run_id[:8]: 1.0}))
+    chosen = export.Chosen(OPEN, queries.run(OPEN, made[0].run_id)["project_id"], filter="config.lr >= 3")
+    assert {row["run_name"] for row in rows_of(export.points(chosen))} == {"run 3", "run 4"}
+    table = export.runs(chosen)
+    assert len([name for name in table.columns if name.startswith("metrics")]) == 3 * 3
+    assert [row["config.lr"] for row in rows_of(table)] == [4, 3]
+    with pytest.raises(InvalidExpression):
+        list(export.Chosen(OPEN, 1, filter="config.lr >"))
 
 
 def test_runs_have_a_column_for_each_key_of_their_configurations_and_for_what_series_come_to():
@@ -122,7 +136,7 @@ def test_runs_have_a_column_for_each_key_of_their_configurations_and_for_what_se
     second = started(project="net", run_name="two", config={"lr": 1, "net": {"units": 16}, "mix": "no", "list": [1, 2]})
     first.send(model(), *(metrics(step, {"loss": 3.0 - step, "val_accuracy": step / 2}) for step in range(3)))
     project_id = queries.run(OPEN, first.run_id)["project_id"]
-    table = export.runs(OPEN, project_id)
+    table = export.runs(export.Chosen(OPEN, project_id))
     kinds = {name: kind for name, kind in table.columns.items() if name.startswith("config.")}
     assert kinds == {"config.list": "text", "config.lr": "number", "config.mix": "text", "config.net.units": "whole"}
     two, one = rows_of(table)

@@ -51,6 +51,9 @@ class ProjectExportArguments(ExportArguments):
         validate=ma.validate.Length(1, MAX_RUNS),
         metadata={"description": "only these runs; none: all that are not archived"},
     )
+    filter = ma.fields.String(
+        load_default=None, metadata={"description": "of all runs those that meet it, as in the list of runs"}
+    )
 
 
 _CONTENT = {"content": {kind: {"schema": {"type": "string"}} for kind in tables.CONTENT_TYPES.values()}}
@@ -78,6 +81,7 @@ def export_project(
     project_id: int,
     table: str,
     run_id: list[uuid.UUID] | None,
+    filter: str | None,
     format: str,
     name: list[str] | None,
     split: list[str] | None,
@@ -91,10 +95,8 @@ def export_project(
     who = identity()
     found(queries.project(who, project_id), f"project {project_id}")
     run_ids = None if run_id is None else [str(one) for one in run_id]
-    if table == RUNS:
-        rows = export.runs(who, project_id, run_ids)
-    else:
-        rows = export.points(export.runs_of(who, project_id, run_ids), name, split)
+    chosen = export.Chosen(who, project_id, run_ids, filter)
+    rows = export.runs(chosen) if table == RUNS else export.points(chosen, name, split)
     return _send(rows, format, f"project-{project_id}-{table}", f"{table} of project {project_id}")
 
 
