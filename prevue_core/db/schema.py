@@ -6,8 +6,7 @@ from pathlib import Path
 import peewee
 from playhouse.migrations import Runner
 
-from prevue_core.db.connection import is_sqlite, outside_pool
-from prevue_core.db.models import Store
+from prevue_core.db.connection import execute, is_sqlite, outside_pool
 from prevue_core.errors import SchemaTooNew
 
 FOLDER = Path(__file__).parent / "migrations"
@@ -45,7 +44,7 @@ def is_ready() -> bool:
 
 def store_id() -> str:
     """Return the database's own identity, made with it and kept through upgrades."""
-    return str(Store.select(Store.store_id).scalar())
+    return str(execute("SELECT store_id FROM store").fetchone()[0])
 
 
 def _open(database: peewee.Database) -> None:

@@ -4,13 +4,16 @@ Records of a writer are numbered 0, 1, 2 ... without holes. The writer's row kee
 transaction that stores the records, so a batch that arrives twice is stored once, whatever happened to its answer.
 """
 
+import uuid
 from bisect import bisect_right
 from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
 
 from prevue_core import contract
 from prevue_core.db.accounts import INGEST, Identity, in_reach, may
 from prevue_core.db.committing import in_transaction
-from prevue_core.db.connection import execute, is_sqlite
+from prevue_core.db.connection import db, execute, is_sqlite
 from prevue_core.db.ingest import others
 from prevue_core.db.ingest.batch import Applied, Batch
 from prevue_core.db.ingest.fields import Record, reason_of
@@ -18,6 +21,7 @@ from prevue_core.db.ingest.numbering import end_of, number
 from prevue_core.db.ingest.starting import open_writer
 from prevue_core.db.ingest.values import Layouts, add_metrics, layouts_of, store_rows
 from prevue_core.db.models import Project, Tombstone, TrainingRun, Writer, utc_now
+from prevue_core.db.stored import to_unix
 from prevue_core.db.summary import update_series
 from prevue_core.errors import InvalidValue, Missing, RunDeleted, SequenceGap
 
@@ -77,19 +81,8 @@ def _locked(identity: Identity, run_id: str, writer_id: str) -> Batch | None:
 
     The run is locked so that two of its writers never number the same new series.
     """
-    query = (
-        Writer.select(
-            Writer.rank, Writer.next_seq, Project.project_id, TrainingRun.model, TrainingRun.config,
-            TrainingRun.heard_at, TrainingRun.deleted_at, in_reach(identity),
-        )
-        .join(TrainingRun, on=(Writer.run_id == TrainingRun.run_id))
-        .join(Project)
-        .where(Writer.run_id == run_id, Writer.writer_id == writer_id)
-        .tuples()
-    )  # fmt: skip
-    if not is_sqlite():  # its transaction holds all
-        query = query.for_update(of=(Writer, TrainingRun))
-    row = query.first()
+    statement, values = _lock_statement(identity, is_sqlite())
+    row = db.execute_sql(statement, (*values, run_id, writer_id)).fetchone()
     if row is None:
         return None
     *columns, heard_at, deleted_at, is_in_reach = row
@@ -98,9 +91,30 @@ def _locked(identity: Identity, run_id: str, writer_id: str) -> Batch | None:
     if deleted_at is not None:
         raise RunDeleted(f"run {run_id} was deleted")
     now = utc_now()
-    if abs((now - heard_at).total_seconds()) >= HEARD_S:
+    if abs(to_unix(now) - to_unix(heard_at)) >= HEARD_S:
         TrainingRun.update(heard_at=now).where(TrainingRun.run_id == run_id).execute()
     return Batch(run_id, writer_id, now, *columns)
+
+
+@lru_cache(maxsize=1_024)  # Peewee takes longer to write it than the database to answer it
+def _lock_statement(identity: Identity, on_sqlite: bool) -> tuple[str, list[Any]]:
+    """Return the statement that reads and locks a writer and its run, and its values up to the ids of the two."""
+    query = (
+        Writer.select(
+            Writer.rank, Writer.next_seq, Project.project_id, TrainingRun.model, TrainingRun.config,
+            TrainingRun.heard_at, TrainingRun.deleted_at, in_reach(identity),
+        )
+        .join(TrainingRun, on=(Writer.run_id == TrainingRun.run_id))
+        .join(Project)
+        .where(Writer.run_id == _ANY_ID, Writer.writer_id == _ANY_ID)
+    )  # fmt: skip
+    if not on_sqlite:  # its transaction holds all
+        query = query.for_update(of=(Writer, TrainingRun))
+    statement, values = query.sql()
+    return statement, values[:-2]
+
+
+_ANY_ID = uuid.UUID(int=0)
 
 
 def _refuse_buried(run_id: str) -> None:
