@@ -1,5 +1,6 @@
 """Fields and schemas that several resources share."""
 
+import gzip
 from typing import Any
 
 import flask
@@ -14,6 +15,10 @@ NUMBER = {"oneOf": [{"type": "number"}, {"type": "string", "enum": ["NaN", "Infi
 NUMBER_OR_NULL = {"oneOf": [*NUMBER["oneOf"], {"type": "null"}]}
 
 SCALAR = {"type": ["number", "string", "boolean", "null"]}
+
+# A chart's numbers become half as long, at 25 MB/s: below a packet it gains nothing, above a megabyte it takes longer
+# than most ways do.
+GZIPPED_BYTES = range(1_400, 1_000_000)
 
 # What a database can be asked for.
 is_int64 = ma.validate.Range(MIN_INT64, MAX_INT64)
@@ -89,5 +94,10 @@ class ProblemSchema(ma.Schema):
 
 
 def json_response(document: Any) -> flask.Response:
-    """Return an answer that needs no marshmallow: for points, of which there are many."""
-    return flask.Response(orjson.dumps(document), mimetype="application/json")
+    """Return an answer that needs no marshmallow: for points, of which there are many. Gzipped for who takes it."""
+    body = orjson.dumps(document)
+    response = flask.Response(body, mimetype="application/json", headers={"Vary": "Accept-Encoding"})
+    if len(body) in GZIPPED_BYTES and flask.request.accept_encodings.quality("gzip"):
+        response.set_data(gzip.compress(body, compresslevel=1))
+        response.content_encoding = "gzip"
+    return response

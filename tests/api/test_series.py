@@ -1,5 +1,8 @@
 """Series over HTTP. How they are cut down is said by tests/core/test_queries_series.py."""
 
+import gzip
+import json
+
 import pytest
 
 import prevue
@@ -62,6 +65,23 @@ def test_columns_are_chosen_by_name(ask, stream):
     assert set(columns) == {"step", "mean", "high"}
     columns = ask(stream.run_id, columns=["mean", "time"])[0]["columns"]
     assert set(columns) == {"step", "time", "last"}  # of points the mean is the last
+
+
+@pytest.mark.parametrize(("accepted", "encoding"), [("gzip, deflate", "gzip"), ("identity", None), (None, None)])
+def test_an_answer_is_gzipped_for_who_takes_it(client, stream, accepted, encoding):
+    stream.send(*(metrics(step, {"loss": step / 7}) for step in range(1_000)))
+    headers = {} if accepted is None else {"Accept-Encoding": accepted}
+    answer = client.get("/api/v1/series", query_string={"run_id": stream.run_id}, headers=headers)
+    assert (answer.headers.get("Content-Encoding"), answer.headers["Vary"]) == (encoding, "Accept-Encoding")
+    body = gzip.decompress(answer.data) if encoding else answer.data
+    assert json.loads(body)["series"][0]["columns"]["last"] == [step / 7 for step in range(1_000)]
+    assert len(answer.data) < 0.6 * len(body) or not encoding
+
+
+def test_a_short_answer_is_sent_as_it_is(client, stream):
+    stream.send(metrics(0, {"loss": 1}))
+    answer = client.get("/api/v1/series", query_string={"run_id": stream.run_id}, headers={"Accept-Encoding": "gzip"})
+    assert answer.json["series"]
 
 
 def test_many_runs_names_and_splits_are_asked_for_at_once(ask):
