@@ -189,6 +189,17 @@ def test_wider_buckets_come_whole():
     assert (part.from_step, len(part.columns.step)) == (None, 17)
 
 
+def test_a_gap_that_makes_buckets_wider_brings_the_series_whole(small):
+    stream = started()
+    logged(stream, [(step, 1.0) for step in range(31)])
+    client = Client(stream.run_id, budget=20)
+    client.ask()
+    logged(stream, [(60, 2.0)])  # 31 buckets of two steps would reach there, though most are empty
+    (part,) = client.ask()
+    assert part.from_step is None
+    client.check()
+
+
 def test_a_new_series_comes_whole_if_it_is_asked_for():
     stream = started()
     logged(stream, [(0, 1.0)])
