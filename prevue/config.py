@@ -11,6 +11,7 @@ from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 from prevue.credentials import stored_login
+from prevue.room import MIB, Bounds
 from prevue.values import whole
 from prevue_core.contract import check_label, check_project
 from prevue_core.errors import InvalidValue
@@ -32,6 +33,7 @@ class ClientSettings:
     rank: int  # of this process in a distributed run
     mode: str
     spool_root: Path
+    bounds: Bounds  # of the spool
     tokens_file: Path  # where `prevue login` keeps its tokens
     token: str | None = field(repr=False)  # None: the one of `prevue login`; empty: none at all
 
@@ -71,6 +73,7 @@ def client_settings(
         rank=_rank(environ.get("RANK") or 0 if rank is None else rank),
         mode=_mode(mode or environ.get("PREVUE_MODE") or "online"),
         spool_root=spool_root(environ),
+        bounds=_bounds(environ),
         tokens_file=_tokens_file(environ),
         token=_token(secret("PREVUE_TOKEN", environ) if token is None else token),
     )
@@ -145,6 +148,23 @@ def _rank(rank: int | str) -> int:
     if number is None or number < 0:
         raise InvalidValue(f"rank {rank!r} is not a whole number from 0 on")
     return number
+
+
+def _bounds(environ: Mapping[str, str]) -> Bounds:
+    usual = Bounds()
+    return Bounds(
+        spool_bytes=_size("PREVUE_SPOOL_MAX_MB", environ, usual.spool_bytes, least=16 * MIB),
+        kept_bytes=_size("PREVUE_KEEP_MB", environ, usual.kept_bytes, least=0),
+    )
+
+
+def _size(name: str, environ: Mapping[str, str], usual: int, least: int) -> int:
+    """Return a setting of so many MB, in bytes."""
+    if not (text := environ.get(name)):
+        return usual
+    if not text.isdecimal() or int(text) * MIB < least:
+        raise InvalidValue(f"{name} {text!r} is not a whole number of MB from {least // MIB} on")
+    return int(text) * MIB
 
 
 def _mode(mode: str) -> str:

@@ -53,6 +53,7 @@ class DeliveryState:
     is_deleted: bool = False
     last_error: str | None = None
     next_try_s: float = 0.0  # from the last answer
+    store_id: str | None = None  # the database that answered last
 
 
 class Delivery:
@@ -139,7 +140,7 @@ class Delivery:
         if problem == PROBLEM_REFUSED or answer.status == 413:
             return self._isolate(answer, batch)
         if answer.status in TRANSIENT or answer.status >= 500 or answer.status < 400:
-            return self._try_later(f"{self._transport.url} answers {_told(answer)}", answer.retry_after_s)
+            return self._try_later(f"{self._transport.url} answers {told(answer)}", answer.retry_after_s)
         return self._wait_for_help(answer)
 
     def _advance(self, answer: Answer, batch: Batch) -> float | None:
@@ -152,6 +153,7 @@ class Delivery:
         if not isinstance(next_seq, int) or not moves:
             # A captive portal, say, answers 200 to everything.
             return self._try_later(f"{self._transport.url} does not answer as Prevue's backend does")
+        self.state.store_id = str(answer.document["store_id"])
         self._tell_rejected(answer.document)
         self._tell_user(answer.document)
         self._note_success()
@@ -194,7 +196,7 @@ class Delivery:
             return self._try_later(
                 f"{self._transport.url} asks for number {expected!r}, which is not before {batch.first_seq}"
             )
-        oldest = self._source.oldest
+        oldest = self._source.recall(expected)
         if expected == 0:
             self._in_place_of[0] = Batch(0, 1, self._source.start, 1)
         missing = max(1, expected)
@@ -219,7 +221,7 @@ class Delivery:
             return 0.0
         if batch.first_seq in self._in_place_of or batch.first_seq == 0 or not batch.count:
             return self._wait_for_help(answer)  # nothing can stand in its place
-        reason = _told(answer)
+        reason = told(answer)
         try:
             self._source.quarantine(batch, reason)
         except OSError as error:
@@ -234,7 +236,7 @@ class Delivery:
         if self._failing_since is None:
             self._failing_since = self._now()
         self.needs_help = True
-        self.state.last_error = f"{self._transport.url} answers {_told(answer)}"
+        self.state.last_error = f"{self._transport.url} answers {told(answer)}"
         is_token = answer.status in (401, 403)
         hint = f"`prevue login {self._transport.url}` gets a token" if is_token else "check the url and the project"
         self._notices.warn(
@@ -272,6 +274,7 @@ class Delivery:
         self._heard_at = self._now()
 
 
-def _told(answer: Answer) -> str:
+def told(answer: Answer) -> str:
+    """Return an answer in words."""
     detail = answer.document.get("detail")
     return f"status {answer.status}{f': {detail}' if detail else ''}"

@@ -10,6 +10,8 @@ TO_WRITE = os.O_WRONLY | os.O_CREAT
 for _flag in ("O_CLOEXEC", "O_NOFOLLOW", "O_BINARY"):  # none of them is everywhere
     TO_WRITE |= getattr(os, _flag, 0)
 
+DELIVERED = "delivered"  # among the writers' folders: what is kept of those that the server has (see `kept`)
+
 _own: set[Path] = set()  # folders of this process: opening their `lock` a second time and closing it would free it
 _claiming = threading.Lock()
 
@@ -39,7 +41,8 @@ def after_fork() -> None:
 def writer_folders(server_folder: Path) -> list[Path]:
     """Return the writers' folders that wait for one server, the oldest first."""
     try:
-        return sorted((path for path in server_folder.iterdir() if path.is_dir()), key=_changed_at)
+        folders = (path for path in server_folder.iterdir() if path.name != DELIVERED and path.is_dir())
+        return sorted(folders, key=_changed_at)
     except OSError:
         return []
 

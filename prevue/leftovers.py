@@ -9,9 +9,11 @@ from typing import Any
 
 import orjson
 
+from prevue import kept
 from prevue.folder import put_aside, segment_path, write
+from prevue.room import Bounds
 from prevue.spool import BATCH_BYTES, Batch, gap
-from prevue_core.contract import MAX_RECORDS
+from prevue_core.contract import FORMAT, MAX_RECORDS
 from prevue_core.errors import InvalidValue
 
 
@@ -19,13 +21,15 @@ class Leftover:
     """The spool of a writer whose process is gone. Hold its lock (see `claim`) while using it.
 
     Lines are checked: a torn last line is cut off (its `log()` never returned), damage is told as a gap.
-    Raises FileNotFoundError for a folder without records, and InvalidValue where their run is not known.
+    Raises FileNotFoundError for a folder without records, and InvalidValue where their run is not known or a newer
+    Prevue wrote them.
     """
 
     is_kept = True
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, bounds: Bounds = Bounds()) -> None:  # noqa: B008 - frozen
         self.folder = folder
+        self._bounds = bounds
         self.writer_id = folder.name
         self._segments = sorted(int(path.stem) for path in folder.glob("*.ndjson") if path.stem.isdecimal())
         if not self._segments:
@@ -36,11 +40,6 @@ class Leftover:
         self.start, self.start_record = _start_of(folder)
         self.run_id = str(self.start_record["run_id"])
         self.next_seq = self._find_end()
-
-    @property
-    def oldest(self) -> int:
-        """The lowest number that is still there, not counting the start record."""
-        return max(1, self._segments[0])
 
     @property
     def acknowledged(self) -> int:
@@ -65,18 +64,25 @@ class Leftover:
             size += len(line.lines)
         return Batch(taken[0].first_seq, taken[-1].next_seq, b"".join(line.lines for line in taken), len(taken))
 
+    def recall(self, seq: int) -> int:
+        """Bring back what is kept from `seq` on, and return the lowest number there is."""
+        self._segments[:0] = kept.recall(self.folder, self.run_id, seq, self._segments[0])
+        self._piece = -1
+        return max(1, self._segments[0])
+
     def acknowledge(self, next_seq: int) -> None:
-        """Note what the server has; remove the folder when that is all, and nothing was put aside."""
+        """Note what the server has; put all away when it has all."""
         write(self.folder / "cursor", b"%d" % next_seq)
-        if next_seq >= self.next_seq and not (self.folder / "quarantine.ndjson").exists():
-            self.forget()
+        if next_seq >= self.next_seq:
+            kept.put_away(self.folder, self.run_id, self.start, [*self._segments, self.next_seq], self._bounds)
 
     def quarantine(self, batch: Batch, reason: str) -> None:
         """Put a refused record aside in `quarantine.ndjson`."""
         put_aside(self.folder, batch.lines, reason)
 
     def forget(self) -> None:
-        """Remove the folder."""
+        """Remove all records of the run."""
+        kept.drop(self.folder.parent, self.run_id)
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _find_end(self) -> int:
@@ -105,8 +111,18 @@ def _start_of(folder: Path) -> tuple[bytes, dict[str, Any]]:
             line = file.readline().rstrip(b"\n") + b"\n"
             record = orjson.loads(line)
             if isinstance(record, dict) and "run_id" in record:
+                _check_format(folder, record)
                 return line, record
     raise InvalidValue(f"{folder} has no readable start record, so its run is not known")
+
+
+def _check_format(folder: Path, start: dict[str, Any]) -> None:
+    version = start.get("format", FORMAT)
+    if version != FORMAT:
+        raise InvalidValue(
+            f"{folder} has records of format {version!r}, and this version of Prevue reads format {FORMAT}; "
+            "upgrade it, and they are sent"
+        )
 
 
 def _checked_lines(data: bytes, first: int, following: int | None) -> Iterator[Batch]:

@@ -275,7 +275,7 @@ class Run:
                 self._steps = itertools.count(_steps_known(self._settings, self.run_id))
             start = {**self._start, "pid": os.getpid(), "time": self._clock + time.monotonic()}
             try:
-                self._spool = Spool(self._settings.server_folder, self.run_id, start)
+                self._spool = Spool(self._settings.server_folder, self.run_id, start, self._settings.bounds)
             except OSError as error:
                 self._spool = MemorySpool(self.run_id, start)
                 notices.warn(
@@ -313,7 +313,7 @@ class Run:
                 self._sender = _NoSender()
             elif self._sender is None:
                 settings = self._settings
-                self._sender = Sender(spool, settings.url, settings.bearer, settings.server_folder)
+                self._sender = Sender(spool, settings.url, settings.bearer, settings.server_folder, settings.bounds)
                 try:
                     self._sender.start()
                 except RuntimeError as error:  # no more threads can be had

@@ -2,23 +2,26 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
+from itertools import chain
 from pathlib import Path
 
+from prevue import kept, refill
 from prevue.delivery import GATHER_S, Delivery, Transport
 from prevue.folder import claim, release, writer_folders
 from prevue.leftovers import Leftover
 from prevue.notices import log
 from prevue.notices import notices as default_notices
+from prevue.room import Bounds
 from prevue.spool import MemorySpool, Spool
 from prevue_core.contract import HEARTBEAT_S
-from prevue_core.errors import InvalidValue
+from prevue_core.errors import InvalidValue, Unreachable
 
 EXIT_S = 5.0  # that a program's exit may wait for the server
 EXIT_FAILING_S = 0.5  # the same while the server is failing
 
 
-def deliver_leftover(folder: Path, transport: Transport) -> Iterator[Delivery]:
+def deliver_leftover(folder: Path, transport: Transport, bounds: Bounds = Bounds()) -> Iterator[Delivery]:  # noqa: B008
     """Send what a dead process left in `folder`, a request at each step; nothing if its process lives.
 
     Yields its Delivery after each request; go on after a failure only when its `state.next_try_s` are over.
@@ -29,7 +32,7 @@ def deliver_leftover(folder: Path, transport: Transport) -> Iterator[Delivery]:
         return
     try:
         try:
-            leftover = Leftover(folder)
+            leftover = Leftover(folder, bounds)
         except FileNotFoundError:  # nothing was logged, or all of it was delivered meanwhile
             return
         # The last record is sent in any case: what was noted is a hint, and only the server knows what it has.
@@ -45,12 +48,19 @@ class Sender(threading.Thread):
     """The thread of a run that sends while the training goes on, and what earlier processes left while it does not."""
 
     def __init__(
-        self, source: Spool | MemorySpool, url: str, find_token: Callable[[], str | None], server_folder: Path
+        self,
+        source: Spool | MemorySpool,
+        url: str,
+        find_token: Callable[[], str | None],
+        server_folder: Path,
+        bounds: Bounds = Bounds(),  # noqa: B008 - frozen
     ) -> None:
         super().__init__(name="prevue-sender", daemon=True)
         self._source = source
         self._url, self._find_token = url, find_token
         self._server_folder = server_folder
+        self._bounds = bounds
+        self._store_id: str | None = None  # of the database that has what is kept, as far as was looked
         self._wake = threading.Event()  # there is something to send
         self._hurry = threading.Event()  # do not wait any longer
         self._drained = threading.Event()
@@ -87,12 +97,13 @@ class Sender(threading.Thread):
             finally:
                 self.has_imported.set()
             with HttpTransport(self._url, self._find_token) as transport:
-                self._send(Delivery(self._source, transport), self._leftovers(transport))
+                self._send(Delivery(self._source, transport), transport)
         except Exception:  # noqa: BLE001 - it must not touch the training, whatever it is; the spool keeps all
             log.exception("Prevue's sender stopped; training goes on, and `prevue sync` sends what waits")
 
-    def _send(self, delivery: Delivery, leftovers: Iterator[None]) -> None:
+    def _send(self, delivery: Delivery, transport: Transport) -> None:
         self.delivery = delivery
+        leftovers = self._leftovers(transport)
         wait_s: float | None = None
         while True:
             if delivery.is_drained and self._is_stopping:
@@ -105,6 +116,9 @@ class Sender(threading.Thread):
                 self._gather(leftovers)
             self._wake.clear()
             wait_s = delivery.step(heartbeat=True)
+            if delivery.state.store_id != self._store_id:  # the first answer, or the server was restored
+                self._store_id = delivery.state.store_id
+                leftovers = chain(leftovers, self._refill(transport, str(self._store_id)))
 
     def _gather(self, leftovers: Iterator[None]) -> None:
         """Wait for something to send, and a moment for what comes behind it."""
@@ -120,13 +134,32 @@ class Sender(threading.Thread):
     def _leftovers(self, transport: Transport) -> Iterator[None]:
         """Send what earlier processes left for this server, a request at each step; stop at the first failure."""
         for folder in writer_folders(self._server_folder):
-            try:
-                for delivery in deliver_leftover(folder, transport):
-                    if delivery.is_failing:
-                        return
-                    yield
-            except (InvalidValue, OSError) as error:
-                default_notices.warn(("leftover", folder), f"what waits in {folder} cannot be sent: {error}")
+            if not (yield from self._deliver(folder, transport)):
+                return
+
+    def _refill(self, transport: Transport, store_id: str) -> Iterator[None]:
+        """Give a database that is another than the noted one what is kept, a request at each step."""
+        noted = kept.noted_store(self._server_folder)
+        try:
+            for found in refill.check_all(self._server_folder, transport) if noted not in (None, store_id) else ():
+                yield
+                if found.folder is not None and not (yield from self._deliver(found.folder, transport)):
+                    return
+        except Unreachable:  # the next program tries again
+            return
+        if noted != store_id:
+            kept.note_store(self._server_folder, store_id)
+
+    def _deliver(self, folder: Path, transport: Transport) -> Generator[None, None, bool]:
+        """Send a leftover, a request at each step; return False where the server fails."""
+        try:
+            for delivery in deliver_leftover(folder, transport, self._bounds):
+                if delivery.is_failing:
+                    return False
+                yield
+        except (InvalidValue, OSError) as error:
+            default_notices.warn(("leftover", folder), f"what waits in {folder} cannot be sent: {error}")
+        return True
 
 
 _NO_MORE = object()

@@ -2,14 +2,15 @@
 
 Each record is one line, written with one `os.write`: what `log()` has returned from survives SIGKILL. A writer's folder
 is `<root>/<server>/<writer>/` with `lock` (held for the life of the process), `<first_seq>.ndjson` (its records, in
-pieces of 8 MiB, dropped from the oldest on once acknowledged), `start` (a copy of the first record) and `cursor` (the
-number that the server asked for last; a hint). No token is ever in it.
+pieces of 8 MiB, moved away from the oldest on once acknowledged, see `kept`), `start` (a copy of the first record) and
+`cursor` (the number that the server asked for last; a hint). No token is ever in it.
 """
 
 import bisect
 import os
 import shutil
 import threading
+import time
 import uuid
 from abc import ABC, abstractmethod
 from collections import deque
@@ -20,13 +21,18 @@ from typing import Any, BinaryIO, Protocol, cast
 
 import orjson
 
+from prevue import kept
 from prevue.folder import TO_WRITE, put_aside, release, segment_path, take_lock, write
+from prevue.room import MIB, Bounds, check_free, check_room
 from prevue_core.contract import MAX_RECORD_BYTES, MAX_RECORDS
 from prevue_core.errors import InvalidValue
 
-SEGMENT_BYTES = 8 << 20
+SEGMENT_BYTES = 8 * MIB
+CHECK_BYTES = MIB  # written between two looks at the disk's free space
+FULL_S = 5.0  # between two looks for room where there was none
 BATCH_BYTES = 256 << 10
 RING_RECORDS = 10_000
+END = b'{"type":"end"'
 
 
 @dataclass(frozen=True)
@@ -48,15 +54,17 @@ class Source(Protocol):
     is_kept: bool  # what is not sent outlives the process
 
     @property
-    def oldest(self) -> int:
-        """The lowest number that is still there, not counting the start record, which always is: 1 or more."""
-
-    @property
     def next_seq(self) -> int:
         """The number that the next record will have."""
 
     def read(self, seq: int, max_records: int) -> Batch | None:
         """Return records from `seq` on, or None where there is none. One at least, whatever its size."""
+
+    def recall(self, seq: int) -> int:
+        """Bring back what is kept of acknowledged records from `seq` on, and return the lowest number there is.
+
+        The start record, which always is, does not count: 1 or more.
+        """
 
     def acknowledge(self, next_seq: int) -> None:
         """Note that the server has all records below `next_seq`."""
@@ -103,6 +111,7 @@ class _Numbering(ABC):
         self.next_seq = 0
         self.dropped = 0
         self._untold = 0  # dropped since the last gap record
+        self._is_ending = False  # no bound holds for the last words
         self._is_shut = False
         self._lock = threading.Lock()
 
@@ -111,13 +120,21 @@ class _Numbering(ABC):
         with self._lock:
             if self._is_shut:
                 return True
-            if self._untold and self._put(gap(self.next_seq, self.next_seq, "dropped: no room", self._untold)):
-                self._untold = 0
-            if self._put(b'{"seq":%d,%b' % (self.next_seq, body[1:])):
+            if self._keep_next(body) or (body.startswith(END) and self._keep_end(body)):
                 return True
             self.dropped += 1
             self._untold += 1
             return False
+
+    def _keep_next(self, body: bytes) -> bool:
+        if self._untold and self._put(gap(self.next_seq, self.next_seq, "dropped: no room", self._untold)):
+            self._untold = 0
+        return self._put(b'{"seq":%d,%b' % (self.next_seq, body[1:]))
+
+    def _keep_end(self, body: bytes) -> bool:
+        """Keep the last record, and what was dropped before it, beyond the bounds that hold for all others."""
+        self._is_ending = True
+        return self._keep_next(body)
 
     def shut(self) -> None:
         """Take no more records: the run has ended."""
@@ -134,8 +151,15 @@ class Spool(_Numbering):
 
     is_kept = True
 
-    def __init__(self, server_folder: Path, run_id: str, start: dict[str, Any]) -> None:
+    def __init__(
+        self,
+        server_folder: Path,
+        run_id: str,
+        start: dict[str, Any],
+        bounds: Bounds = Bounds(),  # noqa: B008 - frozen
+    ) -> None:
         super().__init__(run_id, str(uuid.uuid4()))
+        self._bounds = bounds
         self.folder = server_folder / self.writer_id
         self.folder.mkdir(mode=0o700, parents=True)
         # Who looks for leftovers may hold the lock of a folder as new as this one, until it finds nothing in there.
@@ -146,27 +170,26 @@ class Spool(_Numbering):
         self._segments: list[int] = []  # first numbers, rising
         self._fd = -1
         self._size = 0
+        self._checked_to = 0  # bytes of the piece up to which there was room
+        self._full_until = 0.0
         self._reader = _Reader(self.folder)
         body = encode(start)
         self.start = numbered(0, body)
         try:
             write(self.folder / "start", self.start)
+            check_room(server_folder.parent, bounds, len(self.start))
             if not self.append(body):
                 raise OSError(f"the new spool {self.folder} cannot be written")
         except OSError:
-            self.close(is_delivered=True)
+            self.close(is_delivered=False)
+            shutil.rmtree(self.folder, ignore_errors=True)
             raise
-
-    @property
-    def oldest(self) -> int:
-        """The lowest number that is still there, not counting the start record."""
-        return max(1, self._segments[0])
 
     def _put(self, line: bytes) -> bool:
         size = len(line)
         try:
-            if self._size >= SEGMENT_BYTES or self._fd < 0:
-                self._rotate()
+            if self._size >= self._checked_to:
+                self._go_on()
             written = os.write(self._fd, line)
             if written != size:  # the disk is full or nearly so
                 written += os.write(self._fd, line[written:])
@@ -192,6 +215,28 @@ class Spool(_Numbering):
             with suppress(OSError):  # a torn line is found when it is read
                 os.ftruncate(self._fd, self._size)
 
+    def _go_on(self) -> None:
+        """Look for room, and begin a new piece where this one is full. Raises OSError where there is none."""
+        is_full = self._fd < 0 or self._size >= SEGMENT_BYTES
+        if not self._is_ending:
+            self._check(takes_piece=is_full)
+        if is_full:
+            self._rotate()
+        self._checked_to = min(self._size + CHECK_BYTES, SEGMENT_BYTES)
+
+    def _check(self, *, takes_piece: bool) -> None:
+        if time.monotonic() < self._full_until:
+            raise OSError("there was no room a moment ago")
+        root = self.folder.parents[1]
+        try:
+            if takes_piece and self._fd >= 0:
+                check_room(root, self._bounds, SEGMENT_BYTES)
+            else:
+                check_free(root)
+        except OSError:
+            self._full_until = time.monotonic() + FULL_S
+            raise
+
     def _rotate(self) -> None:
         full, fd = self._fd, os.open(segment_path(self.folder, self.next_seq), TO_WRITE | os.O_APPEND, 0o600)
         self._fd, self._size = fd, 0
@@ -203,11 +248,16 @@ class Spool(_Numbering):
         """Return records from `seq` on as they stand in the file."""
         return None if seq >= self.next_seq else self._reader.read(self._segments[:], seq, max_records)
 
+    def recall(self, seq: int) -> int:
+        """Bring back what is kept from `seq` on, and return the lowest number there is."""
+        self._segments[:0] = kept.recall(self.folder, self.run_id, seq, self._segments[0])
+        return max(1, self._segments[0])
+
     def acknowledge(self, next_seq: int) -> None:
-        """Note what the server has, and drop pieces of which it has all."""
+        """Note what the server has, and put pieces away of which it has all."""
         write(self.folder / "cursor", b"%d" % next_seq)
         while len(self._segments) > 1 and self._segments[1] <= next_seq:
-            segment_path(self.folder, self._segments[0]).unlink(missing_ok=True)
+            kept.keep(self.folder, self.run_id, self._segments[0], self._segments[1], self._bounds)
             del self._segments[0]
 
     def quarantine(self, batch: Batch, reason: str) -> None:
@@ -215,12 +265,13 @@ class Spool(_Numbering):
         put_aside(self.folder, batch.lines, reason)
 
     def forget(self) -> None:
-        """Remove the folder, and take no more records."""
+        """Remove all records of the run, and take no more."""
         self._is_shut = True
+        kept.drop(self.folder.parent, self.run_id)
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def close(self, *, is_delivered: bool) -> None:
-        """Let go of the spool; remove it if the server has everything and nothing was put aside."""
+        """Let go of the spool; put it away if the server has everything."""
         with self._lock:
             if self._lock_fd < 0:
                 return
@@ -228,8 +279,8 @@ class Spool(_Numbering):
             self._reader.close()
             if self._fd >= 0:
                 os.close(self._fd)
-            if is_delivered and not (self.folder / "quarantine.ndjson").exists():
-                self.forget()
+            if is_delivered:
+                kept.put_away(self.folder, self.run_id, self.start, [*self._segments, self.next_seq], self._bounds)
             release(self.folder, self._lock_fd)
             self._lock_fd = self._fd = -1
 
@@ -242,14 +293,13 @@ class MemorySpool(_Numbering):
     def __init__(self, run_id: str, start: dict[str, Any]) -> None:
         super().__init__(run_id, str(uuid.uuid4()))
         self._lines: deque[bytes] = deque()
-        self.oldest = 1
         self._first = 0
         body = encode(start)
         self.start = numbered(0, body)
         self.append(body)
 
     def _put(self, line: bytes) -> bool:
-        if len(self._lines) >= RING_RECORDS:
+        if len(self._lines) >= RING_RECORDS and not self._is_ending:
             return False
         self.next_seq += 1  # first, as Ctrl-C strikes behind a call
         self._lines.append(line)
@@ -261,13 +311,16 @@ class MemorySpool(_Numbering):
             lines = list(self._lines)[seq - self._first : seq - self._first + max_records]
         return Batch(seq, seq + len(lines), b"".join(lines), len(lines)) if lines else None
 
+    def recall(self, seq: int) -> int:
+        """Return the lowest number there is: nothing is kept."""
+        return max(1, self._first)
+
     def acknowledge(self, next_seq: int) -> None:
         """Make room."""
         with self._lock:
             while self._first < next_seq and self._lines:
                 self._lines.popleft()
                 self._first += 1
-            self.oldest = max(1, self._first)
 
     def quarantine(self, batch: Batch, reason: str) -> None:
         """There is no file to put it in: the gap record tells of it."""

@@ -1,5 +1,6 @@
 """For tests, ours and those of plugin authors: a transport without a network that stores as the backend does."""
 
+import uuid
 from collections.abc import Callable
 from typing import Any
 
@@ -22,7 +23,7 @@ class RecordingTransport:
 
     def __init__(self, url: str = "http://recording", faults: list[Fault] | None = None) -> None:
         self.url = url
-        self.store_id = "00000000-0000-0000-0000-000000000000"
+        self.store_id = str(uuid.UUID(int=0))
         self.faults = faults or []
         self.requests: list[tuple[str, int, bytes]] = []
         self.records: dict[str, list[dict[str, Any]]] = {}
@@ -51,6 +52,16 @@ class RecordingTransport:
                 expected = record.get("until", record["seq"]) + 1
         self._next[writer_id] = expected
         return Answer(200, {"next_seq": expected, "store_id": self.store_id, "rejected": [], "rejected_count": 0})
+
+    def backup(self) -> Callable[[], None]:
+        """Return what restores the records of now, as a server does that is put back to a backup."""
+        records, numbers = {writer: list(stored) for writer, stored in self.records.items()}, dict(self._next)
+
+        def restore() -> None:
+            self.records, self._next = records, numbers
+            self.store_id = str(uuid.uuid4())
+
+        return restore
 
     def forget(self) -> None:
         """Lose everything, as a server does that is put on a new disk."""

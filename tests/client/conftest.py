@@ -21,6 +21,7 @@ import prevue
 from client.records import RUN_ID, START, body
 from prevue import spool
 from prevue.delivery import Answer
+from prevue.folder import DELIVERED
 from prevue.notices import notices
 from prevue.spool import Spool
 from prevue.testing import RecordingTransport
@@ -57,6 +58,12 @@ def spooled(spool_dir) -> Callable[[], list[dict]]:
         return [orjson.loads(line) for path in ordered for line in path.read_bytes().splitlines()]
 
     return read
+
+
+@pytest.fixture
+def waiting(spool_dir) -> Callable[[], list[str]]:
+    """Return the folders of writers whose records wait, or are being written."""
+    return lambda: [path.name for path in spool_dir.glob("*/*") if path.is_dir() and path.name != DELIVERED]
 
 
 @pytest.fixture

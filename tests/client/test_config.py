@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from prevue.config import DEFAULT_URL, client_settings, normal_url, spool_root
+from prevue.room import MIB, Bounds
 from prevue_core.errors import InvalidValue
 
 RUN_ID = "019ab1c2-0000-7000-8000-000000000001"
@@ -174,3 +175,23 @@ def test_the_spool_is_in_the_users_state_folder(monkeypatch):
 def test_each_server_has_a_folder_of_its_own():
     folders = {client_settings(url=url, environ={}).server_folder for url in ("http://a:1", "http://a:2", "a:1/")}
     assert len(folders) == 2
+
+
+def test_the_spool_has_bounds_and_settings_for_them():
+    assert client_settings(environ={}).bounds == Bounds(1024 * MIB, 256 * MIB)
+    given = {"PREVUE_SPOOL_MAX_MB": "2000", "PREVUE_KEEP_MB": "0"}
+    assert client_settings(environ=given).bounds == Bounds(2000 * MIB, 0)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "least"),
+    [
+        ("PREVUE_SPOOL_MAX_MB", "15", 16),
+        ("PREVUE_SPOOL_MAX_MB", "1 GB", 16),
+        ("PREVUE_KEEP_MB", "-1", 0),
+        ("PREVUE_KEEP_MB", "none", 0),
+    ],
+)
+def test_a_bound_that_cannot_be_used_is_told(name, value, least):
+    with pytest.raises(InvalidValue, match=f"{name} '{value}' is not a whole number of MB from {least} on"):
+        client_settings(environ={name: value})

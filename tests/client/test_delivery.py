@@ -3,6 +3,7 @@ import pytest
 
 from client.records import AWAY, RUN_ID, START, log, stored, tiled
 from prevue.delivery import BACKOFF_S, GATHER_S, LONGEST_WAIT_S, PATIENCE_S, PROBE_S, Answer, Delivery
+from prevue.kept import drop
 from prevue.notices import QUIET_S, Notices
 from prevue.sender import deliver_leftover
 from prevue.spool import MemorySpool, Spool, encode
@@ -345,10 +346,10 @@ def test_a_server_restored_from_a_backup_is_refilled(new_spool, deliver, transpo
     spool = new_spool(4)
     delivery = deliver(spool)
     drain(delivery)
-    backup = (dict(transport._next), {writer: list(records) for writer, records in transport.records.items()})
+    restore = transport.backup()
     log(spool, 4)
     drain(delivery)
-    transport._next, transport.records = backup
+    restore()
     log(spool, 1)
     drain(delivery)
     assert tiled(stored(transport)) == list(range(10))
@@ -366,14 +367,32 @@ def test_a_server_that_lost_everything_is_refilled(new_spool, deliver, transport
 
 
 @pytest.mark.parametrize("as_leftover", [False, True])
+def test_what_was_acknowledged_is_kept_and_sent_again(new_spool, deliver, transport, small_pieces, as_leftover):
+    spool = new_spool(40)
+    delivery = deliver(spool)
+    drain(delivery)
+    assert not (spool.folder / "0.ndjson").exists()
+    transport.forget()
+    log(spool, 1)
+    if as_leftover:
+        spool.close(is_delivered=False)
+        list(deliver_leftover(spool.folder, transport))
+    else:
+        drain(delivery)
+    assert [record["seq"] for record in stored(transport)] == list(range(42))
+    assert "gap" not in {record["type"] for record in stored(transport)}
+
+
+@pytest.mark.parametrize("as_leftover", [False, True])
 def test_what_is_no_more_here_is_told_as_a_gap_behind_the_start(
     new_spool, deliver, transport, small_pieces, as_leftover
 ):
     spool = new_spool(40)
     delivery = deliver(spool)
     drain(delivery)
-    oldest = spool.oldest
+    oldest = spool.recall(spool.next_seq)
     assert oldest > 1
+    drop(spool.folder.parent, RUN_ID)
     transport.forget()
     log(spool, 1)
     if as_leftover:

@@ -149,11 +149,11 @@ def test_a_server_that_never_answers_does_not_hold_the_exit(python, spooled):
 # the end of a program
 
 
-def test_the_exit_delivers_everything(backend, python, spool_dir):
+def test_the_exit_delivers_everything(backend, python, waiting):
     process = python(LOGS)
     assert (process.returncode, process.stdout, process.stderr) == (0, "", "")
     assert backend.steps() == list(range(50))
-    assert list(spool_dir.glob("*/*")) == []
+    assert waiting() == []
 
 
 @pytest.mark.parametrize(
@@ -279,7 +279,7 @@ run.log({"parent": 1.0}, 1)
     assert len({records[0]["pid"] for records in by_writer}) == 2
 
 
-def test_a_forked_child_that_logs_nothing_creates_nothing(backend, python, spool_dir):
+def test_a_forked_child_that_logs_nothing_creates_nothing(backend, python, waiting):
     source = """
 import os, sys, prevue
 run = prevue.init("p")
@@ -291,7 +291,7 @@ os.wait()
     process = python(source, **FORKING)
     assert process.stderr == ""
     assert len(backend.recording.records) == len(backend.ends()) == 1
-    assert list(spool_dir.glob("*/*")) == []
+    assert waiting() == []
 
 
 def test_a_forked_child_sends_what_its_parent_left(python):

@@ -6,7 +6,7 @@ import orjson
 import pytest
 
 from client.records import RUN_ID, START, body, everything, left_behind
-from prevue.spool import BATCH_BYTES, RING_RECORDS, MemorySpool, Spool, encode, gap
+from prevue.spool import BATCH_BYTES, FULL_S, RING_RECORDS, MemorySpool, Spool, encode, gap
 from prevue_core.contract import MAX_RECORD_BYTES
 from prevue_core.errors import InvalidValue
 
@@ -72,10 +72,10 @@ def test_a_living_spool_is_read_while_it_grows(new_spool):
     assert [record["seq"] for record in everything(spool, 2)] == [2]
 
 
-def test_acknowledged_pieces_are_removed_and_the_start_stays(new_spool, small_pieces):
+def test_acknowledged_pieces_leave_the_folder_and_the_start_stays(new_spool, small_pieces):
     spool = new_spool(40)
     spool.acknowledge(25)
-    assert 1 < spool.oldest <= 25
+    assert 1 < spool.recall(25) <= 25
     assert not (spool.folder / "0.ndjson").exists()
     assert orjson.loads((spool.folder / "start").read_bytes())["run_id"] == RUN_ID
     assert [record["seq"] for record in everything(spool, 25)] == list(range(25, 41))
@@ -85,9 +85,9 @@ def test_a_piece_goes_with_its_last_record(new_spool, small_pieces):
     spool = new_spool(40)
     second, third = sorted(int(path.stem) for path in spool.folder.glob("*.ndjson"))[1:3]
     spool.acknowledge(third - 1)
-    assert spool.oldest == second
+    assert spool.recall(41) == second
     spool.acknowledge(third)
-    assert spool.oldest == third
+    assert spool.recall(41) == third
 
 
 def test_the_last_piece_stays_while_the_writer_lives(new_spool, small_pieces):
@@ -242,6 +242,45 @@ def test_a_short_write_that_cannot_be_completed_leaves_no_trace(new_spool, monke
     assert [record.get("step") for record in everything(spool)] == [None, 1]
 
 
+def test_what_is_dropped_at_the_bound_is_told_with_the_end(new_spool, small_pieces, monkeypatch):
+    """The bound holds for all but the last words: that the run ended, and how much is missing before."""
+    spool = new_spool(3)
+    monkeypatch.setattr("prevue.room.FREE_BYTES", 1 << 60)
+    monkeypatch.setattr("prevue.room.FREE_PART", 1.0)
+    kept = [spool.append(body(step)) for step in range(4, 40)]
+    dropped = kept.count(False)
+    assert kept == [True] * (36 - dropped) + [False] * dropped
+    assert spool.append(encode({"type": "end", "state": "finished"}))
+    told, end = everything(spool)[-2:]
+    assert (told["type"], told["count"], end["type"]) == ("gap", dropped, "end")
+    assert spool.dropped == dropped > 0
+
+
+def test_an_end_that_comes_when_it_is_just_full_is_kept(new_spool, small_pieces, monkeypatch):
+    spool = new_spool(3)
+    while spool._size < 500:
+        spool.append(BODY)
+    monkeypatch.setattr("prevue.room.FREE_BYTES", 1 << 60)
+    monkeypatch.setattr("prevue.room.FREE_PART", 1.0)
+    assert spool.append(encode({"type": "end", "state": "finished"}))
+    assert [record["type"] for record in everything(spool)[-2:]] == ["metrics", "end"]
+
+
+def test_where_there_was_no_room_it_is_looked_for_again_later(new_spool, small_pieces, monkeypatch):
+    now = [1_000.0]
+    monkeypatch.setattr("prevue.spool.time.monotonic", lambda: now[0])
+    spool = new_spool(3)
+    with monkeypatch.context() as patch:
+        patch.setattr("prevue.room.FREE_BYTES", 1 << 60)
+        patch.setattr("prevue.room.FREE_PART", 1.0)
+        while spool.append(BODY):
+            continue
+    assert not spool.append(BODY)
+    now[0] += FULL_S
+    assert spool.append(BODY)
+    assert [record["count"] for record in everything(spool) if record["type"] == "gap"] == [2]
+
+
 def test_a_folder_that_cannot_be_made_raises_and_leaves_nothing(tmp_path):
     (tmp_path / "server").write_text("a file stands in the way")
     with pytest.raises(OSError, match="server"):
@@ -274,6 +313,15 @@ def test_the_ring_tells_of_the_dropped_when_there_is_room_again():
     told, after = everything(ring, 100)[-2:]
     assert (told["seq"], told["type"], told["count"]) == (RING_RECORDS, "gap", 51)
     assert after["seq"] == RING_RECORDS + 1
+
+
+def test_a_full_ring_tells_how_much_it_dropped_and_that_the_run_ended():
+    ring = MemorySpool(RUN_ID, START)
+    for step in range(RING_RECORDS + 50):
+        ring.append(body(step))
+    assert ring.append(encode({"type": "end", "state": "finished"}))
+    told, end = everything(ring)[-2:]
+    assert (told["type"], told["count"], end["type"]) == ("gap", 51, "end")
 
 
 def test_the_ring_takes_nothing_more_of_a_deleted_run():

@@ -46,3 +46,13 @@ def test_a_store_that_forgot_asks_for_everything(transport):
     post(transport, 0, FIRST)
     transport.forget()
     assert post(transport, 1, SECOND).document["expected"] == 0
+
+
+def test_a_store_that_is_restored_has_what_it_had_and_another_identity(transport):
+    before = post(transport, 0, FIRST).document["store_id"]
+    restore = transport.backup()
+    post(transport, 1, SECOND)
+    restore()
+    assert post(transport, 2, b"").document["expected"] == 1
+    after = post(transport, 1, SECOND).document
+    assert (after["next_seq"], after["store_id"] != before) == (2, True)

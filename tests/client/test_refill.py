@@ -1,0 +1,189 @@
+import time
+
+import pytest
+
+from client.conftest import PATIENCE_S
+from client.records import AWAY, RUN_ID, log, stored, tiled
+from prevue.delivery import Answer
+from prevue.kept import note_store, noted_store, pieces
+from prevue.refill import Check, check, writers
+from prevue.sender import Sender, deliver_leftover
+from prevue.spool import Spool
+from prevue.testing import RecordingTransport
+from prevue_core.contract import PROBLEM_DELETED
+
+
+@pytest.fixture
+def server(tmp_path):
+    return tmp_path / "server"
+
+
+@pytest.fixture
+def delivered(new_spool, transport):
+    """Deliver a writer's records and leave it to what is kept; the transport has a backup of a part of them."""
+
+    def delivered(records: int = 40, in_backup: int = 10) -> tuple[Spool, object]:
+        spool = new_spool(records)
+        lines = b"".join((spool.folder / f"{first}.ndjson").read_bytes() for first in spool._segments)
+        some = b"".join(lines.splitlines(keepends=True)[:in_backup])
+        transport.accept(spool.writer_id, 0, some) if in_backup else None
+        restore = transport.backup()
+        transport.accept(spool.writer_id, in_backup, lines.removeprefix(some))
+        spool.close(is_delivered=True)
+        return spool, restore
+
+    return delivered
+
+
+def check_one(server, transport: RecordingTransport) -> Check:
+    (one,) = writers(server)
+    return check(server, one, transport)
+
+
+def test_a_server_that_has_everything_is_asked_and_nothing_sent(delivered, server, transport):
+    spool, _ = delivered()
+    assert check_one(server, transport) == Check(RUN_ID, spool.writer_id, 41)
+    assert transport.requests == [(spool.writer_id, 41, b"")]
+    assert not spool.folder.exists()
+
+
+@pytest.mark.parametrize("in_backup", [0, 1, 10, 40])
+def test_what_a_restored_server_lacks_waits_again_and_is_sent(delivered, server, transport, small_pieces, in_backup):
+    spool, restore = delivered(in_backup=in_backup)
+    restore()
+    found = check_one(server, transport)
+    assert (found.missing, found.lost) == (41 - in_backup, 0)
+    list(deliver_leftover(found.folder, transport))
+    assert [record["seq"] for record in stored(transport)] == list(range(41))
+    assert not spool.folder.exists()
+    assert check_one(server, transport).missing == 0  # it is kept for the next time, too
+
+
+def test_what_is_not_kept_any_more_is_counted_and_told_as_a_gap(delivered, server, transport, small_pieces):
+    _, restore = delivered(in_backup=0)
+    pieces(server)[0].path.unlink()
+    oldest = pieces(server)[0].first_seq
+    restore()
+    found = check_one(server, transport)
+    assert (found.missing, found.lost) == (41 - oldest, oldest - 1)
+    list(deliver_leftover(found.folder, transport))
+    records = stored(transport)
+    assert tiled(records) == list(range(41))
+    assert [record["type"] for record in records[:3]] == ["start", "gap", "metrics"]
+
+
+def test_a_deleted_run_is_not_kept_any_longer(delivered, server, transport):
+    delivered()
+    transport.faults.append(Answer(410, {"type": PROBLEM_DELETED}))
+    assert check_one(server, transport).problem is None
+    assert pieces(server) == []
+
+
+@pytest.mark.parametrize("answer", [Answer(401, {"detail": "no"}), Answer(409, {}), Answer(200, {"login": "please"})])
+def test_an_answer_that_says_nothing_is_a_problem(delivered, server, transport, answer):
+    delivered()
+    transport.faults.append(answer)
+    assert check_one(server, transport).problem.startswith(f"http://recording answers status {answer.status}")
+    assert len(pieces(server)) == 1
+
+
+def test_a_writer_that_lives_is_left_to_itself(new_spool, server, transport, small_pieces):
+    spool = new_spool(40)
+    spool.acknowledge(30)
+    before = len(pieces(server))
+    assert check_one(server, transport).folder is None
+    assert len(pieces(server)) == before
+
+
+def test_writers_of_one_run_are_told_from_the_others(delivered, server, tmp_path):
+    delivered()
+    delivered()
+    assert [len(writers(server, run_id)) for run_id in (None, RUN_ID, "another")] == [2, 2, 0]
+
+
+# by the next program
+
+
+@pytest.fixture
+def program(backend, server, new_spool):
+    """Run the sender of a program that logs a little, until its low priority work is done."""
+
+    def program(is_done) -> None:
+        spool = new_spool(2)
+        sender = Sender(spool, backend.url, lambda: None, server)
+        sender.start()
+        sender.notify()
+        until(is_done)
+        assert sender.flush(None, None)
+        sender.join()
+
+    return program
+
+
+def until(is_so) -> None:
+    """Wait for what a sender does when it has been answered."""
+    deadline = time.monotonic() + PATIENCE_S
+    while not is_so():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+@pytest.fixture
+def transport(backend) -> RecordingTransport:
+    return backend.recording
+
+
+def test_the_next_program_refills_a_restored_server(delivered, program, backend, server):
+    spool, restore = delivered()
+    other, _ = delivered(in_backup=0)
+    note_store(server, backend.recording.store_id)
+    restore()
+    program(lambda: noted_store(server) == backend.recording.store_id)
+    assert [len(backend.recording.records[one.writer_id]) for one in (spool, other)] == [41, 41]
+    for records in backend.recording.records.values():
+        assert tiled(records) == list(range(len(records)))
+
+
+def test_a_server_that_stays_the_same_is_not_asked_again(delivered, program, backend, server):
+    delivered()
+    note_store(server, backend.recording.store_id)
+    program(lambda: len(backend.recording.records) == 2)
+    assert {lines for _, _, lines in backend.recording.requests if not lines} == set()
+
+
+def test_a_server_that_fails_meanwhile_is_refilled_by_the_program_after(delivered, program, backend, server):
+    spool, restore = delivered()
+    restore()
+    note_store(server, "another")
+    failed = []
+
+    def fail(lines: bytes) -> None:
+        if not lines:
+            failed.append(AWAY)
+            raise AWAY
+
+    backend.recording.faults += [fail] * 3
+    program(lambda: failed)
+    assert noted_store(server) == "another"
+    backend.recording.faults.clear()
+    program(lambda: len(backend.recording.records[spool.writer_id]) == 41)
+
+
+def test_a_living_training_notices_the_restore_and_refills(new_spool, backend, server):
+    """The store changes under a program that runs: it fills its own gap by the 409, and that of earlier ones."""
+    earlier = new_spool(5)
+    backend.recording.accept(earlier.writer_id, 0, earlier.read(0).lines)
+    spool = new_spool(2)
+    sender = Sender(spool, backend.url, lambda: None, server)
+    sender.start()
+    sender.notify()
+    earlier.close(is_delivered=True)
+    until(lambda: noted_store(server))
+    backend.recording.backup()()
+    backend.recording.records.clear()
+    backend.recording._next.clear()
+    log(spool, 1)
+    sender.notify()
+    backend.wait_for(lambda: len(backend.recording.records.get(earlier.writer_id, [])) == 6)
+    assert sender.flush(None, None)
+    assert tiled(backend.recording.records[spool.writer_id]) == [0, 1, 2, 3]
