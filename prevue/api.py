@@ -52,6 +52,7 @@ class StoredRun:
     heard_at: float
     finished_at: float | None
     _api: "Api" = field(repr=False, compare=False)
+    summaries: dict[str, float | None] = field(default_factory=dict)  # those that `Api.runs` was asked for
 
     def series(
         self,
@@ -180,15 +181,50 @@ class Api:
         user: str | None = None,
         *,
         project_id: int | None = None,
+        filter: str | None = None,
+        sort: str | Sequence[str] = (),
+        summaries: Sequence[str] = (),
         limit: int | None = None,
         shelf: str | None = None,
     ) -> list[StoredRun]:
         """Return runs, of one project or of all, at most `limit`; those that started last come first.
 
-        `shelf`: `archive` or `trash`.
+        `filter`: such as `metrics.val.accuracy.max > 0.9 and config.lr < 1e-3`. `sort`: a field, or several, the first
+        deciding most; with `-` in front the greatest first: `-metrics.val.accuracy.max`. `summaries`: what series come
+        to, to be loaded into the `summaries` of each run, None where it has no such value. The language is that of
+        docs/how-to/find-runs.md; Refused says where a text cannot be read. `shelf`: `archive` or `trash`.
         """
-        params = {"project_name": project, "user": user, "project_id": project_id, "shelf": shelf}
+        params: dict[str, Any] = {"project_name": project, "user": user, "project_id": project_id, "shelf": shelf}
+        params |= {"filter": filter, "sort": [sort] if isinstance(sort, str) else list(sort), "summary": summaries}
         return [self._run(item) for item in islice(self._items("/api/v1/runs", params, limit), limit)]
+
+    def run_groups(
+        self,
+        by: str | Sequence[str],
+        project: str | None = None,
+        user: str | None = None,
+        *,
+        project_id: int | None = None,
+        filter: str | None = None,
+        summaries: Sequence[str] = (),
+        sort: str | None = None,
+    ) -> list[dict[str, Any]]:
+        """Return groups of runs with equal values of the fields `by`, such as `config.lr` or `tag`.
+
+        Each has the values (`by`), the `count` of its runs, and `summaries`: of each field asked for `count`, `mean`,
+        `std` (of a sample; None for fewer than two values), `low` and `high` of the finite values. `sort`: one of `by`,
+        one of `summaries`, by its mean, or `count`; with `-` in front the greatest first.
+        """
+        params: dict[str, Any] = {"project_name": project, "user": user, "project_id": project_id, "filter": filter}
+        params |= {"by": [by] if isinstance(by, str) else list(by), "summary": summaries, "sort": sort}
+        return list(self._items("/api/v1/runs/groups", params))
+
+    def run_fields(self, project_id: int) -> dict[str, Any]:
+        """Return what a filter can ask for in a project: `fields` with types and examples, `series`, and their `sums`.
+
+        They are those of its last 500 runs. Raises NotFound.
+        """
+        return self._get("/api/v1/runs/fields", {"project_id": project_id})
 
     def run(self, run_id: str) -> StoredRun:
         """Return one run. Raises NotFound."""
@@ -308,8 +344,11 @@ class Api:
         return self._transport.stream(f"/api/v1/projects/{project_id}/export", params)
 
     def _run(self, item: Mapping[str, Any]) -> StoredRun:
-        names = (name for name in StoredRun.__dataclass_fields__ if name != "_api")
-        return StoredRun(**{name: item[name] for name in names}, _api=self)
+        names = (name for name in StoredRun.__dataclass_fields__ if name not in ("_api", "summaries"))
+        summaries = {
+            text: None if value is None else decode_number(value) for text, value in item.get("summaries", {}).items()
+        }
+        return StoredRun(**{name: item[name] for name in names}, _api=self, summaries=summaries)
 
     def _items(self, path: str, params: dict[str, Any], limit: int | None = None) -> Iterator[dict[str, Any]]:
         cursor = None

@@ -58,6 +58,34 @@ def test_runs_of_all_pages_are_read(api, backend):
     assert backend.queries[0] == {"project_name": ["digits"], "user": ["ada"], "limit": ["1000"]}
 
 
+def test_runs_are_asked_for_by_a_filter_in_an_order_and_with_what_they_came_to(api, backend):
+    best, last = "metrics.val.accuracy.max", "metrics.val.loss.last"
+    backend.documents["/api/v1/runs"] = (200, pages([{**RUN, "summaries": {best: None, last: "NaN"}}]))
+    [run] = api.runs(filter=f"{best} > 0.9", sort=[f"-{best}", "name"], summaries=[best, last])
+    assert (run.summaries[best], math.isnan(run.summaries[last])) == (None, True)
+    [query] = backend.queries
+    assert query["filter"] == [f"{best} > 0.9"]
+    assert (query["sort"], query["summary"]) == ([f"-{best}", "name"], [best, last])
+
+
+def test_one_field_to_sort_or_group_by_needs_no_list(api, backend):
+    group = {"by": {"config.lr": 0.1}, "count": 2, "summaries": {}}
+    backend.documents["/api/v1/runs"] = (200, pages([RUN]))
+    backend.documents["/api/v1/runs/groups"] = (200, pages([group], [group]))
+    assert api.runs(sort="-config.lr")[0].summaries == {}
+    assert api.run_groups("config.lr", "digits", sort="-count") == [group, group]
+    assert backend.queries[0]["sort"] == ["-config.lr"]
+    assert backend.queries[1] == {
+        "project_name": ["digits"], "by": ["config.lr"], "sort": ["-count"], "limit": ["1000"],
+    }  # fmt: skip
+
+
+def test_the_fields_of_a_projects_runs_are_asked_for(api, backend):
+    backend.documents["/api/v1/runs/fields"] = (200, {"fields": [], "series": [], "sums": ["last"]})
+    assert api.run_fields(7)["sums"] == ["last"]
+    assert backend.queries == [{"project_id": ["7"]}]
+
+
 def test_fields_that_a_newer_server_adds_are_passed_over(api, backend):
     backend.documents["/api/v1/runs"] = (200, pages([{**RUN, "color": "blue"}]))
     backend.documents["/api/v1/projects"] = (200, pages([{**PROJECT, "visibility": "team"}]))
