@@ -5,7 +5,7 @@ import socket
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -50,7 +50,9 @@ def backend(host: str | None, port: int | None, data_dir: Path | None, dashboard
     set_up(settings.log_format)
     with listening(settings, "backend") as (sockets, auth):
         database = connect(settings)
-        with only_server():
+        from prevue_core.db import serving_lock  # the server's packages may not be installed
+
+        with told(serving_lock.only_server()):
             _run(replace(settings, auth=auth), database, sockets)
 
 
@@ -90,12 +92,10 @@ def listening(settings: Listening, command: str) -> Iterator[tuple[list[socket.s
 
 
 @contextmanager
-def only_server() -> Iterator[None]:
-    """Open as the only process that serves an SQLite file; exit with a word where there is one."""
-    from prevue_core.db import serving_lock  # the server's packages may not be installed
-
+def told(lock: AbstractContextManager[None]) -> Iterator[None]:
+    """Open with `lock`; exit with a word where another process works on the database."""
     try:
-        with serving_lock.only_server():
+        with lock:
             yield
     except DatabaseInUse as error:
         raise click.ClickException(str(error)) from None

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from prevue_core.commands import connect, data_option, only_server, settings_of
+from prevue_core.commands import connect, data_option, settings_of, told
 from prevue_core.errors import PrevueError
 
 if TYPE_CHECKING:
@@ -32,10 +32,10 @@ def upgrade(data_dir: Path | None) -> None:
     database = connect(settings)
     import peewee
 
-    from prevue_core.db import schema  # the server's packages may not be installed
+    from prevue_core.db import schema, serving_lock  # the server's packages may not be installed
 
     try:
-        with only_server():
+        with told(serving_lock.without_server()):
             applied = schema.upgrade(database)
     except peewee.PeeweeException as error:
         raise click.ClickException(f"the database does not answer: {str(error).strip()}") from None
@@ -59,14 +59,15 @@ def rebuild_rollups(run_id: uuid.UUID | None, data_dir: Path | None) -> None:
     connect(settings_of(data_dir=data_dir))
     import peewee
 
-    from prevue_core.db import rollups  # the server's packages may not be installed
+    from prevue_core.db import rollups, serving_lock  # the server's packages may not be installed
     from prevue_core.db.connection import writing
 
     try:
         sizes = rollups.sizes(run_id)
         if run_id and not sizes:
             raise click.ClickException(f"run {run_id} has no series of {rollups.FROM_POINTS} points or more")
-        with only_server(), click.progressbar(length=sum(sizes.values()), label="Rebuilding rollups") as bar:
+        length = sum(sizes.values())
+        with told(serving_lock.without_server()), click.progressbar(length=length, label="Rebuilding rollups") as bar:
             for run in sizes:
                 with writing(takes_long=True):
                     for points in rollups.rebuild(run):

@@ -190,4 +190,4 @@ def test_while_a_backend_serves_the_file_it_has_to_be_stopped_first(call, held, 
 def test_a_second_backend_on_the_file_says_so_and_exits(call, held):
     code, told = call(backend, "--port", "0")
     assert (code, told.count("\n")) == (1, 1)
-    assert "stop the server first" in told
+    assert f"another process works on {connection.db.obj.database}" in told
