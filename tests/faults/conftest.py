@@ -1,9 +1,14 @@
 """Suites that hurt on purpose. Each tells a line of figures, and shows with a seeded bug that it would notice one."""
 
+import mmap
 import os
+import random
 import sqlite3
+import struct
 import subprocess
 import sys
+import time
+import uuid
 from collections import Counter
 from collections.abc import Callable
 from contextlib import closing
@@ -12,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from serving import Served, free_port
+from serving import PATIENCE_S, Served, free_port
 
 _FIGURES = pytest.StashKey[list[str]]()
 
@@ -67,10 +72,14 @@ class Backend:
         self.kills += 1
         self.start()
 
+    def rows(self, sql: str) -> list[tuple]:
+        """Return what a query of its file finds."""
+        with closing(sqlite3.connect(self.folder / "prevue.sqlite")) as connection:
+            return connection.execute(sql).fetchall()
+
     def stored(self) -> list[tuple[int, float]]:
         """Return step and loss of every row."""
-        with closing(sqlite3.connect(self.folder / "prevue.sqlite")) as connection:
-            return connection.execute("SELECT step, loss_value FROM metrics").fetchall()
+        return self.rows("SELECT step, loss_value FROM metrics")
 
 
 @pytest.fixture
@@ -111,3 +120,93 @@ def client(
     environ = {name: value for name, value in os.environ.items() if not name.startswith("PREVUE_")}
     environ |= {"PREVUE_URL": url, "PREVUE_SPOOL_DIR": str(spool), **settings}
     return subprocess.Popen([sys.executable, "-c", program, *arguments], env=environ, **pipes or {})
+
+
+LIFE = 1_000_000  # steps that one life of a client may use
+# How many calls have returned stands in a file that outlives the process. PAUSE: seconds from call to call.
+LOGGING = f"""
+import mmap, os, struct, sys, time
+import prevue
+pause = float(os.environ.get("PAUSE", 0))
+first = int(sys.argv[1]) * {LIFE}
+with open(sys.argv[2], "r+b") as file:
+    returned = mmap.mmap(file.fileno(), 8)
+run = prevue.init("lives")
+for step in range(first, first + {LIFE}):
+    run.log({{"loss": step / 2}}, step)
+    returned[:] = struct.pack("q", step + 1 - first)
+    if pause:
+        time.sleep(pause)
+"""
+SYNC = "from prevue.cli import cli; cli(['sync'])"
+
+
+class Life:
+    """A client that logs flat out until it is killed. `number`: its steps begin at so many times `LIFE`."""
+
+    def __init__(self, number: int, folder: Path, url: str, bug: str = "", **settings: str) -> None:
+        progress = folder / f"life-{number}"
+        progress.write_bytes(bytes(8))
+        with progress.open("r+b") as file:
+            self._returned = mmap.mmap(file.fileno(), 8)
+        self.first = number * LIFE
+        self._process = client(bug + LOGGING, str(number), str(progress), url=url, spool=folder / "spool", **settings)
+
+    @property
+    def returned(self) -> int:
+        """How many calls have returned."""
+        return struct.unpack("q", self._returned)[0]
+
+    def log_until(self, count: int) -> None:
+        """Wait until so many calls have returned."""
+        deadline = time.monotonic() + PATIENCE_S
+        while self.returned < count:
+            assert self._process.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.0005)
+
+    def kill(self) -> None:
+        """End it with SIGKILL."""
+        with self._process:
+            self._process.kill()
+
+
+class Story:
+    """The lives of the clients that log into one run, and what is known of their points."""
+
+    def __init__(self, folder: Path, url: str, seed: int) -> None:
+        self.logged: set[int] = set()
+        self.on_their_way: set[int] = set()
+        self.draw = random.Random(seed)
+        self.lives = 0
+        self._folder, self._url, self._run_id = folder, url, str(uuid.uuid4())
+
+    def begin(self, bug: str = "", **settings: str) -> Life:
+        """Start a client."""
+        self.lives += 1
+        return Life(self.lives - 1, self._folder, self._url, bug, PREVUE_RUN_ID=self._run_id, **settings)
+
+    def end(self, life: Life) -> None:
+        """Kill a client and note what it had logged."""
+        life.kill()
+        self.logged.update(range(life.first, life.first + life.returned))
+        self.on_their_way.add(life.first + life.returned)
+
+    def live(self, points: int, bug: str = "") -> None:
+        """Start a client and kill it when it has logged about so many points."""
+        life = self.begin(bug)
+        life.log_until(self.draw.randint(1, 2 * points))
+        self.end(life)
+
+    def deliver(self, meanwhile: Callable[[], bool] = lambda: False, spool: str = "spool") -> None:
+        """Send what is left. `meanwhile` is called while that goes on, again as long as it returns True."""
+        goes_on = True
+        while True:
+            with client(SYNC, url=self._url, spool=self._folder / spool) as sync:
+                goes_on = goes_on and meanwhile()
+            if sync.returncode == 0 and not goes_on:
+                return
+
+    def fate(self, rows: list[tuple[int, float]]) -> Fate:
+        """Return what became of the points."""
+        return fate_of(rows, self.logged, self.on_their_way)
