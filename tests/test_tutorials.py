@@ -18,6 +18,7 @@ __all__ = ["listening"]
 
 DOCS = ROOT / "docs"
 OFFLINE, READ = DOCS / "how-to" / "train-without-a-server.md", DOCS / "how-to" / "read-your-points.md"
+FIND = DOCS / "how-to" / "find-runs.md"
 BOTH = {(split, name) for split in ("train", "val") for name in ("loss", "accuracy")}
 # By tutorial: how many runs its program logs, and the series that its text and its picture speak of.
 TUTORIALS = {
@@ -92,6 +93,19 @@ def test_files_hold_the_points(listening: StoredBackend, environ: dict[str, str]
         assert len(list(csv.DictReader(points))) == points_of(listening, "digits-sklearn")
         best = {row["run_name"]: row["metrics.val.accuracy.max"] for row in csv.DictReader(runs)}
     assert set(best) == {name for (name,) in listening.runs("digits-sklearn", "run_name")}
+
+
+def test_runs_are_found_grouped_and_completed(environ: dict[str, str]) -> None:
+    first, second, *groups, keys, series = run_python(blocks(FIND, "python"), environ).splitlines()
+    assert first.startswith("perceptron, rate 0.01 {'metrics.")
+    assert second.startswith("perceptron, rate 0.001 {'metrics.")
+    assert [group[: group.index("'count'")] for group in groups] == [
+        "{'config.learning_rate_init': 0.01} 1 {",
+        "{'config.learning_rate_init': 0.001} 1 {",
+        "{'config.learning_rate_init': None} 2 {",
+    ]
+    assert "'config.learning_rate_init'" in keys
+    assert "'metrics.val.accuracy'" in series
 
 
 def points_of(listening: StoredBackend, project: str) -> int:

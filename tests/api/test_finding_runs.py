@@ -4,6 +4,11 @@ import pytest
 
 from api.test_lists import walk
 from core.stream import metrics, started
+from pages import ROOT, blocks
+from prevue_core.db import queries
+from prevue_core.db.queries import language
+
+PAGE = ROOT / "docs" / "how-to" / "find-runs.md"
 
 
 @pytest.fixture
@@ -70,6 +75,19 @@ def test_what_cannot_be_read_is_a_problem_with_its_position(client, problem_of, 
     problem = problem_of(client.get(f"/api/v1/{path}", query_string=query), 422)
     assert hint in problem["detail"]
     assert problem["position"] == position
+
+
+@pytest.mark.parametrize("text", [line for block in blocks(PAGE, "text") for line in block.splitlines()])
+def test_a_filter_of_the_page_about_them_is_accepted(client, text):
+    assert client.get("/api/v1/runs", query_string={"filter": text}).status_code == 200
+
+
+def test_the_page_tells_every_field_sum_and_limit():
+    page = PAGE.read_text()
+    for name in (*queries.single_fields(), *queries.SUMS):
+        assert f"`{name}`" in page
+    for limit in (language.MAX_CHARS, language.MAX_COMPARISONS, language.MAX_DEPTH):
+        assert f"{limit:,} ".replace(",", " ") in page
 
 
 @pytest.mark.parametrize(
