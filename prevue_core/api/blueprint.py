@@ -174,8 +174,9 @@ _STATUS = {errors.InvalidValue: 422, errors.Missing: 404, errors.AlreadyExists: 
 
 
 def _database_error(error: Exception) -> flask.Response:
-    log.error("request %s: the database failed: %s", request_id(), error)
     if is_disk_full(error):
+        log.error("request %s: the database's disk is full", request_id())
         flask.current_app.config["DISK_FULL_UNTIL"] = time.monotonic() + DISK_FULL_S
         return problem(507, "the database's disk is full; make room, then try again", headers=limits.again())
+    log.error("request %s: the database failed: %s", request_id(), error)
     return problem(503, "the database does not answer now; try again", headers=limits.again())

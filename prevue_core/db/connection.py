@@ -116,21 +116,27 @@ def reading() -> Iterator[None]:
         yield
 
 
-def is_worth_again(error: Exception) -> bool:
+def is_worth_again(error: BaseException) -> bool:
     """Return whether PostgreSQL gave up a transaction for another's sake: the same may do well now."""
-    return getattr(_cause(error), "pgcode", None) in _ENDED_BY_ANOTHER
+    return any(getattr(cause, "pgcode", None) in _ENDED_BY_ANOTHER for cause in _causes(error))
 
 
-def is_disk_full(error: Exception) -> bool:
+def is_disk_full(error: BaseException) -> bool:
     """Return whether the database has no room to write."""
-    cause = _cause(error)
-    is_full_sqlite = getattr(cause, "sqlite_errorcode", None) in _SQLITE_DISK_FULL
-    return is_full_sqlite or getattr(cause, "pgcode", None) == _DISK_FULL
+    return any(
+        getattr(cause, "sqlite_errorcode", None) in _SQLITE_DISK_FULL or getattr(cause, "pgcode", None) == _DISK_FULL
+        for cause in _causes(error)
+    )
 
 
-def _cause(error: Exception) -> Any:
-    """Return the driver's error in Peewee's."""
-    return getattr(error, "orig", None)
+def _causes(error: BaseException | None) -> Iterator[Any]:
+    """Yield the driver's errors in Peewee's, the last first: to give up a transaction may fail as well.
+
+    On a full disk SQLite has ended it by itself.
+    """
+    while error is not None:
+        yield getattr(error, "orig", None)
+        error = error.__context__
 
 
 def execute(statement: str, *values: Any) -> Any:

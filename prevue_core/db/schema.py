@@ -1,6 +1,7 @@
 """Bring a database's tables up to date, and say whether they are."""
 
 import time
+import uuid
 from pathlib import Path
 
 import peewee
@@ -44,7 +45,7 @@ def is_ready() -> bool:
 
 def store_id() -> str:
     """Return the database's own identity, made with it and kept through upgrades."""
-    return str(execute("SELECT store_id FROM store").fetchone()[0])
+    return str(uuid.UUID(str(execute("SELECT store_id FROM store").fetchone()[0])))
 
 
 def _open(database: peewee.Database) -> None:

@@ -1,10 +1,15 @@
 """What the backend refuses because there is too much of it, and what it goes on with meanwhile."""
 
 import gzip
+import http.client
 import io
+import shutil
+import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from urllib.parse import urlsplit
 
+import orjson
 import pytest
 
 from api.posting import NDJSON, lines, path_of, post, post_body
@@ -14,6 +19,7 @@ from prevue_core.api.app import create_app
 from prevue_core.db.connection import is_sqlite
 from prevue_core.db.models import Metric, Series
 from prevue_core.settings import server_settings
+from serving import served
 
 
 @pytest.fixture
@@ -179,6 +185,51 @@ def test_without_room_on_the_disk_writes_are_507_and_reads_go_on(client, problem
     assert post(client, stream, *many).json["next_seq"] == 101
     client.application.config["DISK_FULL_UNTIL"] = 0  # as when half a minute has gone by
     assert client.get("/readyz").status_code == 200
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A folder with 2 MiB, and what makes them 20."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    if shutil.which("mount") is None or _mount("-t", "tmpfs", "-o", "size=2m", "tmpfs", disk):
+        pytest.skip("this user cannot mount a small disk")
+    yield disk, lambda: _mount("-o", "remount,size=20m", disk)
+    subprocess.run(["umount", "--lazy", disk], check=True)
+
+
+def _mount(*arguments):
+    return subprocess.run(["mount", *arguments], stderr=subprocess.DEVNULL).returncode
+
+
+def test_a_disk_that_fills_up_loses_nothing_that_was_answered(small_disk):
+    disk, make_room = small_disk
+    stream = Stream()
+    records = [start(), *(metrics(step, {"loss": step, "accuracy": step}) for step in range(8_000))]
+    with served("backend", "--port", "0", data=disk) as server:
+        connection = http.client.HTTPConnection(urlsplit(server.address("backend")).netloc, timeout=30)
+
+        def ask(method, path, body=None):
+            connection.request(method, path, body, {"Content-Type": NDJSON})
+            answer = connection.getresponse()
+            return answer.status, orjson.loads(answer.read())
+
+        def send():
+            status, answer = ask("POST", path_of(stream), lines(*records[stream.next_seq :][:200]))
+            stream.next_seq = answer.get("next_seq", stream.next_seq)
+            return status
+
+        while (status := send()) == 200:
+            assert stream.next_seq < len(records)
+        assert status == 507
+        assert (ask("GET", "/readyz")[0], ask("GET", "/healthz")[0]) == (503, 200)
+        status, answer = ask("GET", f"/api/v1/series?run_id={stream.run_id}&budget=5000&name=loss")
+        assert (status, len(answer["series"][0]["columns"]["last"])) == (200, stream.next_seq - 1)
+        make_room()
+        while stream.next_seq < len(records):
+            assert send() == 200
+        assert ask("GET", f"/api/v1/runs/{stream.run_id}/series")[1]["items"][0]["count"] == 8_000
+        connection.close()
 
 
 @pytest.mark.postgresql

@@ -2,6 +2,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+import uuid
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 
@@ -39,7 +40,7 @@ def test_upgrading_again_changes_nothing(empty_database):
     schema.upgrade(empty_database)
     store_id = schema.store_id()
     assert schema.upgrade(empty_database) == []
-    assert schema.store_id() == store_id
+    assert schema.store_id() == store_id == str(uuid.UUID(store_id))
 
 
 def test_of_threads_that_upgrade_at_once_one_does_it(empty_database):
