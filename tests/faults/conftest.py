@@ -114,12 +114,14 @@ def fate_of(rows: list[tuple[int, float]], logged: set[int], on_their_way: set[i
 
 
 def client(
-    program: str, *arguments: str, url: str, spool: Path, pipes: dict[str, int] | None = None, **settings: str
+    program: str | Path, *arguments: str, url: str, spool: Path, pipes: dict[str, int] | None = None, **settings: str
 ) -> subprocess.Popen:
-    """Start a program that logs, with `settings` in its environment."""
+    """Start a program that logs, given as text or as a file, with `settings` in its environment."""
     environ = {name: value for name, value in os.environ.items() if not name.startswith("PREVUE_")}
     environ |= {"PREVUE_URL": url, "PREVUE_SPOOL_DIR": str(spool), **settings}
-    return subprocess.Popen([sys.executable, "-c", program, *arguments], env=environ, **pipes or {})
+    return subprocess.Popen(
+        [sys.executable, *(["-c"] if isinstance(program, str) else []), program, *arguments], env=environ, **pipes or {}
+    )
 
 
 LIFE = 1_000_000  # steps that one life of a client may use
