@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
+import orjson
+
 from prevue.folder import DELIVERED, segment_path, write
 from prevue.room import MIB, Bounds, prune
 
@@ -95,6 +97,15 @@ def recall(folder: Path, run_id: str, seq: int, oldest: int) -> list[int]:
         with suppress(FileNotFoundError):
             os.replace(start, folder / "start")
     return back
+
+
+def server_url(server_folder: Path) -> str | None:
+    """Return the address of the server that has what is kept in a folder; None: nothing there tells."""
+    starts = [*(server_folder / DELIVERED).glob("*.start"), *(one.path for one in pieces(server_folder))]
+    for path in starts:
+        with suppress(OSError, ValueError, TypeError, KeyError), path.open("rb") as file:
+            return str(orjson.loads(file.readline())["url"])
+    return None
 
 
 def drop(server_folder: Path, run_id: str) -> None:

@@ -44,7 +44,7 @@ def check(server_folder: Path, pieces: list[Piece], transport: Transport) -> Che
         oldest = _oldest(pieces)
         found.missing = last.next_seq - max(expected, oldest)
         found.lost = max(0, oldest - max(1, expected))  # a start record never is
-        found.folder = _bring_back(server_folder / last.writer_id, last, expected)
+        found.folder = _bring_back(server_folder / last.writer_id, last, max(expected, oldest))
     elif answer.status == 410 and problem == PROBLEM_DELETED:
         kept.drop(server_folder, last.run_id)
     elif answer.status != 200 or "store_id" not in answer.document:
@@ -58,16 +58,16 @@ def check_all(server_folder: Path, transport: Transport) -> Iterator[Check]:
         yield check(server_folder, pieces, transport)
 
 
-def _bring_back(folder: Path, last: Piece, expected: int) -> Path | None:
-    """Return the folder of a writer with what is kept of it, or None where its process lives: it sends by itself."""
+def _bring_back(folder: Path, last: Piece, seq: int) -> Path | None:
+    """Return the folder of a writer with its records from `seq` on; None: its process lives, and sends them."""
     folder.mkdir(mode=0o700, exist_ok=True)
     lock = claim(folder)
     if lock is None:
         return None
     try:
         if not any(path.stem.isdecimal() for path in folder.glob("*.ndjson")):  # else it waits anyway
-            kept.recall(folder, last.run_id, expected, last.next_seq)
-            write(folder / "cursor", b"%d" % expected)
+            kept.recall(folder, last.run_id, seq, last.next_seq)
+            write(folder / "cursor", b"%d" % seq)
     finally:
         release(folder, lock)
     return folder

@@ -49,6 +49,7 @@ LAYERS: list[tuple[str, set[str], set[str]]] = [
     ),
     ("prevue.transport", {*GROUND, "prevue.delivery"}, {"requests", "orjson"}),
     ("prevue.cli", {*GROUND, "prevue"}, {"click"}),
+    ("prevue.sync_commands", {*GROUND, "prevue"}, {"click"}),
     ("prevue.account_commands", {*GROUND, "prevue"}, {"click"}),
     ("prevue.run_commands", {*GROUND, "prevue"}, {"click"}),
     ("prevue.export_commands", {*GROUND, "prevue"}, {"click"}),

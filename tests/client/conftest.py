@@ -16,10 +16,12 @@ from urllib.parse import parse_qs, urlsplit
 
 import orjson
 import pytest
+from click.testing import CliRunner
 
 import prevue
 from client.records import RUN_ID, START, body
 from prevue import spool
+from prevue.cli import cli
 from prevue.delivery import Answer
 from prevue.folder import DELIVERED
 from prevue.notices import notices
@@ -39,6 +41,7 @@ def spool_dir(tmp_path, monkeypatch) -> Path:
     folder = tmp_path / "spool"
     monkeypatch.setenv("PREVUE_SPOOL_DIR", str(folder))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))  # no login of the machine's user
+    monkeypatch.chdir(tmp_path)  # in no repository: what git says would come as further records, at any time
     return folder
 
 
@@ -264,3 +267,33 @@ def no_server(monkeypatch) -> str:
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
     monkeypatch.setenv("PREVUE_URL", url)
     return url
+
+
+@pytest.fixture
+def command():
+    """Run a command of ours in this process."""
+
+    def run(*arguments: str):
+        return CliRunner().invoke(cli, arguments)
+
+    return run
+
+
+@pytest.fixture
+def no_pauses(monkeypatch) -> None:
+    """Senders try again at once."""
+    monkeypatch.setattr("prevue.delivery.BACKOFF_S", (0.0, 0.0))
+
+
+@pytest.fixture
+def left_behind():
+    """Leave runs in the spool, each with a few metrics, as after a training without a server."""
+
+    def leave(**settings: object) -> prevue.Run:
+        run = prevue.init("p", mode="offline", **settings)
+        for _ in range(5):
+            run.log({"loss": 0.5})
+        run.finish()
+        return run
+
+    return leave

@@ -4,42 +4,9 @@ import subprocess
 import sys
 
 import pytest
-from click.testing import CliRunner
 
 import prevue
-from prevue import cli
-from prevue.delivery import Answer
 from prevue.spool import Spool
-from prevue_core.contract import PROBLEM_REFUSED
-
-
-@pytest.fixture
-def command():
-    """Run a command of ours in this process."""
-
-    def run(*arguments: str):
-        return CliRunner().invoke(cli.cli, arguments)
-
-    return run
-
-
-@pytest.fixture(autouse=True)
-def no_pauses(monkeypatch) -> None:
-    monkeypatch.setattr("prevue.delivery.BACKOFF_S", (0.0, 0.0))
-
-
-@pytest.fixture
-def left_behind():
-    """Leave runs in the spool, each with a few metrics, as after a training without a server."""
-
-    def leave(**settings: object) -> prevue.Run:
-        run = prevue.init("p", mode="offline", **settings)
-        for _ in range(5):
-            run.log({"loss": 0.5})
-        run.finish()
-        return run
-
-    return leave
 
 
 def shell(*arguments: str, **environ: str) -> subprocess.CompletedProcess:
@@ -62,129 +29,6 @@ def test_help_of_a_command_has_examples(command, name):
 
 def test_the_version_is_told(command):
     assert prevue.__version__ in command("--version").output
-
-
-# sync
-
-
-def test_sync_sends_what_waits_and_says_how_many(backend, command, left_behind):
-    left_behind()
-    left_behind()
-    result = command("sync")
-    assert (result.exit_code, result.output.splitlines()[-1]) == (0, "14 records sent.")
-    assert len(backend.records) == 14
-
-
-def test_a_second_sync_sends_nothing(backend, command, left_behind):
-    left_behind()
-    command("sync")
-    assert command("sync").output == "0 records sent.\n"
-    assert len(backend.records) == 7
-
-
-def test_sync_prints_json_for_scripts(backend, command, left_behind):
-    left_behind()
-    assert json.loads(command("sync", "--json").output) == {"sent": 7, "failed": 0, "in_use": 0, "problems": []}
-
-
-def test_sync_of_one_run_leaves_the_others(backend, command, left_behind):
-    one, _ = left_behind(), left_behind()
-    assert json.loads(command("sync", one.run_id, "--json").output)["sent"] == 7
-    assert set(backend.run_ids.values()) == {one.run_id}
-
-
-def test_sync_leaves_a_training_that_runs_to_itself(backend, command):
-    run = prevue.init("p", mode="offline")
-    result = command("sync")
-    assert (result.exit_code, result.output) == (0, "0 records sent. 1 trainings are running and send their own.\n")
-    run.finish()
-
-
-def test_sync_without_a_server_fails_and_keeps_the_records(no_server, command, left_behind, spooled):
-    run = left_behind()
-    before = spooled()
-    result = command("sync", "--json")
-    problem = f"7 records still wait: cannot reach {no_server}: Connection refused"
-    assert result.exit_code == 1
-    assert json.loads(result.output) == {
-        "sent": 0,
-        "failed": 1,
-        "in_use": 0,
-        "problems": [{"run_id": run.run_id, "problem": problem}],
-    }
-    assert spooled() == before
-
-
-def test_sync_tells_people_what_failed(no_server, command, left_behind):
-    run = left_behind()
-    result = command("sync")
-    assert f"run {run.run_id}: 7 records still wait: cannot reach {no_server}" in result.stderr
-    assert result.stdout.endswith("0 records sent.\n")
-
-
-def test_sync_gives_up_at_once_where_a_person_must_help(backend, command, left_behind):
-    left_behind()
-    backend.recording.faults.append(Answer(401, {"detail": "no token"}))
-    result = command("sync", "--json")
-    assert result.exit_code == 1
-    assert "status 401: no token" in json.loads(result.output)["problems"][0]["problem"]
-    assert len(backend.recording.requests) == 1
-
-
-def test_sync_survives_a_fault_or_two(backend, command, left_behind):
-    left_behind()
-    backend.recording.faults += [Answer(503), Answer(429, retry_after_s=0.0)]
-    assert command("sync").exit_code == 0
-    assert len(backend.records) == 7
-
-
-def test_sync_puts_a_refused_record_aside(backend, command, left_behind, spool_dir):
-    left_behind()
-    refused = Answer(400, {"type": PROBLEM_REFUSED, "detail": "no"})
-    backend.recording.faults += [lambda lines: refused if b'"step":3,' in lines else None] * 9
-    assert json.loads(command("sync", "--json").output)["sent"] == 7
-    assert [record["type"] for record in backend.records] == ["start", *["metrics"] * 3, "gap", "metrics", "end"]
-    assert len(list(spool_dir.glob("*/*/quarantine.ndjson"))) == 1
-    assert json.loads(command("sync", "--json").output)["sent"] == 0
-
-
-def test_sync_sends_to_one_server_and_with_all_to_each(backend, command, left_behind):
-    left_behind(url=backend.url)
-    left_behind(url=backend.url.replace("127.0.0.1", "localhost"))
-    assert json.loads(command("sync", "--json").output)["sent"] == 7
-    assert json.loads(command("sync", "--all", "--json").output)["sent"] == 7
-
-
-def test_sync_sends_the_token_of_the_environment(backend, command, left_behind, monkeypatch):
-    left_behind()
-    monkeypatch.setenv("PREVUE_TOKEN", "a-token")
-    command("sync")
-    assert backend.headers[0]["Authorization"] == "Bearer a-token"
-
-
-@pytest.mark.parametrize(("start", "cursor"), [(b"", b""), (b"[]", b"junk"), (b"junk", b"-1")])
-def test_sync_tells_what_is_damaged_and_sends_the_rest(backend, command, left_behind, spool_dir, start, cursor):
-    left_behind()
-    (folder,) = spool_dir.glob("*/*")
-    (folder / "start").write_bytes(start)
-    (folder / "cursor").write_bytes(cursor)
-    lines = (folder / "0.ndjson").read_bytes().splitlines(keepends=True)
-    (folder / "0.ndjson").write_bytes(b"\0" + b"".join(lines))
-    left_behind()
-    result = command("sync", "--json")
-    assert result.exit_code == 1
-    assert "no readable start record" in json.loads(result.output)["problems"][0]["problem"]
-    assert len(backend.records) == 7
-
-
-def test_sync_passes_over_what_is_no_spool(backend, command, spool_dir):
-    (spool_dir / "server" / "empty").mkdir(parents=True)
-    (spool_dir / "a file").touch()
-    assert command("sync", "--all").output == "0 records sent.\n"
-
-
-def test_sync_with_an_empty_machine_sends_nothing(command):
-    assert command("sync").output == "0 records sent.\n"
 
 
 # doctor
@@ -243,7 +87,10 @@ def test_looking_takes_nothing_from_a_living_writer(no_server, command, python):
     """A second descriptor of its lock, once closed, would free it."""
     run = prevue.init("p", mode="offline")
     command("doctor")
-    source = "import prevue.cli, prevue.config\nprint([w.is_in_use for w in prevue.cli._waiting(None, False)])"
+    source = """
+from prevue.sync_commands import waiting_writers
+print([writer.is_in_use for writer in waiting_writers(None, all_servers=False)])
+"""
     assert python(source).stdout == "[True]\n"
     run.finish()
 
