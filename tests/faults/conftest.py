@@ -44,14 +44,14 @@ def tell(request) -> Callable[[str], None]:
     """Say a line at the end of all tests, under the name of this suite."""
     suite = request.module.__name__.rpartition("test_")[2]
     figures = request.config.stash.setdefault(_FIGURES, [])
-    return lambda text: figures.append(f"{suite:14} {text}")
+    return lambda text: figures.append(f"{suite:17} {text}")
 
 
 class Backend:
     """A backend with an SQLite file, on a port of its own, which may be killed and started again."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, **settings: str) -> None:
+        self.folder, self._settings = folder, settings
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.kills = 0
@@ -59,7 +59,7 @@ class Backend:
 
     def start(self) -> None:
         """Begin; it answers a second later."""
-        self.served = Served("backend", "--port", str(self.port), data=self.folder)
+        self.served = Served("backend", "--port", str(self.port), data=self.folder, **self._settings)
 
     def wait(self) -> None:
         """Wait until it answers."""
