@@ -13,6 +13,7 @@ from prevue_core.db.models import Metric
 from prevue_core.db.stored import to_float
 
 PAGE_ROWS = 20_000
+FAR_STEPS = 64  # as many rows, or more, are passed over in the time that a step takes to be looked up
 
 _COLUMNS = (
     Metric.step, Metric.metric_id, Metric.timestamp, Metric.epoch,
@@ -22,25 +23,59 @@ _COLUMNS = (
 _NAMES = ("loss_name", "metric_name")
 _SELECT = (
     "SELECT step, metric_id, timestamp, epoch, loss_name, loss_value, metric_name, metric_value FROM metrics "
-    "WHERE run_id = ? AND rank = ? AND split = ? AND step BETWEEN ? AND ?"
+    "WHERE run_id = ? AND rank = ? AND split = ?"
 )
 
+Points = dict[int, list[Point]]  # by the series' number
 
-def read(rows: Iterable[Any], low_step: int = MIN_INT64, high_step: int = MAX_INT64) -> dict[int, list[Point]]:
+
+def read(rows: Iterable[Any], low_step: int = MIN_INT64, high_step: int = MAX_INT64) -> Points:
     """Return the points of some series of one run, given as rows of `series`, from `low_step` to `high_step`.
 
     By the series' number, in order of step; where a step came twice, the later point.
     """
-    found: dict[int, list[Point]] = {}
+    found: Points = {}
+    for members in _by_split(rows).values():
+        found |= _read(members, "step BETWEEN ? AND ?", low_step, high_step)
+    return found
+
+
+def read_even(rows: Iterable[Any], low_step: int, high_step: int) -> Points:
+    """Return, as `read` does, the points of those short series whose steps are far and equally apart.
+
+    They may stand between a million others, as what is logged once an epoch does beside what is logged at each step:
+    a scan of those would take 150 ms. That a series has equal distances is a guess; a series has `count` steps, so
+    once as many are found, none is missing.
+    """
+    alike = defaultdict(list)
     for (rank, split), members in _by_split(rows).items():
-        losses, metrics = _names(members, "loss"), _names(members, "metric")
-        named = [
-            f"{column} IN ({marks(names)})" for column, names in zip(_NAMES, (losses, metrics), strict=True) if names
-        ]
-        statement = f"{_SELECT} AND ({' OR '.join(named)}) ORDER BY step, metric_id"
-        values = (str(members[0].run_id), rank, split, low_step, high_step, *losses, *metrics)
-        found |= _points_of(members, execute(statement, *values))
-    return {row.series_no: _latest(found[row.series_no]) if row.rewritten else found[row.series_no] for row in rows}
+        for row in members:
+            if steps := _even_steps(row):
+                alike[rank, split, steps].append(row)
+    found: Points = {}
+    for (_, _, steps), members in alike.items():
+        all_of = _read(members, f"step IN ({marks(steps)})", *steps)
+        for row in members:
+            if len(points := all_of[row.series_no]) == row.count:
+                found[row.series_no] = [point for point in points if low_step <= point[0] <= high_step]
+    return found
+
+
+def _even_steps(row: Any) -> range | None:
+    if row.stride is not None or row.count < 2:
+        return None
+    distance, rest = divmod(row.last_step - row.first_step, row.count - 1)
+    return None if rest or distance < FAR_STEPS else range(row.first_step, row.last_step + 1, distance)
+
+
+def _read(members: list[Any], where: str, *values: Any) -> Points:
+    """Return the points of series of one rank and split at some steps."""
+    losses, metrics = _names(members, "loss"), _names(members, "metric")
+    named = [f"{column} IN ({marks(names)})" for column, names in zip(_NAMES, (losses, metrics), strict=True) if names]
+    statement = f"{_SELECT} AND {where} AND ({' OR '.join(named)}) ORDER BY step, metric_id"
+    place = (str(members[0].run_id), members[0].rank, members[0].split)
+    found = _points_of(members, execute(statement, *place, *values, *losses, *metrics))
+    return {row.series_no: _latest(found[row.series_no]) if row.rewritten else found[row.series_no] for row in members}
 
 
 def at(row: Any, steps: Sequence[int]) -> dict[int, float]:

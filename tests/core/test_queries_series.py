@@ -1,6 +1,7 @@
 """Series, exact or cut down to a budget."""
 
 import math
+from itertools import accumulate
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
@@ -10,6 +11,7 @@ from core import oracle
 from core.stream import metrics, started
 from prevue_core.contract import encode_number
 from prevue_core.db import queries
+from prevue_core.db.models import Metric
 
 pytestmark = pytest.mark.usefixtures("database")
 
@@ -158,6 +160,48 @@ def test_a_range_within_the_budget_is_exact_though_the_series_is_not():
     part = loss_of(stream, low_step=100, high_step=149, budget=50)
     assert part.exact
     assert list(zip(part.columns.step, part.columns.last, strict=True)) == waves(200)[100:150]
+
+
+# a few points between many
+
+
+@one_database
+@given(
+    st.lists(st.sampled_from([3, 3, 3, 3, 3, 4]), min_size=1, max_size=8),
+    st.lists(st.integers(0, 30), max_size=3),
+    st.none() | st.integers(-2, 30),
+    st.none() | st.integers(-2, 30),
+    st.sampled_from([2, 50]),
+)
+@example([3, 3, 3], [], None, None, 50)
+@example([3, 3, 3], [3], 1, 7, 50)
+def test_points_far_apart_are_found_whether_evenly_or_not(gaps, again, low, high, budget):
+    steps = list(accumulate(gaps, initial=0))
+    points = [(step, float(place)) for place, step in enumerate([*steps, *again])]
+    stream = logged(*points)
+    stream.send(*(metrics(step, {"accuracy": 1.0}) for step in range(30)))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("prevue_core.db.points.FAR_STEPS", 3)
+        part = loss_of(stream, low_step=low, high_step=high, budget=budget)
+    kept = {
+        step: value
+        for step, value in oracle.kept(points).items()
+        if (low is None or step >= low) and (high is None or step <= high)
+    }
+    assert part.count == len(kept)
+    if part.exact:
+        assert dict(zip(part.columns.step, part.columns.last, strict=True)) == kept
+
+
+def test_what_is_logged_once_an_epoch_is_found_without_passing_over_every_step():
+    stream = started()
+    stream.send(*(metrics(step, {"loss": 1.0} | ({} if step % 100 else {"lr": float(step)})) for step in range(1_000)))
+    Metric.update(metric_name="lr").where(Metric.step == 50).execute()  # where nobody is to look
+    (part,) = queries.series([stream.run_id], ["lr"])
+    assert (part.columns.step, part.columns.last) == (
+        list(range(0, 1_000, 100)),
+        list(map(float, range(0, 1_000, 100))),
+    )
 
 
 # buckets

@@ -119,11 +119,12 @@ def shown_fields(columns: Collection[str] | None, kind: str = "step") -> set[str
 
 
 def parts_of(rows: Sequence[Any], low: int, high: int, budget: int, shown: Collection[str]) -> list[SeriesPart]:
-    """Return series of one run: the long ones from rollups, all others with one scan of the range."""
+    """Return series of one run: the long ones from rollups, nearly all others with one scan of the range."""
     long = {row.series_no: part for row in rows if (part := _long_part(row, low, high, budget))}
     levels.look_up(list(long.values()), budget, shown)
     short = [row for row in rows if row.series_no not in long or long[row.series_no].is_short]
-    rising = points.read(short, low, high)
+    rising = points.read_even(short, low, high)
+    rising |= points.read([row for row in short if row.series_no not in rising], low, high)
     whole = (low, high) == (MIN_INT64, MAX_INT64)
     return [
         _of_points(row, rising[row.series_no], budget, whole, long.get(row.series_no))
