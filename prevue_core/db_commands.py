@@ -46,6 +46,25 @@ def upgrade(data_dir: Path | None) -> None:
     click.echo("The tables are up to date.")
 
 
+@db.command("renew-store-id", epilog="Example: prevue db renew-store-id")
+@data_option
+def renew_store_id(data_dir: Path | None) -> None:
+    """Give the database another identity, once it was put back to an old state by other means than `prevue restore`.
+
+    Training machines notice it and send again what they still have and the database lacks.
+    """
+    database = connect(settings_of(data_dir=data_dir))
+    import peewee
+
+    from prevue_core.db import schema  # the server's packages may not be installed
+
+    try:
+        with database.connection_context():
+            click.echo(f"The database is {schema.renew_store_id(database)} now.")
+    except peewee.PeeweeException as error:
+        raise click.ClickException(f"the database does not answer: {str(error).strip()}") from None
+
+
 @db.command("rebuild-rollups", epilog="Example: prevue db rebuild-rollups --data ./prevue-data")
 @click.argument("run_id", required=False, metavar="[RUN]", type=click.UUID)
 @data_option

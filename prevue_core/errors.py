@@ -9,6 +9,7 @@ PrevueError
 ├── RecordRefused                  a record, or the batch around it, cannot be read
 ├── RunDeleted                     the run was deleted; its records are not wanted any more
 ├── SchemaTooNew                   the database was made by a newer Prevue
+├── NotSqlite                      the database is another than SQLite, for which there are other ways
 ├── CannotDistribute               the database is not one whose tables can be spread over machines
 ├── DatabaseInUse                  another process works on the file, and only one may
 ├── TooBusy                        more is asked at once than the server can take
@@ -81,6 +82,10 @@ class RunDeleted(PrevueError):
 
 class SchemaTooNew(PrevueError):
     """The database was made by a newer Prevue."""
+
+
+class NotSqlite(PrevueError):
+    """The database is another than SQLite, for which there are other ways."""
 
 
 class CannotDistribute(PrevueError):

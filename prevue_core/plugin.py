@@ -10,9 +10,10 @@ if TYPE_CHECKING:
 
 @hookimpl
 def prevue_register_commands(cli: "click.Group") -> None:
-    """Add `prevue backend` and `prevue db`."""
-    from prevue_core.commands import backend  # click is not needed where no command line runs
+    """Add `prevue backend`, `prevue db`, `prevue backup` and `prevue restore`."""
+    from prevue_core.backup_commands import backup, restore  # click is not needed where no command line runs
+    from prevue_core.commands import backend
     from prevue_core.db_commands import db
 
-    cli.add_command(backend)
-    cli.add_command(db)
+    for command in (backend, backup, db, restore):
+        cli.add_command(command)

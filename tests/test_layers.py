@@ -21,7 +21,12 @@ LAYERS: list[tuple[str, set[str], set[str]]] = [
     ("prevue_core.listening", set(), set()),
     ("prevue_core.hookspecs", set(), {"pluggy", "click"}),
     ("prevue_core.manager", GROUND, {"pluggy"}),
-    ("prevue_core.plugin", {*GROUND, "prevue_core.commands", "prevue_core.db_commands"}, {"click"}),
+    (
+        "prevue_core.plugin",
+        {*GROUND, "prevue_core.commands", "prevue_core.db_commands", "prevue_core.backup_commands"},
+        {"click"},
+    ),
+    ("prevue_core.backup_commands", {*GROUND, "prevue_core.db", "prevue_core.commands"}, {"click"}),
     ("prevue_core.db_commands", {*GROUND, "prevue_core.db", "prevue_core.commands"}, {"click", "peewee"}),
     (
         "prevue_core.commands",

@@ -48,6 +48,18 @@ def store_id() -> str:
     return str(uuid.UUID(str(execute("SELECT store_id FROM store").fetchone()[0])))
 
 
+def renew_store_id(database: peewee.Database) -> str:
+    """Give the database another identity, as one has to have that was put back to an old state."""
+    renewed = str(uuid.uuid4())
+    database.execute_sql(f"UPDATE store SET store_id = {database.param}", (renewed,))  # noqa: S608 - ? or %s
+    return renewed
+
+
+def refuse_newer(database: peewee.Database) -> None:
+    """Raise SchemaTooNew where a newer Prevue has migrated the database."""
+    _refuse_newer(_runner(database))
+
+
 def _open(database: peewee.Database) -> None:
     """Connect. Processes that make a new SQLite file at once lock each other out for a moment in the change to WAL,
     for which SQLite does not wait, whatever `busy_timeout` says."""
