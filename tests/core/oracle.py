@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterable
+from fractions import Fraction
 from typing import Any
 
 from hypothesis import strategies as st
@@ -16,6 +17,12 @@ points = st.lists(st.tuples(steps, values), min_size=1, max_size=8)
 def kept(points: Iterable[tuple[int, float]]) -> dict[int, float]:
     """Return the values of each step, in order of step: of equal steps the point that came last."""
     return dict(sorted(dict(points).items()))
+
+
+def mean(values: Iterable[float]) -> float | None:
+    """Return the mean of finite values, rounded once, or None where there are none."""
+    exact = list(map(Fraction, values))
+    return float(sum(exact) / len(exact)) if exact else None
 
 
 def sums(points: Iterable[tuple[int, float]]) -> dict[str, Any]:
