@@ -20,6 +20,7 @@ from prevue_core.settings import secret
 DEFAULT_URL = "http://localhost:8080"
 DEFAULT_PROJECT = "default"
 MODES = ("online", "offline", "disabled")
+NEVER, ALLOW, MUST = RESUMES = ("never", "allow", "must")
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,7 @@ class ClientSettings:
     project: str
     uid: str
     run_id: str | None  # None: a new run
+    resume: str  # what is right for a run_id: one of RESUMES
     rank: int  # of this process in a distributed run
     mode: str
     spool_root: Path
@@ -58,6 +60,7 @@ def client_settings(
     mode: str | None = None,
     token: str | None = None,
     rank: int | None = None,
+    resume: str | None = None,
     environ: Mapping[str, str] = os.environ,
 ) -> ClientSettings:
     """Return the settings of a run; an empty `token` says that none is to be sent, whatever there is.
@@ -70,6 +73,7 @@ def client_settings(
         project=check_project(project or environ.get("PREVUE_PROJECT") or DEFAULT_PROJECT),
         uid=check_label("uid", uid or environ.get("PREVUE_UID") or login_name()),
         run_id=None if run_id is None else _uuid(run_id),
+        resume=_resume(ALLOW if resume is None else resume, run_id),
         rank=_rank(environ.get("RANK") or 0 if rank is None else rank),
         mode=_mode(mode or environ.get("PREVUE_MODE") or "online"),
         spool_root=spool_root(environ),
@@ -140,6 +144,14 @@ def _uuid(text: str) -> str:
     except (ValueError, AttributeError, TypeError):
         example = "uuidgen, or python -c 'import uuid; print(uuid.uuid4())'"
         raise InvalidValue(f"run_id {text!r} is not a UUID; make one with {example}") from None
+
+
+def _resume(resume: str, run_id: str | None) -> str:
+    if resume not in RESUMES:
+        raise InvalidValue(f"resume {resume!r} is not known; use one of {', '.join(RESUMES)}")
+    if resume == MUST and run_id is None:
+        raise InvalidValue("resume 'must' needs the run to go on with; give its run_id, or set PREVUE_RUN_ID")
+    return resume
 
 
 def _rank(rank: int | str) -> int:

@@ -53,6 +53,7 @@ class DeliveryState:
     is_deleted: bool = False
     last_error: str | None = None
     next_try_s: float = 0.0  # from the last answer
+    tried_at: float = 0.0  # by the monotonic clock
     store_id: str | None = None  # the database that answered last
 
 
@@ -121,7 +122,7 @@ class Delivery:
             wait_s: float | None = self._try_later(str(error))
         else:
             wait_s = self._take(answer, batch)
-        self.state.next_try_s = wait_s or 0.0
+        self.state.next_try_s, self.state.tried_at = wait_s or 0.0, self._now()
         return wait_s
 
     def say_waiting(self) -> None:

@@ -1,37 +1,90 @@
-"""Where a run stands that goes on: the highest step that the server knows, or that waits in the spool."""
+"""Where a run stands that goes on: whether it exists, and the highest step of this process's rank.
 
+The server knows, and the spool of this machine, where records may wait that the server has not seen.
+"""
+
+from dataclasses import dataclass
 from pathlib import Path
 
 import orjson
 
-from prevue.config import ClientSettings
+from prevue.config import ALLOW, MUST, NEVER, ClientSettings
 from prevue.folder import writer_folders
+from prevue.notices import notices
 from prevue.transport import HttpTransport
-from prevue_core.errors import ApiError
+from prevue_core.errors import ApiError, InvalidValue, NotFound
+
+
+@dataclass(frozen=True)
+class Known:
+    """What is known of a run. `exists` is None where the server could not be asked."""
+
+    exists: bool | None
+    last_step: int = -1  # of the rank
+
+
+def first_step(settings: ClientSettings, run_id: str, timeout_s: float) -> int:
+    """Return the step to go on with, 0 in a new run.
+
+    Raises InvalidValue where `settings.resume` does not allow the run to exist, or not to. Where that cannot be known,
+    as the server is away or does not answer this token, the run goes on, with a warning: a training is not to fail
+    because of the server.
+    """
+    known = known_of(settings, run_id, timeout_s)
+    # Of several ranks that begin together one is first, and the others find its run.
+    if settings.resume == NEVER and known.exists and settings.rank == 0:
+        raise InvalidValue(f"run_id {run_id!r} exists already, and resume is 'never'; use another run_id, or 'allow'")
+    if settings.resume == MUST and known.exists is False:
+        raise InvalidValue(f"run_id {run_id!r} is not known to {settings.url}, and resume is 'must'; use 'allow'")
+    if known.exists is None and (settings.mode == "online" or settings.resume != ALLOW):
+        notices.warn(
+            ("resume", run_id),
+            f"{settings.url} cannot be asked whether run {run_id} exists; it goes on as if that were right, and steps "
+            f"that log() is not given count from {known.last_step + 1}",
+        )
+    return known.last_step + 1
 
 
 def last_step(settings: ClientSettings, run_id: str, timeout_s: float) -> int:
-    """Return the highest step known of the run, or -1."""
-    on_server = _on_server(settings, run_id, timeout_s) if settings.mode == "online" else -1
-    return max([on_server, *(_in_spool(folder, run_id) for folder in writer_folders(settings.server_folder))])
+    """Return the highest step known of the run in this process's rank, or -1."""
+    return known_of(settings, run_id, timeout_s).last_step
 
 
-def _on_server(settings: ClientSettings, run_id: str, timeout_s: float) -> int:
+def known_of(settings: ClientSettings, run_id: str, timeout_s: float) -> Known:
+    """Return what server and spool know of a run; the server is asked in `online` mode only."""
+    folders = [folder for folder in writer_folders(settings.server_folder) if _rank_in(folder, run_id) is not None]
+    steps = [_last_step_in(folder) for folder in folders if _rank_in(folder, run_id) == settings.rank]
+    server = _on_server(settings, run_id, timeout_s) if settings.mode == "online" else Known(None)
+    return Known(True if folders else server.exists, max([server.last_step, *steps]))
+
+
+def _on_server(settings: ClientSettings, run_id: str, timeout_s: float) -> Known:
+    path, asked = f"/api/v1/runs/{run_id}/writers", {"rank": settings.rank, "limit": 1}
     try:
         with HttpTransport(settings.url, settings.bearer) as transport:
-            step = transport.get(f"/api/v1/runs/{run_id}", timeout_s=timeout_s).get("last_step")
-    except ApiError:  # a new run, or a server that is away
-        return -1
-    return step if isinstance(step, int) else -1
+            items = transport.get(path, asked, timeout_s=timeout_s).get("items")
+    except NotFound:
+        return Known(False)
+    except ApiError:
+        return Known(None)
+    step = items[0].get("last_step") if isinstance(items, list) and items and isinstance(items[0], dict) else None
+    return Known(True, step if isinstance(step, int) else -1)
 
 
-def _in_spool(folder: Path, run_id: str) -> int:
+def _rank_in(folder: Path, run_id: str) -> int | None:
+    """Return the rank of a writer's folder; None: it belongs to another run, is damaged, or was removed meanwhile."""
+    try:
+        start = orjson.loads((folder / "start").read_bytes())
+        return int(start.get("rank", 0)) if start["run_id"] == run_id else None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
+def _last_step_in(folder: Path) -> int:
     """Return the highest step in a writer's folder, whose process may still write to it."""
     try:
-        if orjson.loads((folder / "start").read_bytes())["run_id"] != run_id:
-            return -1
         lines = [line for path in folder.glob("*.ndjson") for line in path.read_bytes().splitlines()]
-    except (OSError, orjson.JSONDecodeError, KeyError, TypeError):  # delivered and removed meanwhile, or damaged
+    except OSError:  # delivered and removed meanwhile
         return -1
     return max(map(_step_of, lines), default=-1)
 

@@ -11,17 +11,20 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
 
 from prevue import folder as folder_module
 from prevue import notices as notices_module
 from prevue.config import ClientSettings, client_settings
+from prevue.ending import Ending, ending_of, ending_of_program, storable, told_of, watch
+from prevue.environment import environment_now
 from prevue.notices import notices
+from prevue.repository import RepositoryThread, working_tree
 from prevue.sender import EXIT_FAILING_S, EXIT_S, Sender
 from prevue.spool import MemorySpool, Spool, encode
 from prevue.start import start_record
+from prevue.status import RunStatus
 from prevue.values import Values, whole
 from prevue_core.contract import (
     FAILED,
@@ -35,27 +38,9 @@ from prevue_core.errors import InvalidValue, PluginError, shown
 
 PLAIN_CONNECTOR = "python"  # of runs that no connector opened
 DURATIONS = 1_024  # of log() calls kept for the median
-MESSAGE_CHARS = 10_000  # kept of why a run failed
 IMPORT_S = 5.0  # that a fork may wait for an import of ours; it takes a tenth of a second
 RESUME_TIMEOUT_S = 2.0  # that `init` may wait to ask where a resumed run stands
-
-
-@dataclass(frozen=True)
-class RunStatus:
-    """How a run's records stand. `logged` = `spooled` = `stored` when everything has arrived."""
-
-    run_id: str
-    logged: int  # log() calls that had something to log
-    spooled: int  # records kept, the start record and others included
-    stored: int  # records that the server has
-    dropped: int  # records for which there was no room
-    rejected: int  # records that the server did not accept
-    left_out: int  # values that could not be logged
-    is_degraded: bool  # records are in memory only, as no folder could be written
-    log_median_us: float  # over the last 1024 calls
-    log_worst_us: float
-    last_error: str | None
-    next_try_s: float
+REPOSITORY_EXIT_S = 0.5  # that the end of a run waits for what git says
 
 
 def init(
@@ -70,6 +55,7 @@ def init(
     notes: str | None = None,
     group: str | None = None,
     run_id: str | None = None,
+    resume: str | None = None,
     rank: int | None = None,
     connector_name: str = PLAIN_CONNECTOR,
     mode: str | None = None,
@@ -77,16 +63,23 @@ def init(
     """Return a new run, open for `log`. What is not given comes from the environment (`PREVUE_URL` and the others).
 
     `run_id`: a UUID; further processes that give the same one log into the same run, and a run that ended goes on.
+    `resume`: whether the run of `run_id` may exist: `allow` (as None), `never` (it must be new) or `must`.
     `rank`: the number of this process in a distributed training; None: from `RANK`, else 0.
     `mode`: `online`; `offline` (kept on disk for `prevue sync`); `disabled` (nothing is kept).
     Raises InvalidValue, a ValueError, for a value that cannot be used. A server that is away raises nothing.
     """
-    settings = client_settings(url=url, project=project, uid=uid, run_id=run_id, mode=mode, token=token, rank=rank)
+    began = time.perf_counter_ns()
+    settings = client_settings(
+        url=url, project=project, uid=uid, run_id=run_id, mode=mode, token=token, rank=rank, resume=resume
+    )
     run = Run(settings, start_record(settings, connector_name, name, config, tags, notes, group))
     if settings.mode != "disabled":
+        if settings.run_id is not None:  # others open in log(), which never waits for the network
+            run._steps = itertools.count(_first_step(settings, run.run_id))
         run._open(is_main=True)
     global _latest
     _latest = run
+    run._began, run._inside = began, time.perf_counter_ns() - began
     return run
 
 
@@ -135,6 +128,10 @@ class Run:
         self._clock = time.time() - time.monotonic()
         self._durations = [0] * DURATIONS
         self._worst = 0
+        self._began = time.perf_counter_ns()
+        self._inside = 0  # nanoseconds of it that our calls took
+        self._ended: int | None = None
+        self._repository: RepositoryThread | None = None
         self.logged = 0
 
     @property
@@ -180,6 +177,7 @@ class Run:
             self._append(record)
         took = time.perf_counter_ns() - began
         self._durations[(self.logged - 1) % DURATIONS] = took
+        self._inside += took
         if took > self._worst:
             self._worst = took
 
@@ -189,6 +187,11 @@ class Run:
         `model`: a framework's model, described by the framework's plugin, or a dict with `name`, `framework` and
         `layers` (see the hook `prevue_describe_model`). A model that nobody can describe costs one warning.
         """
+        began = time.perf_counter_ns()
+        self._describe(model)
+        self._inside += time.perf_counter_ns() - began
+
+    def _describe(self, model: Any) -> None:
         description = dict(model) if isinstance(model, Mapping) else _describe(model)
         if description is None:
             kind = f"{type(model).__module__}.{type(model).__qualname__}"
@@ -214,16 +217,7 @@ class Run:
         """
         if state not in (FINISHED, FAILED):
             raise InvalidValue(f"state {state!r} does not end a run; use 'finished' or 'failed'")
-        with self._opening:
-            if not self._is_closed:
-                self._is_closed = True
-                if self._is_main:
-                    end = {"type": "end", "time": self._clock + time.monotonic(), "state": state}
-                    self._keep({**end, "message": _storable(message)} if message else end)
-            if self._spool is not None:
-                self._spool.shut()  # another thread may be inside log()
-        _live.discard(self)
-        return self._close(timeout)
+        return self._end(Ending(state, storable(message), environment_now()), timeout)
 
     def status(self) -> RunStatus:
         """Return how the records stand."""
@@ -241,8 +235,9 @@ class Run:
             is_degraded=isinstance(self._spool, MemorySpool),
             log_median_us=used[len(used) // 2] / 1_000,
             log_worst_us=self._worst / 1_000,
+            share=self._inside / ((self._ended or time.perf_counter_ns()) - self._began),
             last_error=state.last_error if state else None,
-            next_try_s=state.next_try_s if state else 0.0,
+            next_try_s=max(0.0, state.tried_at + state.next_try_s - time.monotonic()) if state else 0.0,
         )
 
     def __enter__(self) -> "Run":
@@ -251,8 +246,7 @@ class Run:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        state, message = _outcome(error)
-        self.finish(state, message=message)
+        self._end(ending_of(error), EXIT_S)
 
     def __getstate__(self) -> dict[str, Any]:
         """What travels to another process: what was configured; no token, socket or thread."""
@@ -271,8 +265,6 @@ class Run:
             if self._spool is not None:
                 return self._spool
             self._is_main = is_main
-            if is_main and self._settings.run_id is not None:  # others open in log(), which never waits for the network
-                self._steps = itertools.count(_steps_known(self._settings, self.run_id))
             start = {**self._start, "pid": os.getpid(), "time": self._clock + time.monotonic()}
             try:
                 self._spool = Spool(self._settings.server_folder, self.run_id, start, self._settings.bounds)
@@ -285,7 +277,48 @@ class Run:
                 )
             _live.add(self)
             _finish_with_worker()
+            if is_main:
+                watch(_tell_of_thread)
+                self._ask_repository()
             return self._spool
+
+    def _ask_repository(self) -> None:
+        """Add to the run's environment what git says, once it says it; one of several ranks does."""
+        folder = working_tree() if self._settings.rank == 0 else None
+        if folder is not None:
+            self._repository = RepositoryThread(folder, self._add_environment)
+            try:
+                self._repository.start()
+            except RuntimeError:  # no more threads can be had
+                self._repository = None
+
+    def _add_environment(self, environment: dict[str, Any]) -> None:
+        if not self._is_closed:
+            self._keep({"type": "environment", "time": self._clock + time.monotonic(), "environment": environment})
+
+    def _end(self, ending: Ending, timeout: float | None) -> bool:
+        """End the run, unless it has ended, and wait for its delivery."""
+        if self._repository is not None:  # outside the lock, which its thread may want
+            self._repository.join(REPOSITORY_EXIT_S)
+        with self._opening:
+            if not self._is_closed:
+                self._is_closed = True
+                self._ended = time.perf_counter_ns()
+                if self._is_main:
+                    self._keep(self._end_record(ending))
+            if self._spool is not None:
+                self._spool.shut()  # another thread may be inside log()
+        _live.discard(self)
+        return self._close(timeout)
+
+    def _end_record(self, ending: Ending) -> dict[str, Any]:
+        end = {"type": "end", "time": self._clock + time.monotonic(), "state": ending.state}
+        known = self._start["environment"]
+        environment = {name: value for name, value in ending.environment.items() if known.get(name) != value}
+        if "packages" in environment:  # those that were imported since the start
+            environment["packages"] = dict(environment["packages"].items() - known["packages"].items())
+        given = {"message": ending.message, "environment": environment}
+        return {**end, **{name: value for name, value in given.items() if value}}
 
     def _append(self, record: dict[str, Any]) -> None:
         if self._is_closed or self._settings.mode == "disabled":
@@ -378,11 +411,11 @@ def _current() -> Run | None:
     return _latest
 
 
-def _steps_known(settings: ClientSettings, run_id: str) -> int:
-    """Return the first step behind those that the spool or the server knows of a run that may be resumed."""
-    from prevue.resume import last_step  # only where a run_id was given
+def _first_step(settings: ClientSettings, run_id: str) -> int:
+    """Return the step with which a run goes on that may exist. Raises InvalidValue where it may not, or must."""
+    from prevue.resume import first_step  # only where a run_id was given, as it imports requests
 
-    return last_step(settings, run_id, RESUME_TIMEOUT_S) + 1
+    return first_step(settings, run_id, RESUME_TIMEOUT_S)
 
 
 def _describe(model: Any) -> dict[str, Any] | None:
@@ -391,7 +424,7 @@ def _describe(model: Any) -> dict[str, Any] | None:
     try:
         found = plugins(_warn_plugin).hook.prevue_describe_model(model=model)
     except Exception as error:  # noqa: BLE001 - a plugin's hook may raise anything; it costs its description only
-        notices.warn("hook", f"a plugin failed to describe the model: {_told(error)}")
+        notices.warn("hook", f"a plugin failed to describe the model: {told_of(error)}")
         return None
     return None if found is None else dict(found)
 
@@ -400,33 +433,18 @@ def _warn_plugin(problem: PluginError) -> None:
     notices.warn(("plugin", str(problem)), str(problem))
 
 
-def _outcome(error: BaseException | None) -> tuple[str, str]:
-    """Return the state and the message of a run that ends with `error`; `sys.exit(0)` is one that is none."""
-    if error is None or (isinstance(error, SystemExit) and not error.code):
-        return FINISHED, ""
-    return FAILED, _told(error)
-
-
-def _told(error: BaseException) -> str:
-    try:
-        return f"{type(error).__name__}: {error}"
-    except Exception:  # noqa: BLE001 - foreign code: an exception's own text
-        return type(error).__name__
-
-
-def _storable(text: str) -> str:
-    """Return text that UTF-8 can hold: messages may quote names of files in other encodings."""
-    return text[:MESSAGE_CHARS].encode("utf-8", "backslashreplace").decode()
-
-
 def _finish_all() -> None:
     """End the runs that are open when the program ends, as failed if an exception ends it."""
-    # The interpreter sets this before exit handlers run; in an interactive one it may be any earlier exception. In a
-    # worker of multiprocessing the exception is on its way still; from Python 3.13 on it is not to be had any more.
-    error = None if hasattr(sys, "ps1") else getattr(sys, "last_value", None) or sys.exc_info()[1]
-    state, message = _outcome(error)
+    ending = ending_of_program()
     for run in list(_live):
-        run.finish(state, message=message)
+        run._end(ending, EXIT_S)
+
+
+def _tell_of_thread(text: str) -> None:
+    """Store as an event what ended a thread of the program, which goes on."""
+    for run in list(_live):
+        if run._is_main:
+            run._append({"type": "event", "time": run._clock + time.monotonic(), "kind": "thread failed", "text": text})
 
 
 def _finish_with_worker() -> None:
@@ -441,8 +459,9 @@ def _finish_with_worker() -> None:
 def _before_fork() -> None:
     """Let the senders end their imports: a child would find half of a module, and nobody who completes it."""
     for run in list(_live):
-        if isinstance(run._sender, Sender):
-            run._sender.has_imported.wait(IMPORT_S)
+        for thread in (run._sender, run._repository):
+            if isinstance(thread, Sender | RepositoryThread):
+                thread.has_imported.wait(IMPORT_S)
 
 
 def _after_fork() -> None:

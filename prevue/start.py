@@ -1,7 +1,6 @@
 """The start record: what a run is called, where it belongs, with what it was begun."""
 
 import os
-import sys
 import time
 import uuid
 from collections.abc import Mapping
@@ -10,6 +9,7 @@ from typing import Any
 import orjson
 
 from prevue.config import ClientSettings
+from prevue.environment import environment_at_start
 from prevue.spool import encode
 from prevue_core.contract import FORMAT, MAX_DEPTH, check_label, depth_of
 from prevue_core.errors import InvalidValue, shown
@@ -43,7 +43,7 @@ def start_record(
         "connector_name": check_label("connector_name", connector_name),
         "rank": settings.rank,
         "host": platform.node() or "unknown",
-        "environment": {"python": platform.python_version(), "platform": platform.platform(), "script": sys.argv[0]},
+        "environment": environment_at_start(),
         "config": dict(config or {}),
         "tags": [check_label("tag", tag) for tag in tags or []],
     }

@@ -159,11 +159,11 @@ def test_settings_do_not_show_the_token():
     [
         ({"PREVUE_SPOOL_DIR": "/scratch/spool"}, "/scratch/spool"),
         ({"PREVUE_SPOOL_DIR": "~/spool"}, Path.home() / "spool"),
-        ({"PREVUE_SPOOL_DIR": "spool"}, Path.cwd() / "spool"),
+        ({"PREVUE_SPOOL_DIR": "spool"}, "spool"),
     ],
 )
 def test_the_spool_is_where_it_was_said(environ, folder):
-    assert spool_root(environ) == Path(folder)
+    assert spool_root(environ) == Path(folder).absolute()
 
 
 def test_the_spool_is_in_the_users_state_folder(monkeypatch):

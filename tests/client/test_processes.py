@@ -162,7 +162,7 @@ def test_the_exit_delivers_everything(backend, python, waiting):
         ("", [("finished", None)]),
         ("import sys; sys.exit(0)", [("finished", None)]),
         ("raise ValueError('the loss is NaN')", [("failed", "ValueError: the loss is NaN")]),
-        ("raise KeyboardInterrupt", [("failed", "KeyboardInterrupt: ")]),
+        ("raise KeyboardInterrupt", [("failed", "KeyboardInterrupt")]),
         ("run.finish(); raise ValueError", [("finished", None)]),
         ("with run: raise ValueError('x')", [("failed", "ValueError: x")]),
         ("with run: raise SystemExit(0)", [("finished", None)]),
@@ -250,7 +250,7 @@ print(run.status().dropped)
     assert numbers(backend.records) == list(range(len(backend.records)))
     assert backend.steps() == [*range(500 - dropped), 1_000]
     gaps = [record for record in backend.records if record["type"] == "gap"]
-    assert [record["count"] for record in gaps] == [dropped]
+    assert sum(record["count"] for record in gaps) == dropped
 
 
 # forks

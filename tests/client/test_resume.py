@@ -1,7 +1,7 @@
 import pytest
 
 from prevue.config import client_settings
-from prevue.resume import last_step
+from prevue.resume import Known, known_of, last_step
 from prevue.spool import Spool, encode
 
 RUN_ID, OTHER_ID = "019ab1c2-0000-7000-8000-000000000001", "019ab1c2-0000-7000-8000-000000000002"
@@ -11,8 +11,9 @@ RUN_ID, OTHER_ID = "019ab1c2-0000-7000-8000-000000000001", "019ab1c2-0000-7000-8
 def left_behind():
     """Leave a writer's records in the spool; its folder comes back."""
 
-    def leave(run_id: str, *steps: int):
-        spool = Spool(client_settings().server_folder, run_id, {"type": "start", "run_id": run_id})
+    def leave(run_id: str, *steps: int, rank: int = 0):
+        start = {"type": "start", "run_id": run_id, "rank": rank}
+        spool = Spool(client_settings().server_folder, run_id, start)
         for step in steps:
             spool.append(encode({"type": "metrics", "step": step}))
         spool.close(is_delivered=False)
@@ -68,10 +69,38 @@ def test_a_piece_that_went_meanwhile_is_passed_over(left_behind):
     assert known() == 3
 
 
-@pytest.mark.parametrize(("answer", "step"), [({"last_step": 41}, 41), ({"last_step": None}, -1), ({"x": 1}, -1)])
-def test_the_server_is_asked(backend, answer, step):
-    backend.documents[f"/api/v1/runs/{RUN_ID}"] = (200, answer)
+@pytest.mark.parametrize(
+    ("items", "step"),
+    [([{"last_step": 41}], 41), ([{"last_step": None}], -1), ([{"x": 1}], -1), ([], -1), (None, -1), ([7], -1)],
+)
+def test_the_server_is_asked(backend, items, step):
+    backend.documents[f"/api/v1/runs/{RUN_ID}/writers"] = (200, {"items": items})
     assert known(mode="online") == step
+
+
+def test_steps_are_those_of_the_rank(left_behind, backend, monkeypatch):
+    left_behind(RUN_ID, 50)
+    left_behind(RUN_ID, 7, rank=1)
+    backend.documents[f"/api/v1/runs/{RUN_ID}/writers"] = (
+        200,
+        lambda asked: {"items": [{"last_step": 60 if asked["rank"] == ["0"] else 3}]},
+    )
+    assert known(mode="online") == 60
+    monkeypatch.setenv("RANK", "1")
+    assert known(mode="online") == 7
+
+
+@pytest.mark.parametrize(("status", "exists"), [(200, True), (404, False), (403, None), (500, None)])
+def test_whether_a_run_exists_is_known_or_not(backend, status, exists):
+    document = {"items": [], "detail": "no", "request_id": "0123456789abcdef"}
+    backend.documents[f"/api/v1/runs/{RUN_ID}/writers"] = (status, document)
+    assert known_of(client_settings(), RUN_ID, timeout_s=10).exists is exists
+
+
+def test_a_run_exists_whose_records_wait_here_in_any_rank(no_server, left_behind):
+    assert known_of(client_settings(), RUN_ID, timeout_s=10).exists is None
+    left_behind(RUN_ID, 3, rank=5)
+    assert known_of(client_settings(), RUN_ID, timeout_s=10) == Known(True, -1)
 
 
 def test_a_run_that_the_server_does_not_know_is_new(backend):

@@ -1,5 +1,6 @@
 import math
 import pickle
+import re
 import threading
 import time
 import types
@@ -13,7 +14,8 @@ from prevue.delivery import Answer
 from prevue.run import Run
 from prevue_core.errors import InvalidValue
 
-RUN_ID = "019ab1c2-0000-7000-8000-000000000001"
+RUN_ID, OTHER_ID = "019ab1c2-0000-7000-8000-000000000001", "019ab1c2-0000-7000-8000-000000000002"
+WRITERS = f"/api/v1/runs/{RUN_ID}/writers"
 
 
 class Clock:
@@ -60,7 +62,7 @@ def test_the_first_record_tells_what_the_run_is(new_run, spooled):
     assert [start[name] for name in names] == [
         *(run.run_id, "digits", "run one", "ada", "torch", 2, "start", 1, "http://localhost:8080")
     ]
-    assert start["environment"].keys() == {"python", "platform", "script"}
+    assert {"python", "platform", "script", "command", "folder", "cpus", "packages"} <= start["environment"].keys()
 
 
 def test_run_ids_sort_by_time_and_are_version_7(new_run):
@@ -312,14 +314,15 @@ class Unspeakable(Exception):
     ("error", "state", "message"),
     [
         (ValueError("the loss is NaN"), "failed", "ValueError: the loss is NaN"),
-        (KeyboardInterrupt(), "failed", "KeyboardInterrupt: "),
+        (KeyboardInterrupt(), "failed", "KeyboardInterrupt"),
         (SystemExit(3), "failed", "SystemExit: 3"),
         (SystemExit("no data"), "failed", "SystemExit: no data"),
         (SystemExit(0), "finished", None),
         (SystemExit(None), "finished", None),
         (OSError("no file '\udcff'"), "failed", r"OSError: no file '\udcff'"),
         (Unspeakable(), "failed", "Unspeakable"),
-        (ValueError("x" * 20_000), "failed", ("ValueError: " + "x" * 20_000)[:10_000]),
+        (ValueError("x" * 20_000), "failed", "ValueError: " + "x" * 10_000),
+        (ValueError("for password=hunter2"), "failed", "ValueError: for password=***"),
     ],
 )
 def test_an_exception_in_a_with_block_marks_the_run_and_goes_on(spooled, error, state, message):
@@ -457,6 +460,51 @@ def test_the_time_in_log_is_kept(offline):
     assert 0.0 < offline.status().log_median_us < offline.status().log_worst_us
 
 
+def test_the_share_of_time_inside_our_calls_is_kept(new_run):
+    run = new_run(mode="offline")
+    assert 0.0 < run.status().share <= 1.0
+    for _ in range(3_000):
+        run.log({"loss": 1.0})
+    run.finish()
+    share = run.status().share
+    assert 0.0 < share <= 1.0
+    assert run.status().share == share  # the run is over, and the time with it
+
+
+def test_a_status_is_read_by_people(online, backend):
+    for _ in range(3):
+        online.log({"loss": 1.0, "text": "a"})
+    assert online.finish()
+    first, second = repr(online.status()).splitlines()
+    assert first == (f"run {online.run_id}: 3 logged = 5 records, all stored; 0 dropped, 0 rejected, 3 values left out")
+    assert re.fullmatch(r"log\(\) takes [\d.]+ us \(median\), [\d.]+ us \(worst\); [\d.]+% of the time is ours", second)
+
+
+def test_a_status_tells_what_waits_and_why(no_server, new_run):
+    run = new_run()
+    run.log({"loss": 1.0})
+    assert not run.finish(timeout=30)
+    told = repr(run.status())
+    assert "1 logged = 3 records, 0 stored, 3 wait" in told
+    assert f"last error: cannot reach {no_server}: Connection refused" in told
+    assert run.status().waiting == 3
+
+
+def test_a_status_tells_when_the_next_try_is(backend, new_run):
+    backend.recording.faults += [Answer(401, {"detail": "no token was sent"})] * 3
+    run = new_run()
+    run.log({"loss": 1.0})
+    assert not run.finish(timeout=30)
+    status = run.status()
+    assert 0 < status.next_try_s <= 60
+    assert "answers status 401: no token was sent; next try in " in repr(status)
+
+
+def test_a_status_tells_that_records_are_in_memory_only(backend, new_run, spool_dir):
+    spool_dir.write_text("a file in its place")
+    assert "records are in memory only" in repr(new_run().status())
+
+
 def test_status_is_known_before_anything_is_logged(new_run):
     status = new_run(mode="offline").status()
     assert (status.logged, status.spooled, status.stored) == (0, 1, 0)
@@ -589,15 +637,16 @@ def test_log_of_a_copy_does_not_ask_the_server(backend, new_run):
 
 
 def test_a_run_that_goes_on_counts_behind_the_servers_last_step(backend, new_run):
-    backend.documents[f"/api/v1/runs/{RUN_ID}"] = (200, {"last_step": 41})
+    backend.documents[WRITERS] = (200, {"items": [{"last_step": 41}]})
     run = new_run(run_id=RUN_ID)
     run.log({"loss": 1.0})
     run.finish()
     assert backend.steps() == [42]
+    assert backend.queries == [{"rank": ["0"], "limit": ["1"]}]
 
 
 def test_a_run_that_goes_on_counts_behind_what_waits_here(backend, new_run):
-    backend.documents[f"/api/v1/runs/{RUN_ID}"] = (200, {"last_step": 41})
+    backend.documents[WRITERS] = (200, {"items": [{"last_step": 41}]})
     before = new_run(run_id=RUN_ID, mode="offline")
     before.log({"loss": 1.0}, 99)
     before.finish()
@@ -605,6 +654,88 @@ def test_a_run_that_goes_on_counts_behind_what_waits_here(backend, new_run):
     run.log({"loss": 1.0})
     run.finish()
     backend.wait_for(lambda: 100 in backend.steps())
+
+
+def test_a_rank_that_begins_late_counts_its_own_steps(backend, new_run):
+    first = new_run(run_id=RUN_ID, mode="offline")
+    first.log({"loss": 1.0}, 99)
+    first.finish()
+    late = new_run(run_id=RUN_ID, mode="offline", rank=1)
+    late.log({"loss": 1.0})
+    assert late.finish() is False
+    assert new_run(run_id=RUN_ID, mode="offline", rank=1)._steps.__next__() == 1
+
+
+NOT_THERE = (404, {"detail": "does not exist", "request_id": "0123456789abcdef"})
+THERE = (200, {"items": [{"last_step": 41}]})
+REFUSED = (403, {"detail": "this needs 'read'", "request_id": "0123456789abcdef"})
+
+
+@pytest.mark.parametrize(
+    ("resume", "answer", "told"),
+    [
+        ("never", THERE, f"run_id '{RUN_ID}' exists already, and resume is 'never'; use another run_id, or 'allow'"),
+        ("must", NOT_THERE, f"run_id '{RUN_ID}' is not known to http://"),
+        ("maybe", THERE, "resume 'maybe' is not known; use one of never, allow, must"),
+    ],
+)
+def test_a_run_that_may_not_go_on_so_raises_and_leaves_nothing(backend, spool_dir, resume, answer, told):
+    backend.documents[WRITERS] = answer
+    with pytest.raises(InvalidValue, match=re.escape(told)):
+        prevue.init(run_id=RUN_ID, resume=resume)
+    assert not spool_dir.exists()
+
+
+@pytest.mark.parametrize(
+    ("resume", "answer"), [("never", NOT_THERE), ("allow", NOT_THERE), ("allow", THERE), ("must", THERE)]
+)
+def test_a_run_that_may_go_on_does_so_without_a_word(backend, new_run, caplog, resume, answer):
+    backend.documents[WRITERS] = answer
+    assert new_run(run_id=RUN_ID, resume=resume).finish()
+    assert caplog.messages == []
+
+
+def test_what_must_go_on_has_to_have_a_name(backend):
+    with pytest.raises(InvalidValue, match="resume 'must' needs the run to go on with; give its run_id, or"):
+        prevue.init(resume="must")
+
+
+def test_a_run_without_a_name_of_ones_own_is_always_new(backend, new_run):
+    new_run(resume="never").finish()
+    assert backend.queries == []
+
+
+def test_a_run_in_the_spool_exists(no_server, new_run):
+    new_run(run_id=RUN_ID, mode="offline", resume="allow").finish()
+    with pytest.raises(InvalidValue, match="exists already"):
+        prevue.init(run_id=RUN_ID, resume="never")
+    new_run(run_id=RUN_ID, mode="offline", resume="must").finish()
+
+
+def test_ranks_that_find_the_run_of_the_first_join_it(backend, new_run):
+    backend.documents[WRITERS] = THERE
+    assert new_run(run_id=RUN_ID, resume="never", rank=1).finish()
+
+
+@pytest.mark.parametrize("resume", ["never", "allow", "must"])
+def test_a_server_that_cannot_be_asked_stops_no_training(no_server, new_run, caplog, resume):
+    run = new_run(run_id=RUN_ID, resume=resume)
+    assert f"{no_server} cannot be asked whether run {RUN_ID} exists" in caplog.text
+    run.log({"loss": 1.0})
+    assert run.status().logged == 1
+
+
+def test_a_token_that_may_not_ask_stops_no_training(backend, new_run, caplog):
+    backend.documents[WRITERS] = REFUSED
+    assert new_run(run_id=RUN_ID, resume="must").finish()
+    assert "count from 0" in caplog.text
+
+
+def test_offline_nobody_is_asked_and_only_what_was_wished_is_told(backend, new_run, caplog):
+    new_run(run_id=RUN_ID, mode="offline").finish()
+    assert (backend.queries, caplog.messages) == ([], [])
+    new_run(run_id=OTHER_ID, mode="offline", resume="must").finish()
+    assert "cannot be asked whether" in caplog.text
 
 
 def test_a_new_run_does_not_ask_where_it_stands(backend, new_run):

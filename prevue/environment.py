@@ -1,0 +1,82 @@
+"""Where a run runs: Python, machine, packages, command line. Only what costs next to nothing, and imports nothing.
+
+What git knows comes later (see `repository`), as asking it takes its time.
+"""
+
+import os
+import sys
+from collections.abc import Iterator
+from glob import glob
+from typing import Any
+
+from prevue.masking import command_line
+
+MAX_PACKAGES = 300
+MAX_VERSION_CHARS = 60
+
+
+def environment_at_start() -> dict[str, Any]:
+    """Return what is known when a run begins."""
+    import platform  # takes a while to import, and only runs need it
+
+    return {
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "script": sys.argv[0],
+        "command": command_line(_arguments()),
+        "folder": _folder(),
+        "cpus": _cpus(),
+        **environment_now(),
+    }
+
+
+def environment_now() -> dict[str, Any]:
+    """Return what grows while a program runs: the versions of the packages it has imported, and its GPUs."""
+    packages = dict(sorted(_packages())[:MAX_PACKAGES])
+    gpus = _gpus()
+    return {"packages": packages, **({"gpus": gpus} if gpus else {})}
+
+
+def _arguments() -> list[str]:
+    """Return the command that was typed; without the text of a program that was given with `-c`."""
+    typed = sys.orig_argv
+    return [*typed[:1], "-c", "...", *sys.argv[1:]] if sys.argv[:1] == ["-c"] else typed
+
+
+def _folder() -> str | None:
+    try:
+        return os.getcwd()
+    except OSError:  # it was removed
+        return None
+
+
+def _cpus() -> int | None:
+    """Return how many CPUs the process may use, which in a container are fewer than the machine has."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+
+
+def _packages() -> Iterator[tuple[str, str]]:
+    """Yield the top modules that are imported, as they are imported, and their versions."""
+    for name, module in sys.modules.copy().items():
+        if not ("." in name or name.startswith("_") or name in sys.stdlib_module_names or name == "prevue_core"):
+            # Looked up in its dict: to ask a module that loads its parts lazily could import one.
+            version = getattr(module, "__dict__", {}).get("__version__")
+            if isinstance(version, str):
+                yield name, version[:MAX_VERSION_CHARS]
+
+
+def _gpus() -> list[str]:
+    """Return the names of the GPUs that torch works on, or else of NVIDIA's in this machine."""
+    cuda = getattr(sys.modules.get("torch"), "cuda", None)
+    if cuda is not None and cuda.is_initialized():  # else asking would initialize it, and break a later fork
+        return [cuda.get_device_name(number) for number in range(cuda.device_count())]
+    return [name for path in sorted(glob("/proc/driver/nvidia/gpus/*/information")) if (name := _model_in(path))]
+
+
+def _model_in(path: str) -> str | None:
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            lines = dict(line.partition(":")[::2] for line in file)
+    except OSError:
+        return None
+    return lines.get("Model", "").strip() or None
