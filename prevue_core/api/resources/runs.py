@@ -3,6 +3,7 @@
 import uuid
 from typing import Any
 
+import flask
 import marshmallow as ma
 
 from prevue_core.api.blueprint import Blueprint, found, identity
@@ -13,10 +14,11 @@ from prevue_core.api.fields import (
     TimeField,
     has_no_nul,
     is_int64,
+    json_response,
     page_of,
     shelf_argument,
 )
-from prevue_core.contract import RUN_STATES
+from prevue_core.contract import RUN_STATES, encode_number
 from prevue_core.db import queries
 from prevue_core.db.accounts import READ
 
@@ -196,13 +198,21 @@ class RunSeriesSchema(ma.Schema):
 @blueprint.route("/runs", action=READ)
 @blueprint.arguments(RunsArguments, location="query", as_kwargs=True)
 @blueprint.response(200, page_of(ListedRunSchema))
-def list_runs(**arguments: Any) -> queries.Page:
+def list_runs(**arguments: Any) -> flask.Response:
     """List runs
 
     Those that started last come first, unless `sort` says otherwise. Pages neither skip nor repeat a run while others
     begin. A filter that cannot be read is answered with 422, the `position` of what is wrong and what is accepted.
     """
-    return queries.runs(identity(), **arguments)
+    page = queries.runs(identity(), **arguments)
+    return json_response({"items": [_document(row) for row in page.items], "next": page.next})
+
+
+def _document(row: queries.Row) -> queries.Row:
+    if "summaries" in row:
+        sums = row["summaries"].items()
+        row["summaries"] = {text: None if value is None else encode_number(value) for text, value in sums}
+    return row
 
 
 @blueprint.route("/runs/groups", action=READ)
