@@ -1,9 +1,11 @@
 """HTTP to the backend. The only module that imports requests; what an answer means is the caller's."""
 
+import email.utils
 import gzip
+import time
 from collections.abc import Callable, Iterator
 from types import TracebackType
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 import orjson
@@ -17,6 +19,13 @@ TIMEOUT_S = (5, 30)  # to connect, to read
 GZIP_ABOVE_BYTES = 4 << 10
 NEARBY = ("localhost", "127.0.0.1", "::1")
 PART_BYTES = 1 << 18  # of what is streamed
+
+
+class Knock(NamedTuple):
+    """How an answer came."""
+
+    latency_s: float
+    clock_ahead_s: float | None  # of this machine, to about a second; None: the server does not tell its time
 
 
 class HttpTransport:
@@ -50,6 +59,14 @@ class HttpTransport:
     def get(self, path: str, params: dict[str, Any] | None = None, timeout_s: float | None = None) -> dict[str, Any]:
         """Return the JSON object at `path`. Raises NotFound, NotLoggedIn, Refused or Unreachable."""
         return self._understand(path, self._ask("GET", path, params=params, timeout=timeout_s or TIMEOUT_S))
+
+    def knock(self, path: str, timeout_s: float) -> "Knock":
+        """Ask for the JSON object at `path`, and return how the answer came. Raises as `get` does."""
+        began, sent_at = time.monotonic(), time.time()
+        response = self._send("GET", path, timeout=timeout_s)
+        latency_s = time.monotonic() - began
+        self._understand(path, _answer(response))
+        return Knock(latency_s, _clock_ahead(response, sent_at + latency_s / 2))
 
     def post(
         self, path: str, document: dict[str, Any] | None = None, headers: dict[str, str] | None = None
@@ -119,6 +136,14 @@ class _Bearer(requests.auth.AuthBase):
         if token := self._find_token():
             request.headers["Authorization"] = f"Bearer {token}"
         return request
+
+
+def _clock_ahead(response: requests.Response, now: float) -> float | None:
+    try:
+        told = email.utils.parsedate_to_datetime(response.headers["Date"])
+    except (KeyError, ValueError):
+        return None
+    return round(now - told.timestamp() - 0.5, 1)  # it was cut to a whole second
 
 
 def _answer(response: requests.Response) -> Answer:

@@ -58,6 +58,7 @@ LAYERS: list[tuple[str, set[str], set[str]]] = [
     ("prevue.account_commands", {*GROUND, "prevue"}, {"click"}),
     ("prevue.run_commands", {*GROUND, "prevue"}, {"click"}),
     ("prevue.export_commands", {*GROUND, "prevue"}, {"click"}),
+    ("prevue.doctor", {*GROUND, "prevue"}, {"click"}),
     ("prevue.testing_backend", {*GROUND, "prevue"}, {"pytest"}),
     ("prevue", {*GROUND, "prevue"}, {"orjson", "pandas"}),
     ("prevue_core", set(), set()),

@@ -31,58 +31,6 @@ def test_the_version_is_told(command):
     assert prevue.__version__ in command("--version").output
 
 
-# doctor
-
-
-def test_doctor_says_that_the_server_answers_and_nothing_waits(backend, command, spool_dir):
-    backend.documents["/readyz"] = (200, {"status": "ready"})
-    result = command("doctor")
-    assert result.output.splitlines() == [f"server  {backend.url}: answers", f"spool   {spool_dir}: 0 records wait"]
-
-
-def test_doctor_says_what_waits(backend, command, left_behind):
-    run = left_behind()
-    assert f"run     {run.run_id}: 7 records for {backend.url}; `prevue sync` sends them" in command("doctor").output
-
-
-def test_doctor_says_which_training_runs(backend, command):
-    run = prevue.init("p", mode="offline")
-    assert f"run     {run.run_id}: 1 records for {backend.url}; its training runs" in command("doctor").output
-    run.finish()
-
-
-def test_doctor_says_why_the_server_does_not_answer(no_server, command):
-    result = command("doctor")
-    assert result.exit_code == 0
-    assert f"server  {no_server}: cannot reach {no_server}: Connection refused" in result.output
-
-
-def test_doctor_prints_json_for_scripts(no_server, command, left_behind, spool_dir):
-    run = left_behind()
-    (folder,) = spool_dir.glob("*/*")
-    told = json.loads(command("doctor", "--json").output)
-    assert told["url"] == no_server
-    assert told["problem"] == f"cannot reach {no_server}: Connection refused"
-    assert told["spool"] == str(spool_dir)
-    assert told["writers"] == [
-        {
-            "run_id": run.run_id,
-            "url": no_server,
-            "folder": str(folder),
-            "records": 7,
-            "is_in_use": False,
-            "problem": None,
-        }
-    ]
-
-
-def test_doctor_of_one_run_leaves_the_others_out(no_server, command, left_behind):
-    one, _ = left_behind(), left_behind()
-    assert [writer["run_id"] for writer in json.loads(command("doctor", one.run_id, "--json").output)["writers"]] == [
-        one.run_id
-    ]
-
-
 def test_looking_takes_nothing_from_a_living_writer(no_server, command, python):
     """A second descriptor of its lock, once closed, would free it."""
     run = prevue.init("p", mode="offline")
