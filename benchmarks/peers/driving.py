@@ -47,7 +47,7 @@ def drive(workloads: dict[str, Workload], serving: Serving | None = None) -> Non
     parser.add_argument("--requests", type=int, default=100, help="of 1 000 points each")
     parser.add_argument("--points", type=int, default=1_000_000, help="of the long series")
     parser.add_argument("--runs", type=int, default=1_000, help="in the list of runs")
-    parser.add_argument("--reads", type=int, default=5, help="of a chart or a list; the median counts")
+    parser.add_argument("--reads", type=int, default=5, help="of a chart or a list; the fastest counts")
     arguments = parser.parse_args()
     out = os.dup(1)
     os.dup2(2, 1)  # some systems greet on standard output
@@ -104,14 +104,16 @@ def rate_of_requests(
 
 
 def time_of_reads(read: Callable[[], bytes], reads: int) -> tuple[Figures, bytes]:
-    """Return the time and the size of an answer, and the answer. The first read, which warms up, does not count."""
+    """Return the time of the fastest answer, its size, and the answer. The first one, which warms up, does not count.
+
+    What else a small machine does can double the median; it is told too."""
     body = read()
     took = []
     for _ in range(reads):
         began = time.perf_counter()
         body = read()
         took.append(1_000 * (time.perf_counter() - began))
-    return {"ms": median(took), "best_ms": min(took), "bytes": len(body)}, body
+    return {"ms": min(took), "median_ms": median(took), "bytes": len(body)}, body
 
 
 class Client:
