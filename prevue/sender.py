@@ -110,6 +110,8 @@ class Sender(threading.Thread):
                 self._source.close(is_delivered=True)
                 self._drained.set()
                 return
+            if self._has_time(delivery, wait_s):  # so that a training that logs without a pause does it, too
+                next(leftovers, None)
             if wait_s is not None:
                 self._pause(wait_s)
             elif not self._is_stopping:
@@ -119,6 +121,11 @@ class Sender(threading.Thread):
             if delivery.state.store_id != self._store_id:  # the first answer, or the server was restored
                 self._store_id = delivery.state.store_id
                 leftovers = chain(leftovers, self._refill(transport, str(self._store_id)))
+
+    def _has_time(self, delivery: Delivery, wait_s: float | None) -> bool:
+        """Return whether a request for others is in nobody's way: the server answers, and this run is not behind."""
+        is_well = delivery.state.store_id is not None and not delivery.is_failing
+        return is_well and wait_s != 0.0 and not self._is_stopping
 
     def _gather(self, leftovers: Iterator[None]) -> None:
         """Wait for something to send, and a moment for what comes behind it."""

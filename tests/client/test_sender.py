@@ -156,6 +156,22 @@ def test_leftovers_are_sent_while_the_run_is_silent(new_spool, sender_of, backen
     assert len(backend.recording.records[spool.writer_id]) == 10
 
 
+def test_leftovers_are_sent_while_the_run_logs_without_a_pause(new_spool, sender_of, backend):
+    left = [new_spool(9) for _ in range(3)]
+    for spool in left:
+        spool.close(is_delivered=False)
+    spool = new_spool()
+    sender = sender_of(spool)
+
+    def log_on(*_: object) -> None:
+        log(spool, 1)
+        sender.notify()
+
+    backend.recording.faults += [log_on] * 1_000  # whenever the server is asked, there is more to send
+    backend.wait_for(lambda: all(len(backend.recording.records.get(one.writer_id, [])) == 10 for one in left))
+    backend.recording.faults.clear()
+
+
 def test_a_leftover_that_cannot_be_read_stops_nobody(new_spool, sender_of, backend, tmp_path, caplog):
     damaged = tmp_path / "server" / "damaged"
     damaged.mkdir(parents=True)
