@@ -205,10 +205,20 @@ def _bury(run_id: Any, before: datetime.datetime) -> bool:
 
 
 def _remove_some(table: Any, key: tuple[Any, ...], run_id: Any) -> int:
-    some = table.select(*key).where(table.run_id == run_id).limit(PURGE_ROWS)
-    column = key[0] if len(key) == 1 else peewee.Tuple(*key)
+    if is_sqlite():
+        column = key[0] if len(key) == 1 else peewee.Tuple(*key)
+        some = column.in_(table.select(*key).where(table.run_id == run_id).limit(PURGE_ROWS))
+    else:
+        # By their places: a planner that joins rows with themselves would read a large run whole, for each part.
+        ctid = peewee.SQL("ctid")
+        of_run = table.select(ctid).where(table.run_id == run_id).limit(PURGE_ROWS)
+        some = peewee.Expression(ctid, "=", peewee.fn.ANY(peewee.fn.ARRAY(of_run)))
     with writing():
-        count: int = table.delete().where(table.run_id == run_id, column.in_(some)).execute() if _is_first() else 0
+        if not _is_first():
+            return 0
+        if not is_sqlite():
+            db.execute_sql("SET LOCAL enable_seqscan = off")
+        count: int = table.delete().where(table.run_id == run_id, some).execute()
     return count
 
 

@@ -37,7 +37,9 @@ def test_points_and_rows_are_counted_and_what_they_take(large, small):
     rows = {table.table: table.rows for table in stats.tables}
     assert (stats.points, rows["metrics"], rows["series"], rows["runs"]) == (10_000, 5_500, 3, 2)
     assert rows["rollups"] > 0
-    assert 20 < stats.bytes_a_point < 500
+    of_points = [table.bytes for table in stats.tables if table.table in ("metrics", "series", "rollups")]
+    assert stats.bytes_a_point == pytest.approx(sum(of_points) / 10_000)
+    assert stats.bytes_a_point > 20
     assert sum(table.bytes for table in stats.tables) <= stats.bytes
     assert stats.tables[0].table == "metrics"
 
