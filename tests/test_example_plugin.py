@@ -75,7 +75,11 @@ def test_without_the_broken_plugin_commands_work(broken_site: Path, tmp_path: Pa
 def test_a_broken_plugin_costs_a_training_its_description_only(broken_site: Path, tmp_path: Path) -> None:
     training = "import prevue\nwith prevue.init(mode='offline') as run:\n    run.describe(3)\n    run.log({'loss': 1})"
     done = subprocess.run(
-        [sys.executable, "-c", training], env=environ(broken_site, tmp_path), capture_output=True, text=True
+        [sys.executable, "-c", training],
+        env=environ(broken_site, tmp_path),
+        cwd=tmp_path,  # in no repository, of which git would tell
+        capture_output=True,
+        text=True,
     )
     assert done.returncode == 0
     assert done.stderr.count("plugin 'micrograd' of distribution 'prevue-micrograd' cannot be loaded") == 1

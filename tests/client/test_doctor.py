@@ -25,11 +25,13 @@ def healthy(backend):
 
 @pytest.fixture
 def examine(command):
-    """Ask the doctor and return the exit code and what it found."""
+    """Ask the doctor and return whether there are problems, and what it found."""
 
     def examine(*arguments: str):
         result = command("doctor", "--json", *arguments)
-        return result.exit_code, json.loads(result.output)
+        assert result.exit_code == 0
+        found = json.loads(result.output)
+        return bool(found["problems"]), found
 
     return examine
 
@@ -57,7 +59,7 @@ def test_what_waits_is_told(healthy, command, left_behind):
     assert f"run     {run.run_id}: 7 records for {healthy.url}; `prevue sync` sends them" in result.output
     assert "spool" in lines(result)
     assert "7 records wait, 0.0" in lines(result)["spool"]
-    assert result.exit_code == 0  # to wait is no illness
+    assert "problem" not in lines(result)  # to wait is no illness
 
 
 def test_which_training_runs_is_told(healthy, command):
@@ -68,22 +70,22 @@ def test_which_training_runs_is_told(healthy, command):
 
 def test_why_the_server_does_not_answer_is_told(no_server, command):
     result = command("doctor")
-    assert result.exit_code == 1
+    assert result.exit_code == 0
     assert f"server  {no_server}: cannot reach {no_server}: Connection refused" in result.output
     assert f"problem the server does not answer as it should: cannot reach {no_server}" in result.output
 
 
 def test_a_server_that_is_not_prevues_is_told(backend, examine):
     backend.documents["/readyz"] = (200, b"<html>log in to the hotel's network</html>")
-    code, found = examine()
-    assert (code, "did not answer as Prevue's backend does" in found["problem"]) == (1, True)
+    is_ill, found = examine()
+    assert (is_ill, "did not answer as Prevue's backend does" in found["problem"]) == (True, True)
 
 
 def test_json_has_all_for_scripts(no_server, examine, left_behind, spool_dir):
     run = left_behind()
     (folder,) = spool_dir.glob("*/*")
-    code, found = examine()
-    assert (code, found["url"], found["mode"], found["server_version"]) == (1, no_server, "online", None)
+    is_ill, found = examine()
+    assert (is_ill, found["url"], found["mode"], found["server_version"]) == (True, no_server, "online", None)
     assert found["problem"] == f"cannot reach {no_server}: Connection refused"
     assert (found["spool"], found["is_writable"]) == (str(spool_dir), True)
     assert found["spool_bytes"] == sum(path.stat().st_size for path in folder.glob("*.ndjson")) > 0
@@ -127,9 +129,9 @@ def test_what_is_wrong_with_a_token_is_told(healthy, examine, monkeypatch, who, 
     monkeypatch.setenv("PREVUE_PROJECT", "bob/secret")
     if token:
         monkeypatch.setenv("PREVUE_TOKEN", token)
-    code, found = examine()
+    _, found = examine()
     assert healthy.queries[-1] == {"project": ["bob/secret"]}
-    assert code == len(found["problems"]) == (problem is not None)
+    assert len(found["problems"]) == (problem is not None)
     assert problem is None or problem in found["problems"][0]
 
 
@@ -158,14 +160,14 @@ def test_a_wrong_clock_is_told(healthy, command, monkeypatch, server_is, told):
 
 def test_a_server_that_tells_no_time_is_not_blamed(healthy, examine, monkeypatch):
     monkeypatch.setattr("http.server.BaseHTTPRequestHandler.date_time_string", lambda *_: "today")
-    code, found = examine()
-    assert (code, found["clock_ahead_s"]) == (0, None)
+    is_ill, found = examine()
+    assert (is_ill, found["clock_ahead_s"]) == (False, None)
 
 
 def test_a_spool_that_cannot_be_written_is_told(healthy, examine, spool_dir):
     spool_dir.write_text("a file in its place")
-    code, found = examine()
-    assert (code, found["is_writable"]) == (1, False)
+    is_ill, found = examine()
+    assert (is_ill, found["is_writable"]) == (True, False)
     assert found["problems"] == [
         f"{spool_dir} cannot be written: records would be kept in memory; set PREVUE_SPOOL_DIR"
     ]
@@ -174,16 +176,16 @@ def test_a_spool_that_cannot_be_written_is_told(healthy, examine, spool_dir):
 def test_a_full_disk_is_told(healthy, examine, monkeypatch):
     usage = type(shutil.disk_usage("/"))
     monkeypatch.setattr("shutil.disk_usage", lambda _: usage(100 * FREE_BYTES, 100 * FREE_BYTES - 10, 10))
-    code, found = examine()
-    assert (code, found["free_bytes"]) == (1, 10)
+    is_ill, found = examine()
+    assert (is_ill, found["free_bytes"]) == (True, 10)
     assert found["problems"][0].startswith("no more records are kept: the disk of ")
 
 
 @pytest.mark.parametrize("mode", ["offline", "disabled"])
 def test_a_mode_that_sends_nothing_is_told(healthy, examine, monkeypatch, mode):
     monkeypatch.setenv("PREVUE_MODE", mode)
-    code, found = examine()
-    assert (code, found["problems"][0].startswith(f"PREVUE_MODE is '{mode}': ")) == (1, True)
+    is_ill, found = examine()
+    assert (is_ill, found["problems"][0].startswith(f"PREVUE_MODE is '{mode}': ")) == (True, True)
 
 
 def test_looking_makes_no_folder(healthy, command, spool_dir):
@@ -208,8 +210,8 @@ def test_counts_of_a_run_are_those_of_here_and_of_the_server(healthy, examine, l
         return {"items": items, "next": following}
 
     healthy.documents[f"/api/v1/runs/{run.run_id}/writers"] = (200, page)
-    code, found = examine(run.run_id)
-    assert code == 0
+    is_ill, found = examine(run.run_id)
+    assert not is_ill
     here, elsewhere = found["run"]
     assert (here["writer_id"], here["spooled"], here["stored"]) == (folder.name, 7, 3)
     assert (elsewhere["rank"], elsewhere["spooled"], elsewhere["stored"]) == (1, None, 50)
@@ -226,8 +228,8 @@ def test_counts_are_read_by_people(healthy, command, left_behind, spool_dir):
 
 
 def test_a_run_that_nobody_knows_is_told(healthy, examine):
-    code, found = examine(RUN_ID)
-    assert code == 1
+    is_ill, found = examine(RUN_ID)
+    assert is_ill
     assert found["problems"] == [f"run {RUN_ID} is known neither to {healthy.url} nor on this machine"]
 
 
