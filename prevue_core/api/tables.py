@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 
 from prevue_core.contract import encode_number
-from prevue_core.db.export import FLAG, NUMBER, TIME, Table
+from prevue_core.db.export import FLAG, NUMBER, TEXT, TIME, Table
 
 CSV, JSONL, PARQUET = FORMATS = ("csv", "jsonl", "parquet")
 CONTENT_TYPES = {
@@ -83,8 +83,13 @@ def moment(value: Any) -> str | None:
     return f"{value.isoformat(timespec='microseconds')}Z"
 
 
+def _cell(value: str | None) -> str | None:
+    """Return text with an apostrophe before what a spreadsheet would take for a formula."""
+    return f"'{value}" if value and value[0] in "=+-@\t\r" else value
+
+
 _IN_JSON: dict[str, Callable[[Any], Any]] = {NUMBER: _number, TIME: moment}
-_IN_CSV = _IN_JSON | {FLAG: lambda value: None if value is None else str(value).lower()}
+_IN_CSV = _IN_JSON | {TEXT: _cell, FLAG: lambda value: None if value is None else str(value).lower()}
 
 
 def _parquet(table: Table) -> Parts:

@@ -77,6 +77,13 @@ def test_csv_is_quoted_and_has_empty_cells_for_what_is_not_known(get, path, stre
     assert math.isnan(float(rows[1]["value"]))
 
 
+@pytest.mark.parametrize("name", ["=1+1", "+x", "-x", "@x", "a=b"])
+def test_no_spreadsheet_takes_a_name_in_csv_for_a_formula(get, path, stream, name):
+    stream.send(metrics(9, {name: -0.5}))
+    cells = {row["name"]: row["value"] for row in read_csv(get(path))}
+    assert cells[name if name == "a=b" else f"'{name}"] == "-0.5"
+
+
 def test_json_lines_tell_numbers_as_the_api_does(get, path, stream):
     answer = get(f"{path}?format=jsonl")
     assert answer.headers["Content-Type"] == "application/x-ndjson"
