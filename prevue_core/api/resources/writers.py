@@ -3,8 +3,8 @@
 import uuid
 from typing import Any
 
-import flask_smorest
 import marshmallow as ma
+from werkzeug.exceptions import NotFound
 
 from prevue_core.api.blueprint import Blueprint, identity
 from prevue_core.api.fields import PageArguments, TimeField, page_of
@@ -45,5 +45,5 @@ def list_writers(run_id: uuid.UUID, **arguments: Any) -> Page:
     """
     page = writers(identity(), str(run_id), **arguments)
     if page is None:
-        flask_smorest.abort(404, message=f"run {run_id} does not exist")
+        raise NotFound(f"run {run_id} does not exist")
     return page

@@ -31,7 +31,8 @@ def writers(
 
 def _last_steps(run_id: str, ranks: set[int]) -> dict[int, int]:
     query = Series.select(Series.rank, peewee.fn.MAX(Series.last_step)).group_by(Series.rank)
-    return dict(query.where(Series.run_id == run_id, Series.rank.in_(ranks)).tuples())
+    rows: Any = query.where(Series.run_id == run_id, Series.rank.in_(ranks)).tuples()
+    return dict(rows)
 
 
 def _writer(row: Any) -> Row:
