@@ -17,7 +17,8 @@ from typing import Any
 from prevue import folder as folder_module
 from prevue import notices as notices_module
 from prevue.config import ClientSettings, client_settings
-from prevue.ending import Ending, ending_of, ending_of_program, storable, told_of, watch
+from prevue.describing import PLAIN_CONNECTOR, model_record
+from prevue.ending import Ending, ending_of, ending_of_program, storable, watch
 from prevue.environment import environment_now
 from prevue.notices import notices
 from prevue.repository import RepositoryThread, working_tree
@@ -31,12 +32,10 @@ from prevue_core.contract import (
     FINISHED,
     MAX_INT64,
     MIN_INT64,
-    check_label,
     check_split,
 )
-from prevue_core.errors import InvalidValue, PluginError, shown
+from prevue_core.errors import InvalidValue, shown
 
-PLAIN_CONNECTOR = "python"  # of runs that no connector opened
 DURATIONS = 1_024  # of log() calls kept for the median
 IMPORT_S = 5.0  # that a fork may wait for an import of ours; it takes a tenth of a second
 RESUME_TIMEOUT_S = 2.0  # that `init` may wait to ask where a resumed run stands
@@ -188,25 +187,9 @@ class Run:
         `layers` (see the hook `prevue_describe_model`). A model that nobody can describe costs one warning.
         """
         began = time.perf_counter_ns()
-        self._describe(model)
+        if (record := model_record(model, self._start["connector_name"])) is not None:
+            self._append(record)
         self._inside += time.perf_counter_ns() - began
-
-    def _describe(self, model: Any) -> None:
-        description = dict(model) if isinstance(model, Mapping) else _describe(model)
-        if description is None:
-            kind = f"{type(model).__module__}.{type(model).__qualname__}"
-            notices.warn(("describe", kind), f"no installed plugin describes a {kind}; give describe() a dict")
-            return
-        try:
-            name = check_label("model name", description.pop("name", None))
-            connector = self._start["connector_name"]
-            if connector == PLAIN_CONNECTOR:  # a model is the same, whether a connector or a plain loop trains it
-                connector = check_label("framework", description.get("framework", connector))
-            self._append(
-                {"type": "model", "model_name": name, "connector_name": connector, "architecture": description}
-            )
-        except InvalidValue as error:
-            notices.warn(("describe", str(error)), f"the model is not described: {error}")
 
     def finish(self, state: str = FINISHED, *, message: str = "", timeout: float | None = EXIT_S) -> bool:
         """End the run as `finished` or `failed` (with a `message` why) and wait until the server has everything.
@@ -416,21 +399,6 @@ def _first_step(settings: ClientSettings, run_id: str) -> int:
     from prevue.resume import first_step  # only where a run_id was given, as it imports requests
 
     return first_step(settings, run_id, RESUME_TIMEOUT_S)
-
-
-def _describe(model: Any) -> dict[str, Any] | None:
-    from prevue_core.manager import plugins  # pluggy is imported where a hook is called
-
-    try:
-        found = plugins(_warn_plugin).hook.prevue_describe_model(model=model)
-    except Exception as error:  # noqa: BLE001 - a plugin's hook may raise anything; it costs its description only
-        notices.warn("hook", f"a plugin failed to describe the model: {told_of(error)}")
-        return None
-    return None if found is None else dict(found)
-
-
-def _warn_plugin(problem: PluginError) -> None:
-    notices.warn(("plugin", str(problem)), str(problem))
 
 
 def _finish_all() -> None:
