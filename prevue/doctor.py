@@ -210,6 +210,6 @@ def _lines(found: Findings, run: str | None) -> Iterator[str]:
 
 
 def _ahead(seconds: float) -> str:
-    if abs(seconds) < 1:
+    if abs(seconds) < 2:
         return "right with"
     return f"{abs(seconds):.0f} s {'ahead of' if seconds > 0 else 'behind'}"

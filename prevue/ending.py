@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import Any, cast
 
 from prevue.environment import environment_now
-from prevue.masking import masked
+from prevue.masking import masked, utf8
 from prevue_core.contract import FAILED, FINISHED
 
 MESSAGE_CHARS = 10_000  # kept of why a run failed
@@ -66,8 +66,8 @@ def told_of(error: BaseException) -> str:
 
 
 def storable(text: str) -> str:
-    """Return text that UTF-8 can hold: messages may quote names of files in other encodings."""
-    return masked(text[:MESSAGE_CHARS]).encode("utf-8", "backslashreplace").decode()
+    """Return a message as it is kept: not all of a long one, and without secrets."""
+    return utf8(masked(text[:MESSAGE_CHARS]))
 
 
 def watch(tell_of_thread: Callable[[str], None]) -> None:
@@ -139,7 +139,7 @@ def _thread_failed(usual: Callable[[Any], None], tell: Callable[[str], None], to
 
 def _type_name(error: BaseException) -> str:
     kind = type(error)
-    return f"{kind.__module__}.{kind.__qualname__}".removeprefix("builtins.").removeprefix("__main__.")
+    return utf8(f"{kind.__module__}.{kind.__qualname__}".removeprefix("builtins.").removeprefix("__main__."))
 
 
 def _text(error: BaseException) -> str:
@@ -158,4 +158,4 @@ def _where(trace: TracebackType | None) -> str | None:
         if not (path.startswith(("<", _LIBRARY)) or "site-packages" in path or "dist-packages" in path):
             where = inner
         trace = trace.tb_next
-    return where or inner
+    return utf8(where or inner or "") or None

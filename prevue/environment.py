@@ -7,9 +7,10 @@ import os
 import sys
 from collections.abc import Iterator
 from glob import glob
+from types import ModuleType
 from typing import Any
 
-from prevue.masking import command_line
+from prevue.masking import command_line, utf8
 
 MAX_PACKAGES = 300
 MAX_VERSION_CHARS = 60
@@ -22,8 +23,8 @@ def environment_at_start() -> dict[str, Any]:
     return {
         "python": platform.python_version(),
         "platform": platform.platform(),
-        "script": sys.argv[0],
-        "command": command_line(_arguments()),
+        "script": utf8(sys.argv[0]) if sys.argv else "",
+        "command": utf8(command_line(_arguments())),
         "folder": _folder(),
         "cpus": _cpus(),
         **environment_now(),
@@ -45,7 +46,7 @@ def _arguments() -> list[str]:
 
 def _folder() -> str | None:
     try:
-        return os.getcwd()
+        return utf8(os.getcwd())
     except OSError:  # it was removed
         return None
 
@@ -58,18 +59,22 @@ def _cpus() -> int | None:
 def _packages() -> Iterator[tuple[str, str]]:
     """Yield the top modules that are imported, as they are imported, and their versions."""
     for name, module in sys.modules.copy().items():
-        if not ("." in name or name.startswith("_") or name in sys.stdlib_module_names or name == "prevue_core"):
-            # Looked up in its dict: to ask a module that loads its parts lazily could import one.
-            version = getattr(module, "__dict__", {}).get("__version__")
+        is_top = not ("." in name or name.startswith("_") or name in sys.stdlib_module_names or name == "prevue_core")
+        if is_top and issubclass(type(module), ModuleType):
+            # Looked up in its dict: to ask a module that loads itself or its parts lazily could import them.
+            version = object.__getattribute__(module, "__dict__").get("__version__")
             if isinstance(version, str):
-                yield name, version[:MAX_VERSION_CHARS]
+                yield utf8(name), utf8(version[:MAX_VERSION_CHARS])
 
 
 def _gpus() -> list[str]:
     """Return the names of the GPUs that torch works on, or else of NVIDIA's in this machine."""
     cuda = getattr(sys.modules.get("torch"), "cuda", None)
-    if cuda is not None and cuda.is_initialized():  # else asking would initialize it, and break a later fork
-        return [cuda.get_device_name(number) for number in range(cuda.device_count())]
+    try:
+        if cuda is not None and cuda.is_initialized():  # else asking would initialize it, and break a later fork
+            return [str(cuda.get_device_name(number)) for number in range(cuda.device_count())]
+    except Exception:  # noqa: BLE001 - foreign code, at work on a driver that may be what ends the run
+        return []
     return [name for path in sorted(glob("/proc/driver/nvidia/gpus/*/information")) if (name := _model_in(path))]
 
 

@@ -44,6 +44,11 @@ def masked(text: str) -> str:
     return _KEY.sub(MASK, text)
 
 
+def utf8(text: str) -> str:
+    """Return text that UTF-8 can hold: names of files may be in another encoding."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
 def command_line(arguments: Sequence[str]) -> str:
     """Return a command as one would type it, with secrets masked."""
     shown = []

@@ -63,6 +63,16 @@ def test_the_command_line_is_kept_without_its_secrets(told_by, tmp_path):
     assert (told["script"], told["folder"]) == (str(script), str(tmp_path))
 
 
+def test_names_in_other_encodings_are_kept_as_far_as_utf8_goes(spooled, tmp_path):
+    script = os.fsencode(tmp_path) + b"/train\xff.py"
+    with open(script, "w") as file:
+        file.write("import prevue\nprevue.init('p', mode='offline')\nraise ValueError")
+    subprocess.run([sys.executable, script, b"\xfe"], cwd=tmp_path, capture_output=True, check=False)
+    start, end = spooled()
+    assert start["environment"]["script"] == f"{tmp_path}/train\\udcff.py"
+    assert end["environment"]["exception"]["where"] == f"{tmp_path}/train\\udcff.py:3"
+
+
 def test_a_program_on_the_command_line_is_not_kept(told_by):
     told = told_by("-c", "import prevue; password = 'hunter2'; prevue.init('p', mode='offline')", "--lr", "0.1")
     assert told["command"] == f"{sys.executable} -c ... --lr 0.1"
@@ -85,8 +95,11 @@ def test_packages_are_those_that_are_imported_at_the_start_and_later(told_by, tm
 
 
 def test_modules_are_not_asked_but_looked_at(monkeypatch):
-    lazy = types.ModuleType("lazy")
-    lazy.__getattr__ = lambda name: pytest.fail(f"asked for {name}")
+    class Lazy(types.ModuleType):
+        def __getattribute__(self, name):
+            pytest.fail(f"asked for {name}")
+
+    lazy = Lazy("lazy")
     strange = types.ModuleType("strange")
     strange.__version__ = ("1", "2")
     monkeypatch.setitem(sys.modules, "lazy", lazy)
@@ -101,6 +114,8 @@ def test_gpus_are_those_that_torch_works_on(monkeypatch):
     )
     monkeypatch.setitem(sys.modules, "torch", types.SimpleNamespace(cuda=cuda))
     assert environment_now()["gpus"] == ["GPU 0", "GPU 1"]
+    cuda.get_device_name = lambda number: 1 / 0
+    assert "gpus" not in environment_now()
     cuda.is_initialized = lambda: False
     monkeypatch.setattr(environment, "glob", lambda _: [])
     assert "gpus" not in environment_now()
