@@ -200,6 +200,7 @@ def test_while_the_database_is_away_the_answer_is_503_and_when_to_come_again(
 def test_a_database_that_fails_in_the_middle_of_a_batch_is_503_and_nothing_is_stored(
     client, problem_of, stream, database
 ):
+    database.execute_sql("DROP VIEW v_points")
     database.execute_sql("DROP TABLE metrics")
     problem_of(post(client, stream, metrics(0, {"loss": 1})), 503)
     assert post(client, stream).json["next_seq"] == 1
