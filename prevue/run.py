@@ -300,6 +300,8 @@ class Run:
         environment = {name: value for name, value in ending.environment.items() if known.get(name) != value}
         if "packages" in environment:  # those that were imported since the start
             environment["packages"] = dict(environment["packages"].items() - known["packages"].items())
+        if "exception" in environment and self._settings.rank:
+            environment["exception"] = {**environment["exception"], "rank": self._settings.rank}
         given = {"message": ending.message, "environment": environment}
         return {**end, **{name: value for name, value in given.items() if value}}
 

@@ -128,6 +128,12 @@ except ValueError as error:
     assert "hunter2" in process.stderr  # Python's own words are its own
 
 
+def test_the_rank_that_failed_is_told(end_of, monkeypatch):
+    monkeypatch.setenv("RANK", "3")
+    _, end = end_of("raise ValueError")
+    assert end["environment"]["exception"]["rank"] == 3
+
+
 def test_the_place_is_not_in_a_library(end_of):
     _, end = end_of("import json\ndef fit():\n    json.loads('{')\nfit()")
     assert end["environment"]["exception"]["type"] == "json.decoder.JSONDecodeError"
