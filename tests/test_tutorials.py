@@ -96,14 +96,12 @@ def test_files_hold_the_points(listening: StoredBackend, environ: dict[str, str]
 
 
 def test_runs_are_found_grouped_and_completed(environ: dict[str, str]) -> None:
-    first, second, *groups, keys, series = run_python(blocks(FIND, "python"), environ).splitlines()
-    assert first.startswith("perceptron, rate 0.01 {'metrics.")
-    assert second.startswith("perceptron, rate 0.001 {'metrics.")
-    assert [group[: group.index("'count'")] for group in groups] == [
-        "{'config.learning_rate_init': 0.01} 1 {",
-        "{'config.learning_rate_init': 0.001} 1 {",
-        "{'config.learning_rate_init': None} 2 {",
-    ]
+    *found, keys, series = run_python(blocks(FIND, "python"), environ).splitlines()
+    # The tutorial's runs are there once or twice: the pages share them.
+    runs = [line[: line.index(" {'metrics.")] for line in found if line.startswith("perceptron")]
+    assert list(dict.fromkeys(runs)) == ["perceptron, rate 0.01", "perceptron, rate 0.001"]
+    groups = [line.split("}")[0] for line in found[len(runs) :]]
+    assert groups == [f"{{'config.learning_rate_init': {rate}" for rate in (0.01, 0.001, None)]
     assert "'config.learning_rate_init'" in keys
     assert "'metrics.val.accuracy'" in series
 
