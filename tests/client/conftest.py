@@ -41,7 +41,9 @@ def spool_dir(tmp_path, monkeypatch) -> Path:
     folder = tmp_path / "spool"
     monkeypatch.setenv("PREVUE_SPOOL_DIR", str(folder))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))  # no login of the machine's user
-    monkeypatch.chdir(tmp_path)  # in no repository: what git says would come as further records, at any time
+    # In no repository, nor is the script: what git says would come as further records, at any time.
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["train.py"])
     return folder
 
 
