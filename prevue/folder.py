@@ -16,6 +16,24 @@ _own: set[Path] = set()  # folders of this process: opening their `lock` a secon
 _claiming = threading.Lock()
 
 
+def make(folder: Path) -> int:
+    """Make the folder of a new writer of this process and return its lock. Raises OSError where that cannot be.
+
+    It is this process's own before it is there, so that no other thread takes it for one that a dead process left.
+    """
+    with _claiming:
+        _own.add(folder)
+    try:
+        folder.mkdir(mode=0o700, parents=True)
+        # Another process that looks for leftovers may hold the lock of so new a folder, until it finds nothing in it.
+        if (lock := take_lock(folder, wait=True)) is None:
+            raise OSError(f"the lock of the new spool {folder} cannot be had")
+    except OSError:
+        _own.discard(folder)
+        raise
+    return lock
+
+
 def claim(folder: Path) -> int | None:
     """Take the lock of a writer whose process is gone and return it for `release`; None: it lives, or is no more."""
     with _claiming:
@@ -60,7 +78,7 @@ def segment_path(folder: Path, first_seq: int) -> Path:
 
 
 def take_lock(folder: Path, *, wait: bool = False) -> int | None:
-    """Take the lock of a folder that is not of this process, and return it; None: another process has it."""
+    """Take the lock of a folder of which this process has none, and return it; None: another process has it."""
     fd = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600)
     try:
         if os.name == "nt":

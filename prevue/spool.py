@@ -22,7 +22,7 @@ from typing import Any, BinaryIO, Protocol, cast
 import orjson
 
 from prevue import kept
-from prevue.folder import TO_WRITE, put_aside, release, segment_path, take_lock, write
+from prevue.folder import TO_WRITE, make, put_aside, release, segment_path, write
 from prevue.room import MIB, Bounds, check_free, check_room
 from prevue_core.contract import MAX_RECORD_BYTES, MAX_RECORDS
 from prevue_core.errors import InvalidValue
@@ -161,12 +161,7 @@ class Spool(_Numbering):
         super().__init__(run_id, str(uuid.uuid4()))
         self._bounds = bounds
         self.folder = server_folder / self.writer_id
-        self.folder.mkdir(mode=0o700, parents=True)
-        # Who looks for leftovers may hold the lock of a folder as new as this one, until it finds nothing in there.
-        lock = take_lock(self.folder, wait=True)
-        if lock is None:
-            raise OSError(f"the lock of the new spool {self.folder} cannot be had")
-        self._lock_fd = lock
+        self._lock_fd = make(self.folder)
         self._segments: list[int] = []  # first numbers, rising
         self._fd = -1
         self._size = 0

@@ -1,6 +1,9 @@
 import os
 
-from prevue.folder import claim, release, writer_folders
+import pytest
+
+from prevue import folder as folder_module
+from prevue.folder import claim, make, release, writer_folders
 
 
 def test_a_writer_of_this_process_is_not_claimed(new_spool):
@@ -45,3 +48,30 @@ def test_folders_come_the_oldest_first(tmp_path, new_spool):
 
 def test_a_server_without_a_folder_has_no_writers(tmp_path):
     assert writer_folders(tmp_path / "none") == []
+
+
+def test_a_folder_is_its_makers_before_its_lock_is_taken(tmp_path, monkeypatch):
+    """Another thread of the same process would be given the lock as well: it belongs to the process."""
+    claimed = []
+
+    def claim_first(folder, **how):
+        monkeypatch.undo()
+        claimed.append(claim(folder))
+        return take_lock(folder, **how)
+
+    take_lock = folder_module.take_lock
+    monkeypatch.setattr(folder_module, "take_lock", claim_first)
+    lock = make(tmp_path / "server" / "writer")
+    assert claimed == [None]
+    release(tmp_path / "server" / "writer", lock)
+
+
+def test_a_folder_that_cannot_be_made_is_nobodys(tmp_path):
+    (tmp_path / "server").write_text("a file")
+    with pytest.raises(OSError, match="server"):
+        make(tmp_path / "server" / "writer")
+    (tmp_path / "server").unlink()
+    (tmp_path / "server" / "writer").mkdir(parents=True)
+    lock = claim(tmp_path / "server" / "writer")
+    assert lock is not None
+    release(tmp_path / "server" / "writer", lock)
