@@ -120,21 +120,26 @@ class _Numbering(ABC):
         with self._lock:
             if self._is_shut:
                 return True
-            if self._keep_next(body) or (body.startswith(END) and self._keep_end(body)):
+            if self._untold:
+                self._tell_dropped()
+            if self._put(b'{"seq":%d,%b' % (self.next_seq, body[1:])):
+                return True
+            if body.startswith(END) and self._put_end(body):
                 return True
             self.dropped += 1
             self._untold += 1
             return False
 
-    def _keep_next(self, body: bytes) -> bool:
-        if self._untold and self._put(gap(self.next_seq, self.next_seq, "dropped: no room", self._untold)):
+    def _tell_dropped(self) -> None:
+        if self._put(gap(self.next_seq, self.next_seq, "dropped: no room", self._untold)):
             self._untold = 0
-        return self._put(b'{"seq":%d,%b' % (self.next_seq, body[1:]))
 
-    def _keep_end(self, body: bytes) -> bool:
+    def _put_end(self, body: bytes) -> bool:
         """Keep the last record, and what was dropped before it, beyond the bounds that hold for all others."""
         self._is_ending = True
-        return self._keep_next(body)
+        if self._untold:
+            self._tell_dropped()
+        return self._put(numbered(self.next_seq, body))
 
     def shut(self) -> None:
         """Take no more records: the run has ended."""
