@@ -39,6 +39,7 @@ class StoredRun:
 
     run_id: str
     run_name: str
+    project_id: int
     project_name: str
     user: str
     model_id: int | None
@@ -51,6 +52,7 @@ class StoredRun:
     started_at: float  # UNIX seconds
     heard_at: float
     finished_at: float | None
+    archived_at: float | None
     _api: "Api" = field(repr=False, compare=False)
     summaries: dict[str, float | None] = field(default_factory=dict)  # those that `Api.runs` was asked for
 
@@ -103,6 +105,14 @@ class StoredRun:
         """Return the count, first, last, lowest and highest value of each series."""
         items: list[dict[str, Any]] = self._api._get(f"/api/v1/runs/{self.run_id}/series")["items"]
         return items
+
+    def writers(self) -> list[dict[str, Any]]:
+        """Return the processes that logged into the run, those that began last first, and how much each came to.
+
+        Each has `writer_id`, `rank`, `host`, `pid`, `started_at`, `heard_at`, `last_step`, and how many of its records
+        are `stored`, `missing` (they will never come) and `rejected` (they could not be accepted).
+        """
+        return list(self._api._items(f"/api/v1/runs/{self.run_id}/writers", {}))
 
     def model(self) -> dict[str, Any] | None:
         """Return the run's model with its architecture, or None where none was described."""

@@ -38,6 +38,8 @@ class WriterCount:
     pid: int | None = None
     spooled: int | None = None  # on this machine; None: they are not here, or not any more
     stored: int | None = None  # on the server
+    missing: int | None = None  # that it will never have: they were dropped, or damaged
+    rejected: int | None = None  # that it could not accept
 
 
 @dataclass
@@ -160,8 +162,8 @@ def _counts(found: Findings, run: str, transport: HttpTransport) -> list[WriterC
     counts: dict[str, WriterCount] = {}
     try:
         for item in _stored(run, transport) if found.problem is None else ():
-            known = {name: item.get(name) for name in ("rank", "host", "pid")}
-            counts[item["writer_id"]] = WriterCount(item["writer_id"], stored=item["next_seq"], **known)
+            known = {name: item.get(name) for name in ("rank", "host", "pid", "stored", "missing", "rejected")}
+            counts[item["writer_id"]] = WriterCount(item["writer_id"], **known)
     except NotFound:
         if not found.writers:
             found.problems.append(f"run {run} is known neither to {found.url} nor on this machine")
@@ -205,7 +207,12 @@ def _lines(found: Findings, run: str | None) -> Iterator[str]:
     for count in found.run or []:
         whose = f"rank {count.rank} on {count.host}, pid {count.pid}" if count.stored is not None else "not begun there"
         spooled = "not here" if count.spooled is None else f"{count.spooled} spooled"
-        yield f"writer  {count.writer_id} ({whose}): {spooled}, {count.stored or 0} stored"
+        lost = [
+            f", {number} {what}"
+            for number, what in ((count.missing, "missing"), (count.rejected, "rejected"))
+            if number
+        ]
+        yield f"writer  {count.writer_id} ({whose}): {spooled}, {count.stored or 0} stored{''.join(lost)}"
     yield from (f"problem {problem}" for problem in found.problems)
 
 

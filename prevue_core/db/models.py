@@ -147,7 +147,11 @@ class Writer(Table):
     started_at = TimeField()  # by its own clock
     host = LabelField(null=True)
     pid = peewee.BigIntegerField(null=True)
+    heard_at = TimeField()  # by the server's clock
     next_seq = peewee.BigIntegerField(default=0)
+    stored = peewee.BigIntegerField(default=0)  # records
+    missing = peewee.BigIntegerField(default=0)  # records that never came, as its gap records tell
+    rejected = peewee.BigIntegerField(default=0)  # records that could not be accepted
 
     class Meta:
         table_name = "writers"

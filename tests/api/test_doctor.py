@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import pytest
+import requests
 
 import prevue
 
@@ -40,6 +41,18 @@ def test_what_was_logged_is_spooled_and_stored(here):
     assert (status.logged, status.spooled, status.stored, status.waiting) == (50, 52, 52, 0)
     (writer,) = doctor(run.run_id)["run"]
     assert (writer["stored"], writer["spooled"], writer["rank"], writer["pid"]) == (52, None, 2, os.getpid())
+
+
+def test_what_is_missing_on_the_server_is_told(here):
+    run_id, writer_id = "019ab1c2-0000-7000-8000-000000000002", "019ab1c2-0000-7000-8000-000000000003"
+    start = {"type": "start", "project": "test", "uid": "tester"}
+    records = [start, {"type": "gap", "seq": 1, "until": 7, "reason": "damaged"}, {"type": "gift", "seq": 8}]
+    path = f"{here}/api/v1/runs/{run_id}/writers/{writer_id}/records"
+    assert requests.post(path, params={"first_seq": 0}, json={"records": records}, timeout=30).ok
+    (writer,) = doctor(run_id)["run"]
+    assert (writer["stored"], writer["missing"], writer["rejected"]) == (1, 7, 1)
+    shown = subprocess.run([sys.executable, "-m", "prevue", "doctor", run_id], capture_output=True, text=True).stdout
+    assert "not here, 1 stored, 7 missing, 1 rejected" in shown
 
 
 def test_a_run_goes_on_in_each_rank_by_itself(here):

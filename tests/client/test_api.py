@@ -24,6 +24,7 @@ RUN = {
     "started_at": 1_763_843_000.0,
     "heard_at": 1_763_843_009.0,
     "finished_at": 1_763_843_009.0,
+    "archived_at": None,
 }
 PROJECT = {"project_id": 1, "project_name": "digits", "user": "ada", "model_id": 3, "created_at": 1_763_843_000.0}
 
@@ -125,6 +126,12 @@ def test_a_run_knows_its_model(api, backend, model_id, model):
 def test_a_run_has_a_summary(api, backend):
     backend.documents[f"/api/v1/runs/{RUN_ID}/series"] = (200, {"items": [{"name": "loss", "last": 0.5}]})
     assert api.run(RUN_ID).summary() == [{"name": "loss", "last": 0.5}]
+
+
+def test_a_run_has_writers(api, backend):
+    path, writers = f"/api/v1/runs/{RUN_ID}/writers", [{"rank": 1, "stored": 5}, {"rank": 0, "stored": 7}]
+    backend.documents[path] = (200, pages(writers[:1], writers[1:]))
+    assert api.run(RUN_ID).writers() == writers
 
 
 def test_series_are_asked_for_in_one_request(api, backend):

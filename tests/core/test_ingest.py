@@ -1,12 +1,13 @@
 """A writer's records are stored once each, in order, whatever happens on the way."""
 
 import uuid
+from datetime import timedelta
 
 import pytest
 
 from core.stream import Stream, end, event, gap, metrics, start, started
 from prevue_core.db.ingest import MAX_REJECTED_LISTED
-from prevue_core.db.models import Event, Metric, Project, Series, TrainingRun, User, Writer
+from prevue_core.db.models import Event, Metric, Project, Series, TrainingRun, User, Writer, utc_now
 from prevue_core.errors import RecordRefused, SequenceGap
 
 pytestmark = pytest.mark.usefixtures("database")
@@ -214,6 +215,32 @@ def test_a_gap_of_which_a_part_was_seen_moves_the_numbering_to_its_end():
     assert stream.send_from(1, gap(1, 5), *logged(6)).next_seq == 7
     assert events(stream) == [("gap", "5 records are missing: not told")]
     assert stored_steps(stream) == [0, 1, 6]
+
+
+def counts(stream):
+    writer = Writer.get(Writer.writer_id == stream.writer_id)
+    return {"stored": writer.stored, "missing": writer.missing, "rejected": writer.rejected}
+
+
+def test_a_writer_counts_what_is_stored_missing_and_rejected():
+    stream = started()
+    stream.send(*logged(0, 1), metrics(2, {"loss": "x"}), gap(4, 4, count=250), gap(5, 9, reason="damaged"))
+    stream.send_from(4, gap(4, 4, count=250))  # again: its answer was lost
+    assert counts(stream) == {"stored": 3, "missing": 255, "rejected": 1}
+
+
+def test_no_count_of_what_is_missing_is_too_large_for_the_sum():
+    stream = started()
+    stream.send(*(gap(seq, seq, count=2**63 - 1) for seq in range(1, 4)), gap(4, 4, count=-5))
+    assert counts(stream) == {"stored": 1, "missing": 3 * 10**12, "rejected": 0}
+
+
+def test_a_sign_of_life_is_when_a_writer_was_heard_of():
+    stream, other = started(), started()
+    Writer.update(heard_at=utc_now() - timedelta(hours=1)).execute()
+    stream.send()
+    heard = {str(writer.writer_id): writer.heard_at for writer in Writer.select()}
+    assert heard[stream.writer_id] - heard[other.writer_id] > timedelta(minutes=59)
 
 
 def test_the_same_gap_twice_is_one_event():

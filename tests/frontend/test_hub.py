@@ -51,6 +51,7 @@ class FakeSource:
         heard_at = self.stored[run_id].heard_at + 1 if run_id in self.stored else 1.0
         others: dict[str, Any] = {"model_id": None, "config": {}, "environment": {}, "tags": [], "notes": ""}
         others |= {"run_group": None, "finished_at": None, "_api": None, "project_name": "p", "user": "ann"}
+        others |= {"project_id": 1, "archived_at": None}
         began = self.stored[run_id].started_at if run_id in self.stored else float(len(self.stored))
         self.stored[run_id] = StoredRun(
             run_id=run_id, run_name=f"run {run_id}", state=state, started_at=began, heard_at=heard_at, **others

@@ -21,9 +21,14 @@ class WriterSchema(ma.Schema):
     host = ma.fields.String(required=True, allow_none=True)
     pid = ma.fields.Integer(required=True, allow_none=True)
     started_at = TimeField(required=True)
-    next_seq = ma.fields.Integer(
-        required=True, metadata={"description": "how many of its records are stored or were rejected"}
+    heard_at = TimeField(required=True)
+    next_seq = ma.fields.Integer(required=True, metadata={"description": "the number of the record that comes next"})
+    stored = ma.fields.Integer(required=True, metadata={"description": "of its records"})
+    missing = ma.fields.Integer(
+        required=True,
+        metadata={"description": "records that will never come: dropped for want of room, damaged, or refused"},
     )
+    rejected = ma.fields.Integer(required=True, metadata={"description": "records that could not be accepted"})
     last_step = ma.fields.Integer(
         required=True,
         allow_none=True,

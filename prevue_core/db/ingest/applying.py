@@ -124,7 +124,9 @@ def _refuse_buried(run_id: str) -> None:
 
 def _apply(batch: Batch, records: list[Record], max_names: int) -> Applied:
     fresh = records[bisect_right(records, batch.next_seq, key=end_of) :]
-    if not fresh:
+    if not fresh:  # a sign of life
+        of_writer = (Writer.run_id == batch.run_id) & (Writer.writer_id == batch.writer_id)
+        Writer.update(heard_at=batch.now).where(of_writer).execute()
         return Applied(batch.next_seq)
     applied = Applied(end_of(fresh[-1]), len(fresh))
     layouts = layouts_of(batch, (record for record in fresh if record.get("type") == "metrics"), max_names)
@@ -138,9 +140,19 @@ def _apply(batch: Batch, records: list[Record], max_names: int) -> Applied:
     if batch.rows:
         update_series(batch.run_id, batch.rank, batch.series, batch.points)
         store_rows(batch)
-    moved = "UPDATE writers SET next_seq = ? WHERE run_id = ? AND writer_id = ?"
-    execute(moved, applied.next_seq, batch.run_id, batch.writer_id)
+    _move(batch, applied)
     return applied
+
+
+def _move(batch: Batch, applied: Applied) -> None:
+    statement = (
+        "UPDATE writers SET next_seq = ?, heard_at = ?, stored = stored + ?, missing = missing + ?, "
+        "rejected = rejected + ? WHERE run_id = ? AND writer_id = ?"
+    )
+    heard_at = Writer.heard_at.db_value(batch.now)
+    stored = applied.count - applied.rejected_count - batch.gaps
+    counts = stored, batch.missing, applied.rejected_count
+    execute(statement, applied.next_seq, heard_at, *counts, batch.run_id, batch.writer_id)
 
 
 def _add(batch: Batch, layouts: Layouts, record: Record) -> None:

@@ -29,6 +29,8 @@ class Batch:
     project_id: int
     model_id: int | None
     config: str  # JSON object
+    gaps: int = 0  # records that tell what is missing, and
+    missing: int = 0  # how many they tell of
     rows: list[tuple[Any, ...]] = field(default_factory=list)  # of `metrics`
     series: dict[Key, Any] = field(default_factory=dict)  # rows of `series` that metrics of the batch may change
     points: Points = field(default_factory=dict)  # may have series without points

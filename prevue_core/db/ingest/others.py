@@ -13,6 +13,8 @@ from prevue_core.db.ingest.numbering import end_of
 from prevue_core.db.models import Event, ModelDescription, Project, TrainingRun, Writer
 from prevue_core.errors import InvalidValue
 
+MAX_MISSING = 10**12  # that one record counts for, so that sums stay within 64 bits
+
 
 def refuse_start(batch: Batch, record: Record) -> None:
     """Refuse a start record that does not open the writer."""
@@ -60,9 +62,11 @@ def add_event(batch: Batch, record: Record) -> None:
 
 def add_gap(batch: Batch, record: Record) -> None:
     """Store that records are missing."""
-    count = record.get("count", end_of(record) - record["seq"])
+    count = check_int64("count", record.get("count", end_of(record) - record["seq"]))
     reason = text_of("reason", record.get("reason", "not told"))
-    _insert_event(batch, record, "gap", f"{check_int64('count', count)} records are missing: {reason}", None)
+    _insert_event(batch, record, "gap", f"{count} records are missing: {reason}", None)
+    batch.gaps += 1
+    batch.missing += min(max(count, 0), MAX_MISSING)
 
 
 def _insert_event(batch: Batch, record: Record, kind: str, text: str, step: int | None) -> None:

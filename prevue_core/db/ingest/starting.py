@@ -38,6 +38,7 @@ def open_writer(identity: Identity, run_id: str, writer_id: str, start: Record) 
             run_id=run_id,
             rank=rank_of(start.get("rank", 0)),
             started_at=time_of(start, utc_now()),
+            heard_at=utc_now(),
             host=None if host is None else check_label("host", host),
             pid=optional_int("pid", start.get("pid")),
         ).on_conflict_ignore().execute()

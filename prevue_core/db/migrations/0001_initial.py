@@ -283,7 +283,11 @@ def _tables(db: peewee.Database) -> list[type[peewee.Model]]:
         started_at = peewee.DateTimeField()
         host = peewee.CharField(max_length=255, null=True)
         pid = peewee.BigIntegerField(null=True)
+        heard_at = peewee.DateTimeField()
         next_seq = peewee.BigIntegerField(default=0)
+        stored = peewee.BigIntegerField(default=0)
+        missing = peewee.BigIntegerField(default=0)
+        rejected = peewee.BigIntegerField(default=0)
 
         class Meta:
             table_name = "writers"

@@ -39,5 +39,6 @@ def _writer(row: Any) -> Row:
     return {
         "writer_id": str(uuid.UUID(str(row.writer_id))),
         **{name: getattr(row, name) for name in ("rank", "host", "pid", "next_seq")},
-        "started_at": to_unix(row.started_at),
+        **{name: getattr(row, name) for name in ("stored", "missing", "rejected")},
+        **{name: to_unix(getattr(row, name)) for name in ("started_at", "heard_at")},
     }
