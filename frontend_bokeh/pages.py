@@ -18,7 +18,7 @@ from frontend_bokeh.assets import BOKEH_ADDRESS, asset
 from frontend_bokeh.auth import Gate, Visitor
 from frontend_bokeh.figures import curves, graph
 from frontend_bokeh.headers import guard_file, guard_page, request_id
-from frontend_bokeh.source import find_project
+from frontend_bokeh.source import find_project, find_run
 from prevue.api import Api
 from prevue_core.errors import ApiError, NotFound, NotLoggedIn
 
@@ -131,8 +131,8 @@ class ModelPage(Page):
         project_id = await self.ask(lambda api: find_project(api, owner, name))
         if project_id is None:
             raise HTTPError(404, "there is no project %s/%s; a training's first log makes it", owner, name)
-        asked = self.get_query_argument("model", None)
-        shown = await self.ask(lambda api: _shown_model(api, project_id, asked))
+        asked, run_id = (self.get_query_argument(name, None) for name in ("model", "run"))
+        shown = await self.ask(lambda api: _shown_model(api, project_id, asked, run_id))
         self.show("model.html", title=f"Model of {owner}/{name}", owner=owner, project=name, tab="model", **shown)
 
 
@@ -178,13 +178,18 @@ def _with_runs(api: Api) -> list[dict[str, Any]]:
     return found
 
 
-def _shown_model(api: Api, project_id: int, asked: str | None) -> dict[str, Any]:
-    """Return what the page of a model shows; called in a thread, as a big graph takes a while to lay out."""
+def _shown_model(api: Api, project_id: int, asked: str | None, run_id: str | None) -> dict[str, Any]:
+    """Return what the page of a model, or of a run's, shows; in a thread, as a big graph takes a while to lay out."""
     names: dict[int, list[str]] = {}  # of runs by model, the newest first
     for run in api.runs(project_id=project_id, limit=200):
         if run.model_id is not None:
             names.setdefault(run.model_id, []).append(run.run_name)
-    models = [{**api.model(model_id), "runs": runs} for model_id, runs in list(names.items())[:MODELS_SHOWN]]
+    names = dict(list(names.items())[:MODELS_SHOWN])
+    asked_run = find_run(api, project_id, run_id) if run_id else None
+    if asked_run and asked_run.model_id is not None:  # it may be older than those of the list
+        asked = str(asked_run.model_id)
+        names.setdefault(asked_run.model_id, [asked_run.run_name])
+    models = [{**api.model(model_id), "runs": runs} for model_id, runs in names.items()]
     model = next((one for one in models if str(one["model_id"]) == asked), models[0] if models else None)
     described = architecture.read(model["architecture"] if model else None)
     shown: dict[str, Any] = {"models": models, "model": model, "architecture": described, "data": None, "boxes": 0}

@@ -1,5 +1,6 @@
 """The backend as the dashboard sees it: a project's runs and series, over HTTP, in threads."""
 
+import uuid
 from dataclasses import dataclass, field
 from itertools import product
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 from frontend_bokeh.blocks import COLUMNS
 from prevue.api import Api, StoredRun
 from prevue.series import Series
+from prevue_core.errors import NotFound
 
 RUNS_SHOWN = 200  # the newest of a project
 RUNS_A_REQUEST = 100  # the backend takes no more
@@ -111,3 +113,12 @@ def find_project(api: Api, owner: str, name: str) -> int | None:
     """Return the id of a project, or None."""
     found = api.projects(user=owner, name=name)
     return found[0].project_id if found else None
+
+
+def find_run(api: Api, project_id: int, run_id: str) -> StoredRun | None:
+    """Return a run of a project, or None; `run_id` may be any text."""
+    try:
+        run = api.run(str(uuid.UUID(run_id)))
+    except (ValueError, NotFound):
+        return None
+    return run if run.project_id == project_id else None

@@ -14,6 +14,8 @@ const ORDERS = {
 };
 const rank = ({live: [, , , value]}) => (Number.isFinite(value) ? value : -Infinity);
 
+const pageOf = (run) => `${location.pathname.replace(/\/$/, "")}/runs/${run.id}`;
+
 export class RunList {
   /** `highlight(id)`: a run is pointed at in the list, or none. */
   constructor(host, project, highlight) {
@@ -64,7 +66,7 @@ export class RunList {
     const eye = row.querySelector(".eye");
     row.classList.toggle("off", isHidden(run));
     eye.setAttribute("aria-pressed", String(!isHidden(run)));
-    eye.tabIndex = run.id === this._current ? 0 : -1;
+    for (const reached of row.querySelectorAll("button, a")) reached.tabIndex = run.id === this._current ? 0 : -1;
     row.querySelector(".swatch").style.setProperty("--run", runColor(run));
     row.querySelector(".run-state").dataset.state = run.state;
     set(".run-name", run.name, run.name);
@@ -80,7 +82,7 @@ export class RunList {
     const eye = element("button", {class: "eye", "aria-label": `show ${run.name}`, onfocus: point(run.id), onblur: point(null),
       onclick: () => this._toggle(run.id)}, icon("eye"), icon("eye-off"));
     return element("li", {class: "run", "data-id": run.id, onmouseenter: point(run.id), onmouseleave: point(null)},
-      eye, element("span", {class: "swatch"}), element("span", {class: "run-name"}), element("span", {class: "run-value"}),
+      eye, element("span", {class: "swatch"}), element("a", {class: "run-name", href: pageOf(run)}), element("span", {class: "run-value"}),
       element("span", {class: "run-more"}, element("span", {class: "run-state"}), element("span", {class: "run-tags"})),
       element("span", {class: "run-step"}));
   }
@@ -105,7 +107,9 @@ export class RunList {
     event.preventDefault();
     const row = rows[Math.min(rows.length - 1, Math.max(0, to))];
     this._current = row.dataset.id;
-    for (const other of rows) other.querySelector(".eye").tabIndex = other === row ? 0 : -1;
-    row.querySelector(".eye").focus();
+    for (const other of rows) {
+      for (const reached of other.querySelectorAll("button, a")) reached.tabIndex = other === row ? 0 : -1;
+    }
+    row.querySelector(event.target.matches("a") ? "a" : ".eye").focus();
   }
 }

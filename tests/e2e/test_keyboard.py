@@ -49,8 +49,17 @@ def test_a_run_is_reached_and_hidden(shown):
     assert focused(shown) == "show c"
     shown.page.keyboard.press("Tab")
     shown.page.keyboard.press("Shift+Tab")
-    assert focused(shown) == "show c"  # the list is one stop of Tab
+    assert focused(shown) == "show c"  # of the list, Tab reaches one run only: its eye and its link
     shown.wait_chart("loss", "chart.sources.lines.data.alpha.filter((alpha) => alpha === 1).length === 1")
+
+
+def test_the_page_of_a_run_is_reached(shown):
+    tab_to(shown, "show c")
+    shown.page.keyboard.press("Tab")
+    shown.page.keyboard.press("ArrowDown")
+    shown.page.keyboard.press("Enter")
+    shown.page.wait_for_url("**/trio/runs/*")
+    assert shown.page.locator("h1").text_content() == "b"
 
 
 def test_arrows_choose_within_a_radiogroup(shown):

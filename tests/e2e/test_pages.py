@@ -8,18 +8,24 @@ from axe_playwright_python.sync_playwright import Axe
 import prevue
 from serving import finished
 
-PATHS = {"projects": "/", "runs": "/p/tester/pages", "model": "/p/tester/pages/model", "none": "/p/tester/no-such"}
+PROJECT = "/p/tester/pages"
+PATHS = {"projects": "/", "runs": PROJECT, "model": f"{PROJECT}/model", "none": "/p/tester/no-such"}
+PATHS |= {"run": "/p/tester/failing/runs/{failed}"}
 LAYERS = [{"name": "dense", "type": "Dense", "output_shape": [None, 16], "parameters": 160}]
 
 
 @pytest.fixture(scope="module")
-def pages(backend) -> None:
+def pages(backend) -> dict[str, str]:
     for name in ("one", "two"):
         run = prevue.init("pages", name, url=backend, uid="tester", tags=["tag"])
         run.describe({"name": "net", "framework": "none", "parameters": 160, "layers": LAYERS})
         for step in range(30):
             run.log({"loss": float("nan") if step == 9 else 1 / (step + 1), "val_loss": 0.5}, step)
         finished(run)
+    failed = prevue.init("failing", "bad", url=backend, uid="tester", config={"lr": 0.1}, tags=["tag"], notes="note")
+    failed.log({"loss": float("inf")}, 7)
+    assert failed.finish("failed", message="lost its way", timeout=None)
+    return {"failed": failed.run_id}
 
 
 @pytest.fixture
@@ -31,7 +37,7 @@ def visit(page, dashboard, pages, expected_errors):
         addresses: list[str] = []
         page.on("request", lambda request: addresses.append(request.url))
         page.emulate_media(color_scheme=theme)
-        page.goto(dashboard + PATHS[name])
+        page.goto(dashboard + PATHS[name].format(**pages))
         page.wait_for_load_state("networkidle")
         if name == "runs":
             page.wait_for_function("() => document.querySelectorAll('[data-state=drawn]').length === 2")

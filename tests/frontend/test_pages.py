@@ -22,7 +22,8 @@ def stores(tmp_path_factory):
         url = backend.address("backend")
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("PREVUE_SPOOL_DIR", str(folder / "client"))
-            run = prevue.init("digits", EVIL, url=url, uid="ann/lee")
+            evils = {"tags": [EVIL], "notes": EVIL, "config": {EVIL: EVIL}, "run_id": RUN_ID}
+            run = prevue.init("digits", EVIL, url=url, uid="ann/lee", **evils)
             run.describe({"name": EVIL, "framework": "none", "layers": [{"name": EVIL, "type": "Dense"}]})
             run.log({"loss": 0.5})
             finished(run)
@@ -45,7 +46,8 @@ def ask(url, path, **headers):
 
 
 RUNS = "/p/ann%2Flee/digits"
-PAGES = ["/", RUNS, f"{RUNS}/model"]
+RUN_ID = "019ab1c2-0000-7000-8000-000000000001"
+PAGES = ["/", RUNS, f"{RUNS}/model", f"{RUNS}/runs/{RUN_ID}"]
 
 
 @pytest.mark.parametrize("path", PAGES)
@@ -72,6 +74,7 @@ def test_the_lists_show_names_as_they_are(dashboard):
     shown = html.unescape(ask(dashboard, "/")[2])
     assert EVIL in shown
     assert EVIL in html.unescape(ask(dashboard, f"{RUNS}/model")[2])
+    assert html.unescape(ask(dashboard, f"{RUNS}/runs/{RUN_ID}")[2]).count(EVIL) >= 5
 
 
 def test_every_link_of_the_projects_page_leads_to_a_page(dashboard):

@@ -1,0 +1,133 @@
+"""The page of a run: how it stands, what it came to, how it was begun, and whether all of it has arrived."""
+
+import re
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from tornado.web import HTTPError
+
+from frontend_bokeh import texts
+from frontend_bokeh.pages import Page
+from frontend_bokeh.source import find_project, find_run
+from prevue.api import Api, StoredRun
+from prevue_core.contract import LOST, decode_number
+
+ROWS_SHOWN = 500  # series of a rank, and processes
+# What is told of where a run ran, in this order; further keys follow by their own names.
+FACTS = {
+    "command": "Command",
+    "script": "Script",
+    "folder": "Folder",
+    "git_commit": "Git commit",
+    "git_branch": "Git branch",
+    "git_remote": "Git remote",
+    "python": "Python",
+    "platform": "Platform",
+    "cpus": "CPUs",
+    "gpus": "GPUs",
+    "connector_name": "Connector",
+}
+_SPECIAL, _ESCAPED = re.compile(r"[\\^$.*+?()\[\]{}|]"), r"\\\g<0>"  # in a script's regular expressions
+_ELSEWHERE = {"packages", "exception", "exit_code", "git_dirty"}  # keys that stand in places of their own
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """What the server has of a run's records, of all its processes and of each."""
+
+    writers: list[dict[str, Any]]
+
+    def total(self, name: str) -> int:
+        """Return the sum of `stored`, `missing` or `rejected`."""
+        return sum(writer[name] for writer in self.writers)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether nothing is known to be missing."""
+        return not self.total("missing") and not self.total("rejected")
+
+
+class RunPage(Page):
+    """One run."""
+
+    async def get(self, owner: str, name: str, run_id: str) -> None:
+        """Show the run; the page's script asks again and again while there may be news."""
+        project_id = await self.ask(lambda api: find_project(api, owner, name))
+        if project_id is None:
+            raise HTTPError(404, "there is no project %s/%s; a training's first log makes it", owner, name)
+        rank = self.get_query_argument("rank", None)
+        shown = await self.ask(lambda api: _shown(api, project_id, run_id, rank))
+        if shown is None:
+            raise HTTPError(404, "there is no run %s in project %s/%s; it may have been deleted", run_id, owner, name)
+        self.show("run.html", title=shown["run"].run_name, owner=owner, project=name, tab="run", texts=texts, **shown)
+
+
+def _shown(api: Api, project_id: int, run_id: str, rank: str | None) -> dict[str, Any] | None:
+    """Return what the page shows, of metrics those of one rank; None: the project has no such run."""
+    run = find_run(api, project_id, run_id)
+    if run is None:
+        return None
+    series = run.summary()
+    ranks = sorted({one["rank"] for one in series})
+    chosen = next((one for one in ranks if str(one) == rank), ranks[0] if ranks else 0)
+    metrics = sorted((_sums(one) for one in series if one["rank"] == chosen), key=lambda one: one["key"])
+    return {
+        "run": run,
+        "model": run.model(),
+        "duration": texts.duration(_end(run) - run.started_at),
+        "delivery": Delivery(sorted(run.writers(), key=lambda one: (one["rank"], one["started_at"]))),
+        "metrics": metrics,
+        "ranks": ranks,
+        "rank": chosen,
+        "steps": max((one["last_step"] for one in series), default=None),
+        "config": list(texts.flat(run.config)),
+        "facts": _facts(run.environment),
+        "failure": _failure(run.environment),
+        "packages": _object(run.environment.get("packages")),
+        "only": f"^{_SPECIAL.sub(_ESCAPED, run.run_name)}$",
+        "rows_shown": ROWS_SHOWN,
+    }
+
+
+def _end(run: StoredRun) -> float:
+    """Return when a run ended, as far as is known: of one that is lost nothing was heard later."""
+    if run.finished_at is not None:
+        return run.finished_at
+    return run.heard_at if run.state == LOST else time.time()
+
+
+def _sums(series: dict[str, Any]) -> dict[str, Any]:
+    """Return what the table of metrics shows of a series."""
+    values = {name: series[name] for name in ("first", "last", "low", "high")}
+    numbers = {name: None if value is None else decode_number(value) for name, value in values.items()}
+    odd = {"NaN": series["nan_count"], "∞": series["inf_count"], "−∞": series["ninf_count"]}
+    return {
+        **series,
+        **numbers,
+        "key": (series["name"], series["split"]),
+        "odd": [f"{texts.count(count)} {what}" for what, count in odd.items() if count],
+    }
+
+
+def _facts(environment: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return what is told of where a run ran, by the words of the page."""
+    facts = []
+    for name in (*FACTS, *sorted(environment.keys() - FACTS.keys() - _ELSEWHERE)):
+        if (value := environment.get(name)) is not None:
+            text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+            if name == "git_commit" and environment.get("git_dirty"):
+                text += ", with changes that are not committed"
+            facts.append((FACTS.get(name, name), text))
+    return facts
+
+
+def _failure(environment: dict[str, Any]) -> dict[str, Any]:
+    """Return how a run ended badly: `type`, `message`, `where`, `rank` and `exit_code`, as far as they are told."""
+    told = _object(environment.get("exception"))
+    code = environment.get("exit_code")
+    return {**told, **({"exit_code": code} if code is not None else {})}
+
+
+def _object(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
