@@ -12,10 +12,27 @@ from typing import Any
 
 from prevue_core import __version__
 
-__all__ = ["Api", "Run", "__version__", "finish", "init", "log"]
-
 # Where each name lives. A training that only logs never loads the reading side, and the other way round.
-_HOMES = {"Run": "prevue.run", "finish": "prevue.run", "init": "prevue.run", "log": "prevue.run", "Api": "prevue.api"}
+_OF_CURRENT = (
+    "add_event", "alert", "finish", "init", "log", "log_histogram", "log_image", "log_result", "log_table", "log_text",
+)  # fmt: skip
+_HOMES = {"Run": "prevue.run", "Api": "prevue.api", **dict.fromkeys(_OF_CURRENT, "prevue.current")}
+
+__all__ = [
+    "Api",
+    "Run",
+    "__version__",
+    "add_event",
+    "alert",
+    "finish",
+    "init",
+    "log",
+    "log_histogram",
+    "log_image",
+    "log_result",
+    "log_table",
+    "log_text",
+]
 
 
 def __getattr__(name: str) -> Any:

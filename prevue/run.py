@@ -1,4 +1,4 @@
-"""Runs: `init` opens one, `Run.log` adds to it, `Run.finish` ends it.
+"""Runs: `prevue.init` opens one, `Run.log` adds to it, `Run.finish` ends it.
 
 What `log()` has returned from is on disk and will be stored on the server exactly once. It never waits for the network
 and never raises: what cannot be logged is left out with one warning.
@@ -17,14 +17,15 @@ from typing import Any
 from prevue import folder as folder_module
 from prevue import notices as notices_module
 from prevue.config import ClientSettings, client_settings
-from prevue.describing import PLAIN_CONNECTOR, model_record
+from prevue.describing import model_record
 from prevue.ending import Ending, ending_of, ending_of_program, storable, watch
 from prevue.environment import environment_now
 from prevue.notices import notices
 from prevue.repository import RepositoryThread, working_tree
+from prevue.results import LogsResults
+from prevue.run_config import RunConfig
 from prevue.sender import EXIT_FAILING_S, EXIT_S, Sender
 from prevue.spool import MemorySpool, Spool, encode
-from prevue.start import start_record
 from prevue.status import RunStatus
 from prevue.values import Values, whole
 from prevue_core.contract import (
@@ -42,66 +43,7 @@ RESUME_TIMEOUT_S = 2.0  # that `init` may wait to ask where a resumed run stands
 REPOSITORY_EXIT_S = 0.5  # that the end of a run waits for what git says
 
 
-def init(
-    project: str | None = None,
-    name: str | None = None,
-    *,
-    uid: str | None = None,
-    url: str | None = None,
-    token: str | None = None,
-    config: Mapping[str, Any] | None = None,
-    tags: list[str] | None = None,
-    notes: str | None = None,
-    group: str | None = None,
-    run_id: str | None = None,
-    resume: str | None = None,
-    rank: int | None = None,
-    connector_name: str = PLAIN_CONNECTOR,
-    mode: str | None = None,
-) -> "Run":
-    """Return a new run, open for `log`. What is not given comes from the environment (`PREVUE_URL` and the others).
-
-    `run_id`: a UUID; further processes that give the same one log into the same run, and a run that ended goes on.
-    `resume`: whether the run of `run_id` may exist: `allow` (as None), `never` (it must be new) or `must`.
-    `rank`: the number of this process in a distributed training; None: from `RANK`, else 0.
-    `mode`: `online`; `offline` (kept on disk for `prevue sync`); `disabled` (nothing is kept).
-    Raises InvalidValue, a ValueError, for a value that cannot be used. A server that is away raises nothing.
-    """
-    began = time.perf_counter_ns()
-    settings = client_settings(
-        url=url, project=project, uid=uid, run_id=run_id, mode=mode, token=token, rank=rank, resume=resume
-    )
-    run = Run(settings, start_record(settings, connector_name, name, config, tags, notes, group))
-    if settings.mode != "disabled":
-        if settings.run_id is not None:  # others open in log(), which never waits for the network
-            run._steps = itertools.count(_first_step(settings, run.run_id))
-        run._open(is_main=True)
-    global _latest
-    _latest = run
-    run._began, run._inside = began, time.perf_counter_ns() - began
-    return run
-
-
-def log(
-    values: Mapping[str, Any],
-    step: int | None = None,
-    *,
-    epoch: int | None = None,
-    batch: int | None = None,
-    split: str | None = None,
-) -> None:
-    """Log into the run that `init` opened last; without one, warn once and do nothing."""
-    if (run := _current()) is not None:
-        run.log(values, step, epoch=epoch, batch=batch, split=split)
-
-
-def finish(state: str = FINISHED) -> None:
-    """Finish the run that `init` opened last."""
-    if (run := _current()) is not None:
-        run.finish(state)
-
-
-class Run:
+class Run(LogsResults):
     """One training or testing. Made by `init`; a context manager, which finishes it and notes an exception.
 
     May be used by several threads. After a fork, and where it was pickled to, it goes on as another writer of the same
@@ -112,6 +54,7 @@ class Run:
         self.run_id: str = start["run_id"]
         self._settings = settings
         self._start = start
+        self.config = RunConfig(start["config"], self._config_changed)
         self._detach()
 
     def _detach(self) -> None:
@@ -123,6 +66,7 @@ class Run:
         self._is_closed = False
         self._values = Values(notices.warn)
         self._steps: Iterator[int] = itertools.count()
+        self._last_step = None
         # Never goes back, whatever happens to the machine's clock.
         self._clock = time.time() - time.monotonic()
         self._durations = [0] * DURATIONS
@@ -163,6 +107,7 @@ class Run:
             self._steps = itertools.count(step + 1)
         else:
             record["step"] = self._other_step(step)
+        self._last_step = record["step"]
         if epoch is not None:
             self._add_int(record, "epoch", epoch)
         if batch is not None:
@@ -242,6 +187,11 @@ class Run:
 
     # opening and closing
 
+    def _go_on_from(self, step: int) -> None:
+        """Count steps from `step` on: a run that exists has those before."""
+        self._steps = itertools.count(step)
+        self._last_step = step - 1 if step else None
+
     def _open(self, *, is_main: bool) -> "Spool | MemorySpool":
         """Make this process's writer."""
         with self._opening:
@@ -304,6 +254,14 @@ class Run:
             environment["exception"] = {**environment["exception"], "rank": self._settings.rank}
         given = {"message": ending.message, "environment": environment}
         return {**end, **{name: value for name, value in given.items() if value}}
+
+    @property
+    def _is_recording(self) -> bool:
+        return self._settings.mode != "disabled"
+
+    def _leave_out(self, kind: Any, text: str) -> None:
+        self._values.left_out += 1
+        notices.warn(kind, f"{text}. It is left out; the rest is logged")
 
     def _append(self, record: dict[str, Any]) -> None:
         if self._is_closed or self._settings.mode == "disabled":
@@ -387,20 +345,6 @@ class _NoSender:
 
 
 _live: set[Run] = set()  # open ones; kept here too, since a script may drop what `init` returned
-_latest: Run | None = None
-
-
-def _current() -> Run | None:
-    if _latest is None:
-        notices.warn("no run", "there is no run to log to; call prevue.init() first")
-    return _latest
-
-
-def _first_step(settings: ClientSettings, run_id: str) -> int:
-    """Return the step with which a run goes on that may exist. Raises InvalidValue where it may not, or must."""
-    from prevue.resume import first_step  # only where a run_id was given, as it imports requests
-
-    return first_step(settings, run_id, RESUME_TIMEOUT_S)
 
 
 def _finish_all() -> None:

@@ -63,16 +63,16 @@ class Values:
         return checked
 
     def _to_float(self, name: str, value: Any) -> float:
-        plain = _plain(value)
-        if isinstance(plain, float):
-            return float(plain)  # numpy.float64 is one, which orjson does not take
-        if isinstance(plain, int):
-            if abs(plain) > EXACT_INT:
+        number = plain(value)
+        if isinstance(number, float):
+            return float(number)  # numpy.float64 is one, which orjson does not take
+        if isinstance(number, int):
+            if abs(number) > EXACT_INT:
                 self._on_problem(
                     ("large", name), f"{name!r} has values above 2**53; they are rounded to the nearest float64"
                 )
             try:
-                return float(plain)
+                return float(number)
             except OverflowError:
                 raise InvalidValue(f"value of {name!r} is too large for a float64; scale it") from None
         kind = f"{type(value).__module__}.{type(value).__qualname__}".removeprefix("builtins.")
@@ -101,7 +101,7 @@ def _flatten(values: Mapping[Any, Any], prefix: str = "") -> Iterator[tuple[Any,
             yield path, value
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """Return the Python number in an array, a tensor or a NumPy scalar; anything else as it is."""
     if isinstance(value, bool | int | float):
         return value

@@ -13,7 +13,7 @@ from prevue_core.errors import InvalidValue, shown
 
 FORMAT = 1  # of records and spool files; told by each writer's `start` record
 
-# What a writer may send. `result` and `evaluation` are reserved: a backend of this version refuses them one by one.
+# What a writer may send. `evaluation` is reserved: a backend of this version refuses them one by one.
 RECORD_TYPES = (
     "start", "metrics", "model", "config", "environment", "result", "evaluation", "event", "gap", "end",
 )  # fmt: skip
@@ -26,8 +26,12 @@ MAX_NAMES = 10_000  # series of a run
 MAX_LAYERS = 2_000  # of a model's description: at 200 to 400 bytes each they fit a record
 MAX_DEPTH = 20  # of nested objects in a record
 MAX_NAME_BYTES = 512  # of a metric's name, UTF-8
+MAX_CONFIG_BYTES = 256 << 10  # of a run's configuration, once what came later is added
+MAX_EVENT_CHARS = 10_000  # of an event's text
 MAX_LABEL_CHARS = 255  # of names of users, projects, models, connectors and runs
 MIN_INT64, MAX_INT64 = -(2**63), 2**63 - 1
+
+SYSTEM_SPLIT = "system"  # of samples of the machine; their steps are the seconds since the run began
 
 HEARTBEAT_S = 30  # a writer with nothing to say says so this often
 LOST_AFTER_S = 120  # a running run not heard of for so long is shown as lost
@@ -40,6 +44,8 @@ PROBLEM_DELETED = "urn:prevue:problem:run-deleted"
 # What tokens and users may do, and how the one-time code begins with which the first admin comes in.
 SCOPES = ("ingest", "read", "write", "admin")
 FIRST_CODE_PREFIX = "pvf_"
+
+ALERT_LEVELS = ("info", "warn", "error")
 
 RUNNING, LOST, FINISHED, FAILED = "running", "lost", "finished", "failed"
 RUN_STATES = (RUNNING, LOST, FINISHED, FAILED)
@@ -76,21 +82,21 @@ def place_of(name: str, split: str | None = None) -> Place:
     return Place(split, name, "loss" in re.split(r"[_/.]", name.lower()))
 
 
-def check_name(name: object) -> str:
-    """Return a metric's name in Unicode form NFC. Raises InvalidValue with what is accepted."""
+def check_name(name: object, what: str = "metric name") -> str:
+    """Return the name of a metric or a result in Unicode form NFC. Raises InvalidValue, calling it `what`."""
     if not isinstance(name, str):
-        raise InvalidValue(f"metric name {shown(name)} is of type {type(name).__name__}; use text, such as 'val_loss'")
-    return _check_name(name)
+        raise InvalidValue(f"{what} {shown(name)} is of type {type(name).__name__}; use text, such as 'val_loss'")
+    return _check_name(name, what)
 
 
 @lru_cache(maxsize=65_536)  # it looks at every character, and names are few
-def _check_name(name: str) -> str:
+def _check_name(name: str, what: str) -> str:
     name = unicodedata.normalize("NFC", name)
     size = len(name.encode("utf-8", "surrogatepass"))
     if not 1 <= size <= MAX_NAME_BYTES:
-        raise InvalidValue(f"metric name {name[:40]!r} has {size} bytes; use 1 to {MAX_NAME_BYTES}")
+        raise InvalidValue(f"{what} {name[:40]!r} has {size} bytes; use 1 to {MAX_NAME_BYTES}")
     if any(unicodedata.category(char) in ("Cc", "Cs") for char in name):
-        raise InvalidValue(f"metric name {name!r} has a control character; use letters, digits, '_', '/', '.'")
+        raise InvalidValue(f"{what} {name!r} has a control character; use letters, digits, '_', '/', '.'")
     return name
 
 

@@ -10,13 +10,15 @@ import pytest
 ROOT = Path(__file__).parent.parent
 OURS = ("prevue", "frontend_bokeh")
 GROUND = {
-    f"prevue_core.{name}" for name in ("contract", "errors", "settings", "listening", "logs", "hookspecs", "manager")
+    f"prevue_core.{name}"
+    for name in ("contract", "errors", "result_kinds", "settings", "listening", "logs", "hookspecs", "manager")
 } | {"prevue_core"}
 
 # What a module may import: ours by prefix, others by their top name. The first entry that fits a module counts.
 LAYERS: list[tuple[str, set[str], set[str]]] = [
     ("prevue_core.contract", {"prevue_core.errors"}, set()),
     ("prevue_core.errors", set(), set()),
+    ("prevue_core.result_kinds", {"prevue_core.contract", "prevue_core.errors"}, set()),
     ("prevue_core.settings", {"prevue_core.contract", "prevue_core.errors"}, set()),
     ("prevue_core.listening", set(), set()),
     ("prevue_core.hookspecs", set(), {"pluggy", "click"}),

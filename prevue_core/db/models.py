@@ -250,15 +250,18 @@ class Result(Table):
     """A structured outcome of a test, of some kind: a histogram, a table, text, a small image."""
 
     result_id = peewee.BigAutoField()
-    run_id = IdField(index=True)
+    run_id = IdField()
+    rank = peewee.IntegerField()
     split = peewee.CharField(max_length=64)
-    kind = LabelField()
+    kind = peewee.CharField(max_length=64)
     name = peewee.TextField()
     step = peewee.BigIntegerField(null=True)
-    payload = peewee.TextField()  # JSON
-    created_at = TimeField(default=utc_now)
+    time = TimeField()  # by the writer's clock
+    payload_bytes = peewee.IntegerField()
+    payload = peewee.TextField()  # JSON, last: a list reads a row only up to here
 
     class Meta:
+        indexes = ((("run_id", "result_id"), False), (("run_id", "kind", "split", "name", "step"), False))
         table_name = "results"
 
 
@@ -304,6 +307,7 @@ class Event(Table):
     run_id = IdField(index=True)
     step = peewee.BigIntegerField(null=True)
     time = TimeField()
+    level = peewee.CharField(max_length=8, null=True)  # of an alert: info, warn or error
     kind = peewee.CharField(max_length=64)
     text = peewee.TextField()
 

@@ -14,7 +14,7 @@ from prevue_core.db import ingest
 RECORDS = "/api/v1/runs/{run_id}/writers/{writer_id}/records"
 JSON, CSV = "application/json", "text/csv; charset=utf-8"
 PROBLEM = {"$ref": "#/components/schemas/Problem"}
-RESERVED = {"result", "evaluation"}
+RESERVED = {"evaluation"}
 
 
 @pytest.fixture
@@ -117,7 +117,8 @@ FULL = [
     {**model("net", layers=[]), **COMMON},
     {"type": "config", "config": {"lr": 1}, **COMMON},
     {"type": "environment", "environment": {"git_dirty": True}, **COMMON},
-    {**event(), "step": 3, **COMMON},
+    {"type": "result", "kind": "text", "name": "n", "split": "val", "step": 3, "payload": {"text": "t"}, **COMMON},
+    {**event(), "step": 3, "level": "warn", **COMMON},
     {"type": "gap", "until": 5, "reason": "damaged", "count": 5, **COMMON},
     {**end(state="failed", message="no", environment={"exit_code": 1}), **COMMON},
 ]

@@ -9,6 +9,7 @@ import uuid
 import pytest
 
 import prevue
+from prevue import current as current_module
 from prevue import run as run_module
 from prevue.delivery import Answer
 from prevue.run import Run
@@ -41,7 +42,7 @@ def online(backend, new_run) -> Run:
 
 @pytest.fixture
 def no_run(monkeypatch) -> None:
-    monkeypatch.setattr(run_module, "_latest", None)
+    monkeypatch.setattr(current_module, "_latest", None)
 
 
 @pytest.fixture

@@ -17,9 +17,10 @@ from prevue_core.api.watching import count_records
 from prevue_core.db import ingest, schema
 from prevue_core.db.accounts import INGEST
 from prevue_core.errors import RecordRefused, shown
+from prevue_core.result_kinds import KINDS
 from prevue_core.settings import Limits
 
-blueprint = Blueprint("records", __name__, description="The one way in: metrics, models, events, begin and end of runs")
+blueprint = Blueprint("records", __name__, description="The one way in for all that runs log")
 
 JSON, NDJSON = "application/json", "application/x-ndjson"
 
@@ -94,7 +95,25 @@ _RECORDS: dict[str, tuple[dict[str, Any], list[str]]] = {
     ),
     "config": ({"config": {"type": "object"}}, ["config"]),
     "environment": ({"environment": {"type": "object"}}, ["environment"]),
-    "event": ({"kind": _TEXT, "text": _TEXT, "step": _STEP}, ["kind", "text"]),
+    "result": (
+        {
+            "kind": {**_TEXT, "description": f"{', '.join(KINDS)}, or a plugin's own with a dot in it"},
+            "name": _TEXT,
+            "split": {**_TEXT, "description": "left out: a prefix such as `val_` of the name tells it, else `train`"},
+            "step": _STEP,
+            "payload": {"type": "object", "description": "the fields of the kind; see the page on results"},
+        },
+        ["kind", "name", "payload"],
+    ),
+    "event": (
+        {
+            "kind": {**_TEXT, "description": "`alert`, `checkpoint`, `lr_change`, `note`, `resume` or another word"},
+            "text": {**_TEXT, "maxLength": contract.MAX_EVENT_CHARS},
+            "step": _STEP,
+            "level": {**_TEXT, "enum": list(contract.ALERT_LEVELS), "description": "of an alert"},
+        },
+        ["kind", "text"],
+    ),
     "gap": (
         {"until": {**_SEQ, "description": "the last missing number"}, "reason": _TEXT, "count": {"type": "integer"}},
         [],

@@ -18,6 +18,7 @@ from prevue_core.db.ingest import others
 from prevue_core.db.ingest.batch import Applied, Batch
 from prevue_core.db.ingest.fields import Record, reason_of
 from prevue_core.db.ingest.numbering import end_of, number
+from prevue_core.db.ingest.results import add_result, store_results
 from prevue_core.db.ingest.starting import open_writer
 from prevue_core.db.ingest.values import Layouts, add_metrics, layouts_of, store_rows
 from prevue_core.db.models import Project, Tombstone, TrainingRun, Writer, utc_now
@@ -33,6 +34,7 @@ _OTHERS: dict[str, Callable[[Batch, Record], None]] = {
     "model": others.set_model,
     "config": others.add_config,
     "environment": others.add_facts,
+    "result": add_result,
     "event": others.add_event,
     "gap": others.add_gap,
     "end": others.end_run,
@@ -140,6 +142,8 @@ def _apply(batch: Batch, records: list[Record], max_names: int) -> Applied:
     if batch.rows:
         update_series(batch.run_id, batch.rank, batch.series, batch.points)
         store_rows(batch)
+    if batch.results:
+        store_results(batch)
     _move(batch, applied)
     return applied
 

@@ -34,3 +34,4 @@ class Batch:
     rows: list[tuple[Any, ...]] = field(default_factory=list)  # of `metrics`
     series: dict[Key, Any] = field(default_factory=dict)  # rows of `series` that metrics of the batch may change
     points: Points = field(default_factory=dict)  # may have series without points
+    results: list[tuple[Any, ...]] = field(default_factory=list)  # rows of `results`

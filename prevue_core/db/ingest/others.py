@@ -11,7 +11,7 @@ from prevue_core.db.ingest.environment import add_environment, end_environment
 from prevue_core.db.ingest.fields import Record, json_object, optional_int, text_of, time_of
 from prevue_core.db.ingest.numbering import end_of
 from prevue_core.db.models import Event, ModelDescription, Project, TrainingRun, Writer
-from prevue_core.errors import InvalidValue
+from prevue_core.errors import InvalidValue, shown
 
 MAX_MISSING = 10**12  # that one record counts for, so that sums stay within 64 bits
 
@@ -43,9 +43,15 @@ def _ensure_model(model_name: str, connector_name: str, architecture: str) -> Mo
 
 
 def add_config(batch: Batch, record: Record) -> None:
-    """Add to the run's configuration."""
+    """Add to the run's configuration. Of a key that comes again the later value counts, whole."""
     new = orjson.loads(json_object("config", record.get("config")))
-    batch.config = orjson.dumps({**orjson.loads(batch.config), **new}, option=orjson.OPT_SORT_KEYS).decode()
+    together = orjson.dumps({**orjson.loads(batch.config), **new}, option=orjson.OPT_SORT_KEYS)
+    if len(together) > contract.MAX_CONFIG_BYTES:
+        raise InvalidValue(
+            f"config would have {len(together)} bytes with {shown(sorted(new))}; use at most "
+            f"{contract.MAX_CONFIG_BYTES}, and log what is larger as a table or text"
+        )
+    batch.config = together.decode()
     TrainingRun.update(config=batch.config).where(TrainingRun.run_id == batch.run_id).execute()
 
 
@@ -57,7 +63,12 @@ def add_facts(batch: Batch, record: Record) -> None:
 def add_event(batch: Batch, record: Record) -> None:
     """Store an event."""
     kind, text = check_label("kind", record.get("kind")), text_of("text", record.get("text"))
-    _insert_event(batch, record, kind[:64], text, optional_int("step", record.get("step")))
+    if len(text) > contract.MAX_EVENT_CHARS:
+        raise InvalidValue(f"text of an event has {len(text)} characters; use at most {contract.MAX_EVENT_CHARS}")
+    level, step = record.get("level"), optional_int("step", record.get("step"))
+    if level is not None and level not in contract.ALERT_LEVELS:
+        raise InvalidValue(f"level {level!r} is not one of an alert; use {', '.join(contract.ALERT_LEVELS)}")
+    _insert_event(batch, record, kind[:64], text, step, level)
 
 
 def add_gap(batch: Batch, record: Record) -> None:
@@ -69,8 +80,11 @@ def add_gap(batch: Batch, record: Record) -> None:
     batch.missing += min(max(count, 0), MAX_MISSING)
 
 
-def _insert_event(batch: Batch, record: Record, kind: str, text: str, step: int | None) -> None:
-    Event.create(run_id=batch.run_id, step=step, time=time_of(record, batch.now), kind=kind, text=text)
+def _insert_event(
+    batch: Batch, record: Record, kind: str, text: str, step: int | None, level: str | None = None
+) -> None:
+    time = time_of(record, batch.now)
+    Event.create(run_id=batch.run_id, step=step, time=time, kind=kind, level=level, text=text)
 
 
 def end_run(batch: Batch, record: Record) -> None:

@@ -52,6 +52,7 @@ def _tables(db: peewee.Database) -> list[type[peewee.Model]]:
         step = peewee.BigIntegerField(null=True)
         time = peewee.DateTimeField()
         kind = peewee.CharField(max_length=64)
+        level = peewee.CharField(max_length=8, null=True)
         text = peewee.TextField()
 
         class Meta:
@@ -147,17 +148,20 @@ def _tables(db: peewee.Database) -> list[type[peewee.Model]]:
 
     class Result(Table):
         result_id = peewee.BigAutoField()
-        run_id = peewee.UUIDField(index=True)
+        run_id = peewee.UUIDField()
+        rank = peewee.IntegerField()
         split = peewee.CharField(max_length=64)
-        kind = peewee.CharField(max_length=255)
+        kind = peewee.CharField(max_length=64)
         name = peewee.TextField()
         step = peewee.BigIntegerField(null=True)
         payload = peewee.TextField()
-        created_at = peewee.DateTimeField()
+        time = peewee.DateTimeField()
+        payload_bytes = peewee.IntegerField()
 
         class Meta:
             table_name = "results"
 
+            indexes = ((("run_id", "result_id"), False), (("run_id", "kind", "split", "name", "step"), False))
     class Rollup(Table):
         run_id = peewee.UUIDField()
         series_no = peewee.IntegerField()

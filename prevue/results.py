@@ -1,0 +1,164 @@
+"""What a run logs beside numbers: histograms, tables, text, images and other results, its configuration, events.
+
+As `log()`, all of it costs the training little, waits for nobody and raises nothing: what cannot be logged is left out
+with one warning.
+"""
+
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from prevue import payloads
+from prevue.masking import utf8
+from prevue.notices import notices
+from prevue.payloads import json_value
+from prevue.run_config import RunConfig
+from prevue.values import whole
+from prevue_core.contract import ALERT_LEVELS, MAX_EVENT_CHARS, check_label, check_name, check_split
+from prevue_core.errors import InvalidValue, shown
+from prevue_core.result_kinds import Payload, check_kind, check_payload
+
+
+class LogsResults(ABC):
+    """The part of a `Run` that logs what is no number."""
+
+    _clock: float  # what is added to time.monotonic()
+    _last_step: int | None  # of log()
+    _inside: int  # nanoseconds that our calls took
+    config: RunConfig
+
+    @property
+    @abstractmethod
+    def _is_recording(self) -> bool:
+        """Whether anything is kept at all."""
+
+    @abstractmethod
+    def _append(self, record: dict[str, Any]) -> None:
+        """Keep a record."""
+
+    @abstractmethod
+    def _leave_out(self, kind: Any, text: str) -> None:
+        """Count and tell what cannot be logged."""
+
+    def log_histogram(
+        self,
+        name: str,
+        values: Any = None,
+        *,
+        counts: Any = None,
+        edges: Any = None,
+        step: int | None = None,
+        split: str | None = None,
+    ) -> None:
+        """Log how values are spread, such as a layer's weights.
+
+        `values`: an array, a tensor or lists of any shape; put into at most 64 buckets of equal width here, so that
+        only these are sent. What is not finite is counted beside them. Or `counts` and `edges` (one more, rising) of
+        at most 1024 buckets of one's own. `step`: None: that of the last `log()`. `split`: None: what the name's
+        prefix says, as in `log()`, else `train`.
+        """
+        self._result("histogram", name, lambda: payloads.histogram(values, counts, edges), step, split)
+
+    def log_table(self, name: str, columns: Any, *, step: int | None = None, split: str | None = None) -> None:
+        """Log a table: a dict of equally long lists, or a data frame.
+
+        Numbers, text, true, false and None stay what they are, anything else becomes its text. At most 10 000 cells:
+        of a longer table the first rows are kept, with the number of all.
+        """
+        self._result("table", name, lambda: payloads.table(columns), step, split)
+
+    def log_text(self, name: str, text: str, *, step: int | None = None, split: str | None = None) -> None:
+        """Log text, such as what a language model wrote; at most 100 000 characters, of a longer one the beginning."""
+        self._result("text", name, lambda: payloads.text(text), step, split)
+
+    def log_image(self, name: str, image: Any, *, step: int | None = None, split: str | None = None) -> None:
+        """Log an image of at most 512 KiB: the bytes of a PNG file, or an array, which is made one here.
+
+        An array has the shape (height, width), or (height, width, 1, 3 or 4 channels); floats from 0 to 1, or whole
+        numbers from 0 to 255.
+        """
+        self._result("image", name, lambda: payloads.image(image), step, split)
+
+    def log_result(
+        self,
+        kind: str,
+        name: str,
+        payload: Mapping[str, Any],
+        *,
+        step: int | None = None,
+        split: str | None = None,
+    ) -> None:
+        """Log a result of any kind: `curve`, `roc_curve`, `pr_curve`, `matrix`, or one of those with their own methods.
+
+        `payload`: the fields of the kind, as docs/reference/results.md has them; a plugin's own kind, with a dot in its
+        name, has any. Arrays and tensors in it become lists.
+        """
+        self._result(kind, name, lambda: _json_dict(payload), step, split)
+
+    def add_event(self, kind: str, text: str = "", *, step: int | None = None) -> None:
+        """Mark a moment on the run's curves.
+
+        `kind`: a word such as `checkpoint`, `lr_change`, `resume` or `note`. `step`: None: that of the last `log()`.
+        """
+        self._event(kind, text, step)
+
+    def alert(self, title: str, text: str = "", level: str = "warn") -> None:
+        """Add an event of kind `alert` that somebody should look at; `level`: `info`, `warn` or `error`."""
+        if level not in ALERT_LEVELS:
+            notices.warn("level", f"level {shown(level)} is not one of {', '.join(ALERT_LEVELS)}; 'warn' is used")
+            level = "warn"
+        self._event("alert", f"{title}\n{text}" if text else title, None, level=level)
+
+    # how it is done
+
+    def _result(self, kind: str, name: str, make: Callable[[], Payload], step: int | None, split: str | None) -> None:
+        if not self._is_recording:
+            return
+        with self._guarded(("result", shown(kind)), f"result {shown(name)}"):
+            kind, name = check_kind(kind), check_name(name, "result name")
+            payload = check_payload(kind, make())
+            record = {"type": "result", **self._moment(step), "kind": kind, "name": name, "payload": payload}
+            self._append(record if split is None else {**record, "split": check_split(split)})
+
+    def _event(self, kind: str, text: Any, step: int | None, **more: Any) -> None:
+        if not self._is_recording:
+            return
+        with self._guarded(("event", shown(kind)), f"event {shown(kind)}"):
+            text = utf8(str(text))
+            text = text if len(text) <= MAX_EVENT_CHARS else f"{text[: MAX_EVENT_CHARS - 4]} ..."
+            kind = check_label("event kind", kind)[:64]
+            self._append({"type": "event", **self._moment(step), "kind": kind, "text": text, **more})
+
+    def _config_changed(self, new: dict[str, Any]) -> None:
+        if self._is_recording:
+            with self._guarded("config", "config"):
+                self._append({"type": "config", "time": self._clock + time.monotonic(), "config": new})
+
+    def _moment(self, step: int | None) -> dict[str, Any]:
+        moment = {"time": self._clock + time.monotonic()}
+        number = self._last_step if step is None else whole(step)
+        if step is not None and number is None:
+            notices.warn("step", f"step {shown(step)} is not a whole number of 64 bits; that of the last log() is used")
+            number = self._last_step
+        return moment if number is None else {**moment, "step": number}
+
+    @contextmanager
+    def _guarded(self, kind: Any, what: str) -> Iterator[None]:
+        """Count the time of a call as ours, and turn whatever it raises into a warning."""
+        began = time.perf_counter_ns()
+        try:
+            yield
+        except InvalidValue as error:
+            self._leave_out(kind, f"{what}: {error}")
+        except Exception as error:  # noqa: BLE001 - foreign code: arrays and tensors of any kind
+            self._leave_out(kind, f"{what} cannot be read ({type(error).__name__}: {error})")
+        finally:
+            self._inside += time.perf_counter_ns() - began
+
+
+def _json_dict(payload: Any) -> Payload:
+    if not isinstance(payload, Mapping):
+        raise InvalidValue(f"payload {shown(payload)} is not a dict; use names and values")
+    return {str(name): json_value(value) for name, value in payload.items() if value is not None}
