@@ -261,8 +261,8 @@ class Result(Table):
     payload = peewee.TextField()  # JSON, last: a list reads a row only up to here
 
     class Meta:
-        indexes = ((("run_id", "result_id"), False), (("run_id", "kind", "split", "name", "step"), False))
         table_name = "results"
+        indexes = ((("run_id", "result_id"), False), (("run_id", "kind", "split", "name", "step"), False))
 
 
 class Evaluation(Table):
@@ -307,8 +307,8 @@ class Event(Table):
     run_id = IdField(index=True)
     step = peewee.BigIntegerField(null=True)
     time = TimeField()
-    level = peewee.CharField(max_length=8, null=True)  # of an alert: info, warn or error
     kind = peewee.CharField(max_length=64)
+    level = peewee.CharField(max_length=8, null=True)  # of an alert: info, warn or error
     text = peewee.TextField()
 
     class Meta:

@@ -113,19 +113,20 @@ def _tables(db: peewee.Database) -> list[type[peewee.Model]]:
             primary_key = peewee.CompositeKey("project", "user")
 
     class Metric(Table):
+        # Fixed widths first, the widest first of those: PostgreSQL pads each to its own width, 12 bytes a row otherwise.
         metric_id = peewee.BigAutoField()
         run_id = peewee.UUIDField()
-        model = peewee.ForeignKeyField(ModelDescription, null=True, index=False)
-        rank = peewee.IntegerField()
-        split = peewee.CharField(max_length=64)
         step = peewee.BigIntegerField()
         epoch = peewee.BigIntegerField(null=True)
         batch = peewee.BigIntegerField(null=True)
-        loss_name = peewee.TextField(null=True)
-        loss_value = peewee.DoubleField(null=True)
-        metric_name = peewee.TextField(null=True)
-        metric_value = peewee.DoubleField(null=True)
         timestamp = peewee.DateTimeField()
+        loss_value = peewee.DoubleField(null=True)
+        metric_value = peewee.DoubleField(null=True)
+        model = peewee.ForeignKeyField(ModelDescription, null=True, index=False)
+        rank = peewee.IntegerField()
+        split = peewee.CharField(max_length=64)
+        loss_name = peewee.TextField(null=True)
+        metric_name = peewee.TextField(null=True)
 
         class Meta:
             table_name = "metrics"
@@ -154,9 +155,9 @@ def _tables(db: peewee.Database) -> list[type[peewee.Model]]:
         kind = peewee.CharField(max_length=64)
         name = peewee.TextField()
         step = peewee.BigIntegerField(null=True)
-        payload = peewee.TextField()
         time = peewee.DateTimeField()
         payload_bytes = peewee.IntegerField()
+        payload = peewee.TextField()
 
         class Meta:
             table_name = "results"
