@@ -113,20 +113,19 @@ def _tables(db: peewee.Database) -> list[type[peewee.Model]]:
             primary_key = peewee.CompositeKey("project", "user")
 
     class Metric(Table):
-        # Fixed widths first, the widest first of those: PostgreSQL pads each to its own width, 12 bytes a row otherwise.
         metric_id = peewee.BigAutoField()
         run_id = peewee.UUIDField()
-        step = peewee.BigIntegerField()
-        epoch = peewee.BigIntegerField(null=True)
-        batch = peewee.BigIntegerField(null=True)
-        timestamp = peewee.DateTimeField()
-        loss_value = peewee.DoubleField(null=True)
-        metric_value = peewee.DoubleField(null=True)
         model = peewee.ForeignKeyField(ModelDescription, null=True, index=False)
         rank = peewee.IntegerField()
         split = peewee.CharField(max_length=64)
+        step = peewee.BigIntegerField()
+        epoch = peewee.BigIntegerField(null=True)
+        batch = peewee.BigIntegerField(null=True)
         loss_name = peewee.TextField(null=True)
+        loss_value = peewee.DoubleField(null=True)
         metric_name = peewee.TextField(null=True)
+        metric_value = peewee.DoubleField(null=True)
+        timestamp = peewee.DateTimeField()
 
         class Meta:
             table_name = "metrics"
@@ -161,8 +160,8 @@ def _tables(db: peewee.Database) -> list[type[peewee.Model]]:
 
         class Meta:
             table_name = "results"
-
             indexes = ((("run_id", "result_id"), False), (("run_id", "kind", "split", "name", "step"), False))
+
     class Rollup(Table):
         run_id = peewee.UUIDField()
         series_no = peewee.IntegerField()
