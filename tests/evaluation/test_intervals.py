@@ -1,0 +1,128 @@
+"""Intervals: against the plain bootstrap, against scipy, and against what is known of the samples."""
+
+import numpy as np
+import pytest
+from scipy import stats
+from sklearn import metrics
+
+from prevue_core.evaluation import areas, confusion, pairs, seeds
+from prevue_core.evaluation.resampling import interval
+
+random = np.random.default_rng(4)
+
+
+def plain_bootstrap(number, count, repeats=4_000):
+    """Draw every sample by itself."""
+    draws = np.random.default_rng(5).integers(0, count, (repeats, count))
+    return np.quantile([number(draw) for draw in draws], (0.025, 0.975))
+
+
+def two_models(count=400, better=0.0):
+    target = random.integers(0, 3, count)
+    a, b = (
+        np.where(random.random(count) < share, target, random.integers(0, 3, count)) for share in (0.6, 0.6 + better)
+    )
+    return target, a, b
+
+
+def test_an_interval_is_that_of_the_plain_bootstrap():
+    target, prediction, _ = two_models()
+    matrix = confusion.confusion_matrix(target, prediction, 3)
+    found = interval(
+        matrix.astype(int).ravel(), lambda drawn: confusion.balanced_accuracy(drawn.reshape(-1, 3, 3)), 4_000
+    )
+
+    expected = plain_bootstrap(lambda draw: metrics.balanced_accuracy_score(target[draw], prediction[draw]), 400, 1_000)
+    assert (found.low, found.high) == pytest.approx(expected, abs=0.01)
+    assert (found.repeats, found.level) == (4_000, 0.95)
+
+
+def test_the_same_samples_give_the_same_interval():
+    target, a, b = two_models()
+    assert pairs.matrix_difference(target, a, b, 3, confusion.accuracy) == pairs.matrix_difference(
+        target, a, b, 3, confusion.accuracy
+    )
+
+
+def test_a_paired_difference_is_that_of_the_plain_bootstrap():
+    target, a, b = two_models(better=0.1)
+    found = pairs.matrix_difference(target, a, b, 3, confusion.accuracy, 4_000)
+
+    gain = (b == target).astype(float) - (a == target)
+    assert (found.low, found.high) == pytest.approx(plain_bootstrap(lambda draw: gain[draw].mean(), 400), abs=0.01)
+
+
+def test_an_advantage_that_is_noise_has_0_in_its_interval_and_a_real_one_has_not():
+    target, a, b = two_models(2_000, better=0.2)
+    real = pairs.matrix_difference(target, a, b, 3, confusion.matthews)
+    assert real.low > 0.1
+
+    inside = 0
+    for _ in range(40):
+        target, a, b = two_models(200)
+        found = pairs.matrix_difference(target, a, b, 3, confusion.matthews, 200)
+        inside += found.low <= 0 <= found.high
+    assert inside >= 34  # of 40, where 95% are expected
+
+
+def test_an_area_has_the_interval_of_the_plain_bootstrap():
+    positive = random.random(300) < 0.3
+    score = np.round(random.normal(size=300) + positive, 1)
+    found = areas.auc_interval(positive, score, 2_000)
+
+    expected = plain_bootstrap(lambda draw: metrics.roc_auc_score(positive[draw], score[draw]), 300, 1_000)
+    assert (found.low, found.high) == pytest.approx(expected, abs=0.015)
+
+
+def test_the_difference_of_two_areas_is_worked_out_on_the_same_draws():
+    positive = random.random(300) < 0.5
+    a = random.normal(size=300) + positive
+    b = a + 0.2 * random.normal(size=300)
+    found = areas.auc_difference(positive, a, b, 1_000)
+
+    def difference(draw):
+        return metrics.roc_auc_score(positive[draw], b[draw]) - metrics.roc_auc_score(positive[draw], a[draw])
+
+    assert (found.low, found.high) == pytest.approx(plain_bootstrap(difference, 300, 1_000), abs=0.01)
+    assert found.high - found.low < 0.5 * (areas.auc_interval(positive, a).high - areas.auc_interval(positive, a).low)
+
+
+def test_an_area_of_one_class_has_no_interval():
+    found = areas.auc_interval(np.ones(20, bool), random.normal(size=20))
+    assert np.isnan(found.low)
+    assert np.isnan(found.high)
+
+
+@pytest.mark.parametrize(("only_a", "only_b"), [(0, 0), (1, 0), (5, 5), (3, 17), (25, 25), (10, 40)])
+def test_mcnemar_counts_few_disagreements_exactly(only_a, only_b):
+    found = pairs.mcnemar(pairs.Agreement(10, only_a, only_b, 10))
+    expected = stats.binomtest(only_a, only_a + only_b).pvalue if only_a + only_b else 1
+    assert (found.p_value, found.exact) == (pytest.approx(expected), True)
+
+
+@pytest.mark.parametrize(("only_a", "only_b"), [(26, 25), (51, 0), (200, 260)])
+def test_mcnemar_takes_chi_square_for_many(only_a, only_b):
+    found = pairs.mcnemar(pairs.Agreement(10, only_a, only_b, 10))
+    assert found.p_value == pytest.approx(stats.chi2.sf(found.statistic, 1))
+    assert found.statistic == pytest.approx((abs(only_a - only_b) - 1) ** 2 / (only_a + only_b))
+
+
+def test_agreement_counts_each_sample_once():
+    a, b = np.array([1, 1, 0, 0, 0], bool), np.array([1, 0, 1, 0, 0], bool)
+    assert pairs.agreement(a, b) == (1, 1, 1, 2)
+
+
+@pytest.mark.parametrize("freedom", [1, 1.7, 4, 30, 1_000, 1e6])
+def test_quantiles_of_t_are_those_of_scipy(freedom):
+    for share in (0.5, 0.9, 0.975, 0.995):
+        assert seeds.t_quantile(share, freedom) == pytest.approx(stats.t.ppf(share, freedom), rel=1e-5, abs=1e-9)
+
+
+def test_seeds_give_the_interval_of_welch():
+    a, b = np.array([0.81, 0.84, 0.79]), np.array([0.86, 0.85, 0.88, 0.9])
+    found = seeds.seeds_difference(a, b)
+
+    expected = stats.ttest_ind(b, a, equal_var=False).confidence_interval()
+    assert (found.low, found.high) == pytest.approx((expected.low, expected.high), rel=1e-5)
+    assert found.spread_a == pytest.approx(np.std(a, ddof=1))
+    assert np.isnan(seeds.seeds_difference(a, b[:1]).low)
