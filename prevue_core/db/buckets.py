@@ -33,8 +33,6 @@ class Bucket(NamedTuple):
     high_value: float | None
     first_step: int
     first_value: float
-    first_time: Time
-    first_epoch: int | None
     last_step: int
     last_value: float
     last_time: Time
@@ -54,7 +52,7 @@ def bucket_of(points: Sequence[Point]) -> Bucket:
         low, high = min(values), max(values)
         # Of equal extremes the one of the lower step.
         sums = (_mean(values, low, high), finite[values.index(low)][0], low, finite[values.index(high)][0], high)
-    return Bucket._make((len(points), *others, *sums, *points[0], *points[-1]))
+    return Bucket._make((len(points), *others, *sums, *points[0][:2], *points[-1]))
 
 
 def merged(buckets: Sequence[Bucket]) -> Bucket:
@@ -71,7 +69,7 @@ def merged(buckets: Sequence[Bucket]) -> Bucket:
         high, high_step = max((bucket.high_value, -bucket.high_step) for bucket in finite)
         weights = [bucket.count - sum(bucket[1:4]) for bucket in finite]
         sums = (_mean([bucket.mean for bucket in finite], low, high, weights), low_step, low, -high_step, high)
-    return Bucket._make((*counts, *sums, *first[9:13], *last[13:]))
+    return Bucket._make((*counts, *sums, *first[9:11], *last[11:]))
 
 
 def cut(points: Sequence[Point], shift: int) -> Iterator[tuple[int, Sequence[Point]]]:

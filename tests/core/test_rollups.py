@@ -56,7 +56,6 @@ def stored(run_id):
         found[row.series_no, row.width, row.bucket] = bucket._replace(
             first_value=to_float(bucket.first_value),
             last_value=to_float(bucket.last_value),
-            first_time=to_unix(bucket.first_time),
             last_time=to_unix(bucket.last_time),
         )
     return found
@@ -71,7 +70,6 @@ def expected_bucket(points):
         **{name: sums[name] for name in ("count", "nan_count", "inf_count", "ninf_count", "low_step", "high_step")},
         **{name: sums[name] for name in ("first_step", "last_step")},
         **{f"{name}_value": sums[name] for name in ("low", "high", "first", "last")},
-        first_time=time_of(steps[0]), first_epoch=steps[0] // 7,
         last_time=time_of(steps[-1]), last_epoch=steps[-1] // 7,
         mean=None,
     )  # fmt: skip
