@@ -30,6 +30,30 @@ def test_the_content_type_and_the_token_are_told(transport, backend):
     assert headers["Authorization"] == "Bearer a-token"
 
 
+def test_what_is_sent_again_is_told_anew(backend):
+    tokens = iter(["first", None, "second"])
+    large = b'{"seq":0,"type":"start","note":"' + b"x" * GZIP_ABOVE_BYTES + b'"}\n'
+    with HttpTransport(backend.url, lambda: next(tokens)) as transport:
+        for seq, lines in enumerate((large, b'{"seq":1,"type":"event"}\n', b'{"seq":2,"type":"event"}\n')):
+            assert transport.post_records(RUN_ID, WRITER_ID, seq, lines).document["next_seq"] == seq + 1
+    assert [headers.get("Authorization") for headers in backend.headers] == ["Bearer first", None, "Bearer second"]
+    assert [headers.get("Content-Encoding") for headers in backend.headers] == ["gzip", None, None]
+
+
+def test_another_writer_has_requests_of_its_own(transport, backend):
+    for writer_id in (WRITER_ID, "another"):
+        transport.post_records(RUN_ID, writer_id, 0, LINES)
+    assert backend.recording.requests == [(WRITER_ID, 0, LINES), ("another", 0, LINES)]
+
+
+def test_records_go_through_the_proxy_that_the_environment_names(backend, monkeypatch):
+    monkeypatch.setenv("http_proxy", backend.url)
+    monkeypatch.setenv("no_proxy", "")
+    with HttpTransport("http://prevue.example") as transport:
+        transport.post_records(RUN_ID, WRITER_ID, 0, LINES)
+    assert backend.headers[0]["Host"] == "prevue.example"
+
+
 @pytest.mark.parametrize(("size", "encoding"), [(GZIP_ABOVE_BYTES, None), (GZIP_ABOVE_BYTES + 1, "gzip")])
 def test_only_what_is_large_is_compressed(transport, backend, size, encoding):
     line = b'{"seq":0,"note":"' + b"x" * (size - len(b'{"seq":0,"note":""}\n')) + b'"}\n'
