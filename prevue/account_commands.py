@@ -229,8 +229,11 @@ def revoke_token(public_id: str, url: str | None) -> None:
 
 
 def _project_id(transport: HttpTransport, project: str) -> int:
+    identity = transport.get("/api/v1/identity")
+    if identity["mode"] == "open":
+        raise InvalidValue(f"{transport.url} is open: it has no accounts, and needs no token")
     owner, _, name = project.rpartition("/")
-    owner = owner or str(transport.get("/api/v1/identity")["user"])
+    owner = owner or str(identity["user"])
     found = transport.get("/api/v1/projects", {"user": owner, "name": name})["items"]
     if not found:
         raise InvalidValue(f"project {owner}/{name} does not exist; a training's first log makes it")

@@ -159,7 +159,12 @@ def test_an_open_server_needs_no_login(tmp_path, on_a_machine):
     with served("backend", "--port", "0", data=tmp_path / "open") as process:
         url = process.address("backend")
         code, told, _ = on_a_machine("alice", "-m", "prevue", "login", url)
-    assert (code, told) == (0, f"{url} is open: it has no accounts, and needs no login.\n")
+        assert (code, told) == (0, f"{url} is open: it has no accounts, and needs no login.\n")
+        assert on_a_machine("alice", "-c", TRAINING.replace("init(", f"init(url={url!r}, "))[0] == 0
+        for project in ("net", "ignored/net"):
+            command = ("token", "create", "node", "--project", project, "--url", url)
+            code, _, wrong = on_a_machine("alice", "-m", "prevue", *command)
+            assert (code, wrong) == (1, f"Error: {url} is open: it has no accounts, and needs no token\n")
 
 
 def test_the_password_of_the_settings_is_the_first_admins(tmp_path, on_a_machine):
