@@ -57,8 +57,8 @@ def client(session):
 def connectors(session):
     """Every connector with its framework, and the blocks of the README and of the documentation."""
     session.install(
-        ".[server]", *("./plugins/prevue-keras[keras]", "./plugins/prevue-torch[torch]", "./plugins/prevue-sklearn"),
-        *("tensorflow-cpu", "pandas", "pytest"),
+        ".[server]", *("./plugins/prevue-keras[keras]", "./plugins/prevue-torch[all]", "./plugins/prevue-sklearn"),
+        *("tensorflow-cpu", "matplotlib", "pandas", "pytest"),
     )  # fmt: skip
     pages = ["tests/test_readme.py", "tests/test_tutorials.py", "tests/test_example_plugin.py"]
     session.run("pytest", *(session.posargs or ["plugins", *pages]))

@@ -7,13 +7,18 @@ import functools
 from collections.abc import Callable, Mapping
 from typing import Any, ParamSpec
 
+from prevue.config import ClientSettings, client_settings
+from prevue.current import init
 from prevue.notices import notices
-from prevue.run import Run
+from prevue.run import RESUME_TIMEOUT_S, Run
 from prevue.spool import encode
 from prevue_core.contract import check_label
 from prevue_core.errors import InvalidValue, shown
 
 P = ParamSpec("P")
+
+WHERE = ("url", "project", "uid", "run_id", "resume", "token", "mode")  # arguments of `init` that are settings
+CONSTRUCTORS = {"project": "project_name", "name": "run_name"}  # what callbacks call arguments of `init`
 
 
 def harmless(function: Callable[P, None]) -> Callable[P, None]:
@@ -57,3 +62,73 @@ def check_given(run: Any, others: Mapping[str, Any]) -> None:
         raise InvalidValue(f"run {shown(run)} is not a run; give what prevue.init() returned")
     if extra := [name for name, value in others.items() if value is not None]:  # not their values: one is the token
         raise InvalidValue(f"{', '.join(extra)} cannot be given with run {run.run_id}; give them to prevue.init()")
+
+
+class Opening:
+    """A callback's run: what opens it is checked when the callback is made, and opened when training begins.
+
+    What comes after the run's end goes on with it. `run` is the one that is open now, or None.
+    """
+
+    def __init__(self, connector_name: str, run: Run | None = None, **arguments: Any) -> None:
+        """`arguments`: those of `prevue.init`. `run`: one that is open already, instead of them; it stays open.
+
+        Raises InvalidValue for a value that cannot be used.
+        """
+        if run is not None:
+            check_given(run, arguments)
+        self._arguments = arguments
+        self.settings()
+        check_arguments(**{name: arguments.get(name) for name in ("name", "group", "config", "tags")})
+        self._connector_name = check_label("connector_name", connector_name)
+        self._given = run
+        self._run_id: str | None = None  # of the run that this process opened
+        self.run: Run | None = None
+
+    def settings(self) -> ClientSettings:
+        """Return where a run would be opened now: launchers may set RANK after the callback was made."""
+        return client_settings(**{name: value for name, value in self._arguments.items() if name in WHERE})
+
+    def open(self, config: Mapping[str, Any] | None = None, **instead: Any) -> Run:
+        """Return the open run, opened if need be.
+
+        `config`: what the framework tells; names that the user gave count. `instead`: of arguments given before.
+        """
+        if self.run is None:
+            self.run = self._given or self._opened({**(config or {}), **(self._arguments.get("config") or {})}, instead)
+            self._run_id = self.run.run_id
+        return self.run
+
+    def _opened(self, config: Mapping[str, Any], instead: Mapping[str, Any]) -> Run:
+        again = {} if self._run_id is None else {"run_id": self._run_id, "resume": None}
+        arguments = {name: value for name, value in self._arguments.items() if value is not None}
+        return init(connector_name=self._connector_name, **{**arguments, "config": config, **instead, **again})
+
+    def close(self, error: BaseException | None = None) -> None:
+        """End the run, as failed with an `error`, unless it was given."""
+        run, self.run = self.run, None
+        if run is not None and run is not self._given:
+            run.__exit__(None if error is None else type(error), error, None)
+
+    def last_step(self) -> int:
+        """Return the highest step that the run has from a process before this one, or -1."""
+        settings = self.settings()
+        if settings.run_id is None:
+            return -1
+        from prevue.resume import last_step  # only here, as it imports requests
+
+        return last_step(settings, settings.run_id, RESUME_TIMEOUT_S)
+
+    def for_copy(self) -> dict[str, Any]:
+        """Return the arguments of a copy's constructor: what was configured; no token, and no run but a given one."""
+        arguments = {CONSTRUCTORS.get(name, name): value for name, value in self._arguments.items()}
+        return {"connector_name": self._connector_name, **arguments, "token": None, "run": self._given}
+
+
+def batches_between(update_freq: object) -> int:
+    """Return after how many batches one is logged; 0: never. Raises InvalidValue."""
+    if update_freq in ("epoch", "batch"):
+        return ("epoch", "batch").index(str(update_freq))
+    if isinstance(update_freq, int) and not isinstance(update_freq, bool) and update_freq > 0:
+        return update_freq
+    raise InvalidValue(f"update_freq {update_freq!r:.60} is not known; use 'epoch', 'batch' or a number of batches")

@@ -9,9 +9,13 @@ GROUP = "prevue.connectors"
 
 # Whom to name when a connector of ours is imported before it is installed.
 OUR_PLUGINS = {
+    "PrevueIgniteLogger": "'prevue-torch[ignite]'",
     "PrevueKerasCallback": "prevue-keras",
+    "PrevueLightningLogger": "'prevue-torch[lightning]'",
     "PrevueSklearnCallback": "prevue-sklearn",
     "PrevueTorchCallback": "prevue-torch",
+    "PrevueTracker": "'prevue-torch[accelerate]'",
+    "PrevueTrainerCallback": "'prevue-torch[transformers]'",
 }
 
 

@@ -57,6 +57,7 @@ LAYERS: list[tuple[str, set[str], set[str]]] = [
     ),
     ("prevue.transport", {*GROUND, "prevue.delivery"}, {"requests", "orjson"}),
     ("prevue.cli", {*GROUND, "prevue"}, {"click"}),
+    ("prevue.system", {*GROUND, "prevue"}, {"psutil", "pynvml"}),
     ("prevue.sync_commands", {*GROUND, "prevue"}, {"click"}),
     ("prevue.account_commands", {*GROUND, "prevue"}, {"click"}),
     ("prevue.run_commands", {*GROUND, "prevue"}, {"click"}),
@@ -71,8 +72,12 @@ LAYERS: list[tuple[str, set[str], set[str]]] = [
         {"bokeh", "tornado", "jinja2", "numpy", "click", "prometheus_client"},
     ),
     ("prevue_keras", {*GROUND, "prevue", "prevue_keras"}, {"keras", "sklearn"}),
-    ("prevue_torch", {*GROUND, "prevue", "prevue_torch"}, {"torch", "sklearn"}),
-    ("prevue_sklearn", {*GROUND, "prevue", "prevue_sklearn"}, {"sklearn"}),
+    (
+        "prevue_torch",
+        {*GROUND, "prevue", "prevue_torch"},
+        {"torch", "sklearn", "transformers", "accelerate", "ignite", "matplotlib"},
+    ),
+    ("prevue_sklearn", {*GROUND, "prevue", "prevue_sklearn"}, {"sklearn", "numpy"}),
 ]
 # Loaded with every plugin in every process: heavy imports only inside functions.
 LIGHT = {

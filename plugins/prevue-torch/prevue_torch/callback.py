@@ -8,11 +8,8 @@ from types import TracebackType
 from typing import Any
 
 import prevue
-from prevue.callbacks import check_arguments, check_given, harmless
-from prevue.config import client_settings
-from prevue.resume import last_step
-from prevue.run import RESUME_TIMEOUT_S
-from prevue_core.contract import check_label, place_of
+from prevue.callbacks import batches_between, harmless
+from prevue_core.contract import place_of
 from prevue_core.errors import InvalidValue
 
 try:
@@ -22,7 +19,8 @@ except ModuleNotFoundError as error:
         raise
     raise ImportError("PrevueTorchCallback needs PyTorch: pip install 'prevue-torch[torch]'") from error
 
-from prevue_torch.describe import has_all_shapes
+from prevue_torch.describe import describe_model, has_all_shapes
+from prevue_torch.opening import CONNECTOR, LoggerRun
 
 
 class PrevueTorchCallback:
@@ -41,12 +39,13 @@ class PrevueTorchCallback:
 
     def __init__(
         self,
-        connector_name: str = "torch",
+        connector_name: str = CONNECTOR,
         project_name: str | None = None,
         uid: str | None = None,
         url: str | None = None,
         *,
         model: torch.nn.Module | None = None,
+        input_batch: Any = None,
         run_name: str | None = None,
         run_id: str | None = None,
         token: str | None = None,
@@ -58,34 +57,20 @@ class PrevueTorchCallback:
     ) -> None:
         """Keep what opens a run when training begins, see `prevue.init`.
 
-        `model`: is described in the run; it is never called.
+        `model`: is described in the run; it is called only on an `input_batch`, once, for the shapes of its layers.
         `run`: one that is open already, instead of all that would open another; it stays open after the training.
         `update_freq`: of the values given to `on_batch_end`, "epoch" logs none, "batch" all, 10 each tenth batch's.
         Raises InvalidValue, a ValueError, for a value that cannot be used.
         """
-        where: dict[str, Any] = {
-            "url": url,
-            "project": project_name,
-            "uid": uid,
-            "run_id": run_id,
-            "mode": mode,
-            "token": token,
-        }
+        where: dict[str, Any] = {"url": url, "project": project_name, "uid": uid, "run_id": run_id, "mode": mode}
         what: dict[str, Any] = {"name": run_name, "config": config, "tags": tags}
-        if run is not None:
-            check_given(run, {**where, **what})
-        client_settings(**where)
-        check_arguments(**what)
+        self._opening = LoggerRun(run, connector_name, token=token, **where, **what)
         if model is not None and not isinstance(model, torch.nn.Module):
             raise InvalidValue(f"model {model!r:.60} is not a torch.nn.Module; leave it out, or describe it in the run")
-        self._where = where
-        self._arguments = {"connector_name": check_label("connector_name", connector_name), **where, **what}
         self._update_freq = update_freq
-        self._every = _batches_between(update_freq)
+        self._every = batches_between(update_freq)
         self._model = model
-        self._given = run
-        self._run: prevue.Run | None = None
-        self._run_id = run_id
+        self._input_batch = input_batch
         self._is_described = False
         self._batches = 0  # of the whole run
         self._last_step = -1  # of an epoch
@@ -121,18 +106,18 @@ class PrevueTorchCallback:
     @harmless
     def on_test_end(self, logs: Mapping[str, Any] | None = None) -> None:
         """Log values of a test into the split `test`, under names with `test_` or without; also after the training."""
-        is_after = self._run is None
+        is_after = self._opening.run is None
         run = self._opened()
         self._describe(run)
         values = {_test_name(name): value for name, value in (logs or {}).items()}
         run.log(values, step=max(self._batches, self._last_step, 0))
         if is_after:
-            self._finish()
+            self._opening.close()
 
     @harmless
     def on_train_end(self) -> None:
         """Finish the run, unless it was given."""
-        self._finish()
+        self._opening.close()
 
     def __enter__(self) -> "PrevueTorchCallback":
         self.on_train_begin()
@@ -141,57 +126,28 @@ class PrevueTorchCallback:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        harmless(self._finish)(kind, error, trace)
+        harmless(self._opening.close)(error)
 
     def __getstate__(self) -> dict[str, Any]:
         """What a copy gets: what was configured; no token, run or model."""
-        return {**self._arguments, "token": None, "run": self._given, "update_freq": self._update_freq}
+        return {**self._opening.for_copy(), "update_freq": self._update_freq}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        names = {"project": "project_name", "name": "run_name"}
-        self.__init__(**{names.get(name, name): value for name, value in state.items()})  # type: ignore[misc]
+        self.__init__(**state)  # type: ignore[misc]
 
     def _opened(self) -> prevue.Run:
         """Return the run; a loop that begins without `on_train_begin` opens it too."""
-        if self._run is None:
-            self._run = self._given or self._open()
-            self._run_id = self._run.run_id
+        if self._opening.run is None:
+            if self._batches == 0 and self._last_step < 0:
+                self._last_step = self._opening.last_step()
+                self._batches = max(0, self._last_step)
             self._is_described = False
-        return self._run
-
-    def _open(self) -> prevue.Run:
-        settings = client_settings(**self._where)  # now: launchers may set RANK after the constructor has run
-        arguments = {**self._arguments, "run_id": self._run_id}
-        if settings.rank != 0 and settings.run_id is None:
-            arguments["mode"] = "disabled"
-        elif settings.run_id is not None and self._batches == 0 and self._last_step < 0:  # of a process before
-            self._last_step = last_step(settings, settings.run_id, RESUME_TIMEOUT_S)
-            self._batches = max(0, self._last_step)
-        return prevue.init(**arguments)
+        return self._opening.open()
 
     def _describe(self, run: prevue.Run) -> None:
         if self._model is not None and not self._is_described:
-            run.describe(self._model)
+            run.describe(describe_model(self._model, self._input_batch))
             self._is_described = True
-
-    def _finish(
-        self,
-        kind: type[BaseException] | None = None,
-        error: BaseException | None = None,
-        trace: TracebackType | None = None,
-    ) -> None:
-        run, self._run = self._run, None
-        if run is not None and run is not self._given:
-            run.__exit__(kind, error, trace)
-
-
-def _batches_between(update_freq: object) -> int:
-    """Return after how many batches one is logged; 0: never."""
-    if update_freq in ("epoch", "batch"):
-        return ("epoch", "batch").index(str(update_freq))
-    if isinstance(update_freq, int) and not isinstance(update_freq, bool) and update_freq > 0:
-        return update_freq
-    raise InvalidValue(f"update_freq {update_freq!r:.60} is not known; use 'epoch', 'batch' or a number of batches")
 
 
 def _test_name(name: Any) -> Any:

@@ -1,4 +1,4 @@
-"""What is told of a PyTorch module: its layers, parameters and connections, as JSON. The model is never run for it.
+"""What is told of a PyTorch module: its layers, parameters and connections, as JSON. It is run only on a batch given.
 
 The same code gives the same description, on whatever device and with whatever build of PyTorch.
 """
@@ -13,6 +13,7 @@ from torch.nn.parameter import Parameter, is_lazy
 
 from prevue_core.contract import MAX_LAYERS
 from prevue_torch.connections import connections
+from prevue_torch.shapes import Shape, shapes_of
 from prevue_torch.values import Unreadable
 
 DETAILS_CHARS = 200  # kept of what a module says of itself
@@ -30,8 +31,11 @@ CONVOLUTIONS = (
 WRAPPERS = (nn.DataParallel, nn.parallel.DistributedDataParallel)
 
 
-def describe_model(model: nn.Module) -> dict[str, Any]:
+def describe_model(model: nn.Module, batch: Any = None) -> dict[str, Any]:
     """Return the description of a model, see the hook `prevue_describe_model`.
+
+    `batch`: what the model is called with, once, to see the shapes of what its layers put out, see `shapes_of`. Without
+    it the model is not run.
 
     Layers are the modules without modules inside, and those with parameters of their own, under their names with `/`.
     A layer in two places is listed twice. Each has `details`, what PyTorch prints of it: `in_features=64, ...`.
@@ -39,15 +43,18 @@ def describe_model(model: nn.Module) -> dict[str, Any]:
     several tensors, such as a sum, is listed among them.
     Parameters of lazy modules are not counted until they have a shape.
     """
-    model = _unwrapped(model)
+    model = unwrapped(model)
     found = dict(_layers(model))
     left_out = max(0, len(found) - MAX_LAYERS)
-    layers = [_describe_layer(_name(path, model), layer) for path, layer in islice(found.items(), MAX_LAYERS)]
+    listed = dict(islice(found.items(), MAX_LAYERS))
+    shapes, failure = _seen_shapes(model, batch, listed)
+    layers = [_describe_layer(_name(path, model), layer, shapes.get(path)) for path, layer in listed.items()]
     return {
         "name": type(model).__name__,
         "framework": "torch",
         "framework_version": str(torch.__version__).partition("+")[0],  # without the build, such as +cpu
         **({"layers": layers, "layers_left_out": left_out} if left_out else _connected(model, list(found), layers)),
+        **failure,
         **_sizes(model.parameters()),
     }
 
@@ -57,7 +64,7 @@ def has_all_shapes(model: nn.Module) -> bool:
     return not any(is_lazy(parameter) for parameter in model.parameters())
 
 
-def _unwrapped(model: Any) -> nn.Module:
+def unwrapped(model: Any) -> nn.Module:
     """Return the model inside of what PyTorch wraps around it."""
     while True:
         if isinstance(model, WRAPPERS):
@@ -78,6 +85,13 @@ def _layers(model: nn.Module) -> Iterator[tuple[str, nn.Module]]:
 
 def _name(path: str, model: nn.Module) -> str:
     return path.replace(".", "/") or type(model).__name__
+
+
+def _seen_shapes(model: nn.Module, batch: Any, paths: Iterable[str]) -> tuple[dict[str, Shape], dict[str, str]]:
+    try:
+        return ({} if batch is None else shapes_of(model, batch, paths)), {}
+    except Exception as error:  # noqa: BLE001 - the model may raise anything; it costs the shapes only
+        return {}, {"why_no_shapes": f"on the batch given it raises {type(error).__name__}: {error}"[:DETAILS_CHARS]}
 
 
 def _connected(model: nn.Module, paths: list[str], layers: list[dict[str, Any]]) -> dict[str, Any]:
@@ -112,12 +126,12 @@ def _fresh(name: str, names: set[str]) -> str:
     return fresh
 
 
-def _describe_layer(name: str, layer: nn.Module) -> dict[str, Any]:
+def _describe_layer(name: str, layer: nn.Module, shape: Shape | None) -> dict[str, Any]:
     return {
         "name": name,
         "type": type(layer).__name__,
         "details": _details(layer),
-        "output_shape": _output_shape(layer),
+        "output_shape": shape or _output_shape(layer),
         **_sizes(layer.parameters(recurse=False)),
     }
 
@@ -131,7 +145,7 @@ def _sizes(parameters: Iterable[Parameter]) -> dict[str, int]:
     }
 
 
-def _output_shape(layer: nn.Module) -> list[int | None] | None:
+def _output_shape(layer: nn.Module) -> Shape | None:
     """Return what is certain of a layer's output; a subclass may compute what it likes, so it has none."""
     if type(layer) not in CONVOLUTIONS:
         return None

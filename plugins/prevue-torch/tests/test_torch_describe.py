@@ -9,9 +9,9 @@ from torch import nn
 from prevue_torch.describe import describe_model, has_all_shapes
 
 
-def described(model):
+def described(model, batch=None):
     """Return a description as it is after its journey, its layers by name."""
-    description = json.loads(json.dumps(describe_model(model)))
+    description = json.loads(json.dumps(describe_model(model, batch)))
     return description, {layer["name"]: layer for layer in description["layers"]}
 
 
@@ -106,3 +106,54 @@ def test_a_module_that_cannot_tell_of_itself_has_no_details():
             raise RuntimeError("not before lunch")
 
     assert described(nn.Sequential(Shy()))[1]["0"]["details"] == ""
+
+
+# shapes, of a batch that was given
+
+
+class Branches(nn.Module):
+    """Layers in different shapes, one of them used twice, one never, and one with a state."""
+
+    def __init__(self):
+        super().__init__()
+        self.features = nn.Sequential(nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.Flatten())
+        self.act = nn.ReLU()
+        self.memory = nn.LSTM(4 * 36, 5, batch_first=True)
+        self.drop = nn.Dropout(0.5)
+        self.head = nn.Linear(5, 2)
+        self.unused = nn.Linear(1, 1)
+
+    def forward(self, images, scale=1.0):
+        x = self.act(self.features(images * scale))
+        x, _ = self.memory(x[:, None])
+        return self.head(self.drop(self.act(x[:, -1])))
+
+
+def test_a_batch_shows_the_shapes_of_all_layers():
+    _, by_name = described(Branches(), torch.zeros(7, 1, 8, 8))
+    shapes = {name: layer["output_shape"] for name, layer in by_name.items() if layer["type"] != "select"}
+    assert shapes["features/0"] == shapes["features/1"] == [None, 4, 6, 6]
+    assert (shapes["features/2"], shapes["memory"], shapes["head"]) == ([None, 144], [None, 1, 5], [None, 2])
+    assert shapes["act"] is None  # used in two shapes
+    assert shapes["unused"] is None
+
+
+def test_a_batch_leaves_the_model_as_it_was():
+    model = Branches()
+    model.features.eval()
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    chance = torch.get_rng_state()
+    described(model, {"images": torch.ones(7, 1, 8, 8), "scale": 2.0})
+    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+    assert torch.equal(torch.get_rng_state(), chance)
+    assert (model.training, model.features.training, model.head.training) == (True, False, True)
+    assert not any(module._forward_hooks for module in model.modules())
+
+
+def test_a_batch_that_does_not_fit_costs_the_shapes_only():
+    model = Branches()
+    description, by_name = described(model, torch.zeros(7, 3))
+    assert "RuntimeError" in description["why_no_shapes"]
+    assert by_name["features/0"]["output_shape"] == [None, 4, None, None]
+    assert model.training
+    assert not any(module._forward_hooks for module in model.modules())
