@@ -15,6 +15,7 @@ from typing import Any
 
 import click
 
+from prevue.config import client_settings
 from prevue.transport import HttpTransport
 from prevue_core.commands import data_option
 from prevue_core.errors import ApiError, PrevueError
@@ -69,7 +70,9 @@ def demo(framework: str, once: bool, url: str | None, **servers: Any) -> None:
     entry_point = _find_demo(framework)
     if url is None:
         training = ["demo", "--framework", framework, *(["--once"] if once else [])]
-        raise SystemExit(_supervise(_plan(**servers), training, is_over_then=once))
+        plan = _plan(**servers)
+        _check_login(plan.backend_url)
+        raise SystemExit(_supervise(plan, training, is_over_then=once))
     if any(option is not None for option in servers.values()):
         raise click.UsageError("--url starts no server; leave out --port, --dashboard-port and --data")
     _train(entry_point, url, once)
@@ -83,6 +86,16 @@ def _find_demo(framework: str) -> EntryPoint:
             f"pip install prevue-{framework}"
         )
     return found[framework]
+
+
+def _check_login(url: str) -> None:
+    """Exit with a word where the backend will ask the training for a token, and there is none."""
+    if server_settings().auth == "auth" and client_settings(url=url).bearer() is None:
+        raise click.ClickException(
+            f"with PREVUE_AUTH=auth the demo's training needs a login, and this machine has none to {url}: start "
+            f"`prevue up`, log in with the line that it prints, and then `prevue demo --url {url}`; "
+            "or leave PREVUE_AUTH out"
+        )
 
 
 def _train(demo: EntryPoint, url: str, once: bool) -> None:

@@ -22,9 +22,10 @@ def demo(tmp_path):
     environ |= {"PREVUE_DATA_DIR": str(tmp_path), "PREVUE_SPOOL_DIR": str(tmp_path / "spool"), "DISPLAY": ""}
     started = []
 
-    def start(*options):
+    def start(*options, **more):
         command = [sys.executable, "-m", "prevue", "demo", *options]
-        process = subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+        process = subprocess.Popen(command, env=environ | more, text=True, **pipes)
         started.append(process)
         return process
 
@@ -93,3 +94,11 @@ def test_what_cannot_be_is_said(demo, options, told):
     output, _ = process.communicate(timeout=PATIENCE_S)
     assert process.returncode in (1, 2)
     assert told in output
+
+
+def test_where_users_log_in_it_asks_for_a_login_first(demo, tmp_path):
+    process = demo(*servers(0, 0), PREVUE_AUTH="auth", XDG_CONFIG_HOME=str(tmp_path))
+    output, _ = process.communicate(timeout=PATIENCE_S)
+    assert process.returncode == 1
+    assert re.search(r"needs a login, and this machine has none to (http://127\.0\.0\.1:\d+): .* --url \1`", output)
+    assert not (tmp_path / "prevue.sqlite").exists()  # nothing was started
