@@ -17,6 +17,7 @@ from prevue_core import hookspecs
 from prevue_core.api.app import create_app
 from prevue_core.db import models
 from prevue_core.manager import plugins, refuse
+from prevue_core.result_kinds import KINDS
 from prevue_core.settings import server_settings
 
 FOLDER = Path(__file__).parent / "reference"
@@ -31,6 +32,7 @@ def pages() -> dict[str, str]:
         "http-api.md": http_api(document),
         "commands.md": commands(),
         "storage.md": storage(),
+        "results.md": results(),
         "hooks.md": hooks(),
     }
 
@@ -154,6 +156,27 @@ With `run_id` in the condition it is read by the index, with any other condition
 """
 
 _TYPES = {"auto": "integer", "bigauto": "big integer", "bigint": "big integer", "int": "integer", "bool": "boolean"}
+
+
+def results() -> str:
+    parts = [_RESULTS]
+    for name, kind in KINDS.items():
+        rows = [f"| `{field}`{'' if one.is_needed else '?'} | {one.about} |" for field, one in kind.fields.items()]
+        parts.append(f"## `{name}`\n\n{kind.about}.\n\n| field | |\n|---|---|\n" + "\n".join(rows) + "\n")
+    return "\n".join(parts)
+
+
+_RESULTS = """\
+# Results
+
+What runs log beside numbers ([how](../how-to/log-more-than-numbers.md)). A result has a kind, and the kind is the whole
+contract between who computes it and who draws it: the fields of its payload, `?` marks those that may be missing. NaN
+and infinities are the texts `NaN`, `Infinity` and `-Infinity`. A result that does not fit its kind is rejected by
+itself, with the reason; what comes with it is stored.
+
+A plugin may have kinds of its own, with a dot in the name (`prevue_keras.attention`): any JSON object that fits a
+record of 1 000 000 bytes, nested at most 20 deep. They are stored as they are, for the plugin's own panel.
+"""
 
 
 def hooks() -> str:

@@ -7,6 +7,7 @@ import sys
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import takewhile
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
@@ -34,6 +35,9 @@ class ClientSettings:
     resume: str  # what is right for a run_id: one of RESUMES
     rank: int  # of this process in a distributed run
     mode: str
+    system_metrics: bool  # whether to sample the machine
+    is_first_on_machine: bool  # of the processes of a distributed run
+    gpus: tuple[str, ...] | None  # that the process may use, by number or UUID; None: all
     spool_root: Path
     bounds: Bounds  # of the spool
     tokens_file: Path  # where `prevue login` keeps its tokens
@@ -61,6 +65,7 @@ def client_settings(
     token: str | None = None,
     rank: int | None = None,
     resume: str | None = None,
+    system_metrics: bool | None = None,
     environ: Mapping[str, str] = os.environ,
 ) -> ClientSettings:
     """Return the settings of a run; an empty `token` says that none is to be sent, whatever there is.
@@ -76,6 +81,9 @@ def client_settings(
         resume=_resume(ALLOW if resume is None else resume, run_id),
         rank=_rank(environ.get("RANK") or 0 if rank is None else rank),
         mode=_mode(mode or environ.get("PREVUE_MODE") or "online"),
+        system_metrics=_switch("PREVUE_SYSTEM_METRICS", environ) if system_metrics is None else bool(system_metrics),
+        is_first_on_machine=environ.get("LOCAL_RANK", "0") in ("", "0"),
+        gpus=_gpus(environ.get("CUDA_VISIBLE_DEVICES")),
         spool_root=spool_root(environ),
         bounds=_bounds(environ),
         tokens_file=_tokens_file(environ),
@@ -160,6 +168,22 @@ def _rank(rank: int | str) -> int:
     if number is None or number < 0:
         raise InvalidValue(f"rank {rank!r} is not a whole number from 0 on")
     return number
+
+
+def _switch(name: str, environ: Mapping[str, str]) -> bool:
+    """Return a setting that is on unless it is switched off."""
+    text = environ.get(name) or "1"
+    if text not in ("0", "1"):
+        raise InvalidValue(f"{name} is {text!r}; use '1' (on) or '0' (off)")
+    return text == "1"
+
+
+def _gpus(text: str | None) -> tuple[str, ...] | None:
+    """Return what CUDA_VISIBLE_DEVICES says; as CUDA does, it ends where there is no GPU's number or UUID."""
+    if text is None:
+        return None
+    words = [word.strip() for word in text.split(",")]
+    return tuple(takewhile(lambda word: word.isdecimal() or word.startswith(("GPU-", "MIG-")), words))
 
 
 def _bounds(environ: Mapping[str, str]) -> Bounds:

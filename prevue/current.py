@@ -4,7 +4,7 @@ import functools
 import inspect
 import time
 from collections.abc import Callable, Mapping
-from typing import Any, Concatenate, ParamSpec
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec
 
 from prevue.config import ClientSettings, client_settings
 from prevue.describing import PLAIN_CONNECTOR
@@ -12,6 +12,9 @@ from prevue.notices import notices
 from prevue.run import RESUME_TIMEOUT_S, Run
 from prevue.start import start_record
 from prevue_core.contract import FINISHED
+
+if TYPE_CHECKING:
+    from prevue.resume import Known
 
 P = ParamSpec("P")
 
@@ -34,6 +37,7 @@ def init(
     rank: int | None = None,
     connector_name: str = PLAIN_CONNECTOR,
     mode: str | None = None,
+    system_metrics: bool | None = None,
 ) -> Run:
     """Return a new run, open for `log`. What is not given comes from the environment (`PREVUE_URL` and the others).
 
@@ -41,16 +45,26 @@ def init(
     `resume`: whether the run of `run_id` may exist: `allow` (as None), `never` (it must be new) or `must`.
     `rank`: the number of this process in a distributed training; None: from `RANK`, else 0.
     `mode`: `online`; `offline` (kept on disk for `prevue sync`); `disabled` (nothing is kept).
+    `system_metrics`: whether to sample CPU, memory, disk, network and NVIDIA GPUs each 10 seconds, as metrics of the
+    split `system`; None: as PREVUE_SYSTEM_METRICS says, else yes.
     Raises InvalidValue, a ValueError, for a value that cannot be used. A server that is away raises nothing.
     """
     began = time.perf_counter_ns()
     settings = client_settings(
-        url=url, project=project, uid=uid, run_id=run_id, mode=mode, token=token, rank=rank, resume=resume
+        url=url,
+        project=project,
+        uid=uid,
+        run_id=run_id,
+        mode=mode,
+        token=token,
+        rank=rank,
+        resume=resume,
+        system_metrics=system_metrics,
     )
     run = Run(settings, start_record(settings, connector_name, name, config, tags, notes, group))
     if settings.mode != "disabled":
         if settings.run_id is not None:  # others open in log(), which never waits for the network
-            run._go_on_from(_first_step(settings, run.run_id))
+            run._go_on(_known(settings, run.run_id))
         run._open(is_main=True)
     global _latest
     _latest = run
@@ -106,8 +120,8 @@ def _current() -> Run | None:
     return _latest
 
 
-def _first_step(settings: ClientSettings, run_id: str) -> int:
-    """Return the step with which a run goes on that may exist. Raises InvalidValue where it may not, or must."""
-    from prevue.resume import first_step  # only where a run_id was given, as it imports requests
+def _known(settings: ClientSettings, run_id: str) -> "Known":
+    """Return where a run stands that may exist. Raises InvalidValue where it may not, or must."""
+    from prevue.resume import known_and_allowed  # only where a run_id was given, as it imports requests
 
-    return first_step(settings, run_id, RESUME_TIMEOUT_S)
+    return known_and_allowed(settings, run_id, RESUME_TIMEOUT_S)

@@ -5,6 +5,7 @@ The server knows, and the spool of this machine, where records may wait that the
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import orjson
 
@@ -12,6 +13,7 @@ from prevue.config import ALLOW, MUST, NEVER, ClientSettings
 from prevue.folder import writer_folders
 from prevue.notices import notices
 from prevue.transport import HttpTransport
+from prevue_core.contract import SYSTEM_SPLIT
 from prevue_core.errors import ApiError, InvalidValue, NotFound
 
 
@@ -20,11 +22,12 @@ class Known:
     """What is known of a run. `exists` is None where the server could not be asked."""
 
     exists: bool | None
-    last_step: int = -1  # of the rank
+    last_step: int = -1  # of log() in the rank
+    began: float | None = None  # UNIX seconds
 
 
-def first_step(settings: ClientSettings, run_id: str, timeout_s: float) -> int:
-    """Return the step to go on with, 0 in a new run.
+def known_and_allowed(settings: ClientSettings, run_id: str, timeout_s: float) -> Known:
+    """Return where a run stands that is to go on, or to begin.
 
     Raises InvalidValue where `settings.resume` does not allow the run to exist, or not to. Where that cannot be known,
     as the server is away or does not answer this token, the run goes on, with a warning: a training is not to fail
@@ -42,7 +45,7 @@ def first_step(settings: ClientSettings, run_id: str, timeout_s: float) -> int:
             f"{settings.url} cannot be asked whether run {run_id} exists; it goes on as if that were right, and steps "
             f"that log() is not given count from {known.last_step + 1}",
         )
-    return known.last_step + 1
+    return known
 
 
 def last_step(settings: ClientSettings, run_id: str, timeout_s: float) -> int:
@@ -52,10 +55,12 @@ def last_step(settings: ClientSettings, run_id: str, timeout_s: float) -> int:
 
 def known_of(settings: ClientSettings, run_id: str, timeout_s: float) -> Known:
     """Return what server and spool know of a run; the server is asked in `online` mode only."""
-    folders = [folder for folder in writer_folders(settings.server_folder) if _rank_in(folder, run_id) is not None]
-    steps = [_last_step_in(folder) for folder in folders if _rank_in(folder, run_id) == settings.rank]
+    starts = {folder: _start_in(folder, run_id) for folder in writer_folders(settings.server_folder)}
+    writers = {folder: start for folder, start in starts.items() if start is not None}
+    steps = [_last_step_in(folder) for folder, start in writers.items() if start.rank == settings.rank]
     server = _on_server(settings, run_id, timeout_s) if settings.mode == "online" else Known(None)
-    return Known(True if folders else server.exists, max([server.last_step, *steps]))
+    began = [time for time in (server.began, *(start.time for start in writers.values())) if time is not None]
+    return Known(True if writers else server.exists, max([server.last_step, *steps]), min(began, default=None))
 
 
 def _on_server(settings: ClientSettings, run_id: str, timeout_s: float) -> Known:
@@ -67,21 +72,31 @@ def _on_server(settings: ClientSettings, run_id: str, timeout_s: float) -> Known
         return Known(False)
     except ApiError:
         return Known(None)
-    step = items[0].get("last_step") if isinstance(items, list) and items and isinstance(items[0], dict) else None
-    return Known(True, step if isinstance(step, int) else -1)
+    writer = items[0] if isinstance(items, list) and items and isinstance(items[0], dict) else {}
+    step, began = writer.get("last_step"), writer.get("run_started_at")
+    return Known(True, step if isinstance(step, int) else -1, began if isinstance(began, float) else None)
 
 
-def _rank_in(folder: Path, run_id: str) -> int | None:
-    """Return the rank of a writer's folder; None: it belongs to another run, is damaged, or was removed meanwhile."""
+class _Start(NamedTuple):
+    """What is known of a writer by its start record."""
+
+    rank: int
+    time: float | None
+
+
+def _start_in(folder: Path, run_id: str) -> _Start | None:
+    """Return how a folder's writer began; None: it belongs to another run, is damaged, or was removed meanwhile."""
     try:
         start = orjson.loads((folder / "start").read_bytes())
-        return int(start.get("rank", 0)) if start["run_id"] == run_id else None
+        time = start.get("time")
+        is_mine = start["run_id"] == run_id
+        return _Start(int(start.get("rank", 0)), time if isinstance(time, float) else None) if is_mine else None
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
 
 
 def _last_step_in(folder: Path) -> int:
-    """Return the highest step in a writer's folder, whose process may still write to it."""
+    """Return the highest step of log() in a writer's folder, whose process may still write to it."""
     try:
         lines = [line for path in folder.glob("*.ndjson") for line in path.read_bytes().splitlines()]
     except OSError:  # delivered and removed meanwhile
@@ -91,7 +106,9 @@ def _last_step_in(folder: Path) -> int:
 
 def _step_of(line: bytes) -> int:
     try:
-        step = orjson.loads(line)["step"]
+        record = orjson.loads(line)
+        is_of_log = record["type"] == "metrics" and record.get("split") != SYSTEM_SPLIT
+        step = record["step"]
     except (orjson.JSONDecodeError, KeyError, TypeError):  # damaged, or of another type
         return -1
-    return step if isinstance(step, int) else -1
+    return step if is_of_log and isinstance(step, int) else -1

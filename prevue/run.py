@@ -4,21 +4,19 @@ What `log()` has returned from is on disk and will be stored on the server exact
 and never raises: what cannot be logged is left out with one warning.
 """
 
-import atexit
 import itertools
 import os
-import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from prevue import folder as folder_module
-from prevue import notices as notices_module
+from prevue import open_runs
 from prevue.config import ClientSettings, client_settings
 from prevue.describing import model_record
-from prevue.ending import Ending, ending_of, ending_of_program, storable, watch
+from prevue.ending import Ending, ending_of, storable, watch
 from prevue.environment import environment_now
 from prevue.notices import notices
 from prevue.repository import RepositoryThread, working_tree
@@ -27,18 +25,22 @@ from prevue.run_config import RunConfig
 from prevue.sender import EXIT_FAILING_S, EXIT_S, Sender
 from prevue.spool import MemorySpool, Spool, encode
 from prevue.status import RunStatus
+from prevue.system import SystemThread
 from prevue.values import Values, whole
 from prevue_core.contract import (
     FAILED,
     FINISHED,
     MAX_INT64,
     MIN_INT64,
+    SYSTEM_SPLIT,
     check_split,
 )
 from prevue_core.errors import InvalidValue, shown
 
+if TYPE_CHECKING:
+    from prevue.resume import Known
+
 DURATIONS = 1_024  # of log() calls kept for the median
-IMPORT_S = 5.0  # that a fork may wait for an import of ours; it takes a tenth of a second
 RESUME_TIMEOUT_S = 2.0  # that `init` may wait to ask where a resumed run stands
 REPOSITORY_EXIT_S = 0.5  # that the end of a run waits for what git says
 
@@ -75,6 +77,8 @@ class Run(LogsResults):
         self._inside = 0  # nanoseconds of it that our calls took
         self._ended: int | None = None
         self._repository: RepositoryThread | None = None
+        self._system: SystemThread | None = None
+        self._run_began: float | None = None  # UNIX seconds; None: when this process began it
         self.logged = 0
 
     @property
@@ -187,10 +191,11 @@ class Run(LogsResults):
 
     # opening and closing
 
-    def _go_on_from(self, step: int) -> None:
-        """Count steps from `step` on: a run that exists has those before."""
-        self._steps = itertools.count(step)
-        self._last_step = step - 1 if step else None
+    def _go_on(self, known: "Known") -> None:
+        """Count steps and seconds on from where a run stands."""
+        self._steps = itertools.count(known.last_step + 1)
+        self._last_step = None if known.last_step < 0 else known.last_step
+        self._run_began = known.began
 
     def _open(self, *, is_main: bool) -> "Spool | MemorySpool":
         """Make this process's writer."""
@@ -208,11 +213,11 @@ class Run(LogsResults):
                     f"records cannot be kept in {self._settings.spool_root} ({error.strerror or error}); they are kept "
                     "in memory and lost if this process dies. Set PREVUE_SPOOL_DIR to a folder that can be written",
                 )
-            _live.add(self)
-            _finish_with_worker()
+            open_runs.add(self)
             if is_main:
-                watch(_tell_of_thread)
+                watch(open_runs.tell_of_thread)
                 self._ask_repository()
+                self._sample_system(start["time"])
             return self._spool
 
     def _ask_repository(self) -> None:
@@ -229,10 +234,28 @@ class Run(LogsResults):
         if not self._is_closed:
             self._keep({"type": "environment", "time": self._clock + time.monotonic(), "environment": environment})
 
+    def _sample_system(self, now: float) -> None:
+        """Begin to sample the machine, if that is wanted."""
+        self._run_began = now if self._run_began is None else min(self._run_began, now)
+        if self._settings.system_metrics:
+            settings = self._settings
+            system = SystemThread(self._add_sample, on_machine=settings.is_first_on_machine, gpus=settings.gpus)
+            with suppress(RuntimeError):  # no more threads can be had
+                system.start()
+                self._system = system
+
+    def _add_sample(self, values: dict[str, float]) -> None:
+        if not self._is_closed and self._run_began is not None:
+            now = self._clock + time.monotonic()
+            moment = {"time": now, "step": int(now - self._run_began), "split": SYSTEM_SPLIT}
+            self._keep({"type": "metrics", **moment, "values": values})
+
     def _end(self, ending: Ending, timeout: float | None) -> bool:
         """End the run, unless it has ended, and wait for its delivery."""
         if self._repository is not None:  # outside the lock, which its thread may want
             self._repository.join(REPOSITORY_EXIT_S)
+        if self._system is not None:
+            self._system.stop()
         with self._opening:
             if not self._is_closed:
                 self._is_closed = True
@@ -241,7 +264,7 @@ class Run(LogsResults):
                     self._keep(self._end_record(ending))
             if self._spool is not None:
                 self._spool.shut()  # another thread may be inside log()
-        _live.discard(self)
+        open_runs.discard(self)
         return self._close(timeout)
 
     def _end_record(self, ending: Ending) -> dict[str, Any]:
@@ -342,51 +365,3 @@ class _NoSender:
     def flush(self, timeout_s: float | None, failing_timeout_s: float | None) -> bool:
         """Nothing is sent."""
         return False
-
-
-_live: set[Run] = set()  # open ones; kept here too, since a script may drop what `init` returned
-
-
-def _finish_all() -> None:
-    """End the runs that are open when the program ends, as failed if an exception ends it."""
-    ending = ending_of_program()
-    for run in list(_live):
-        run._end(ending, EXIT_S)
-
-
-def _tell_of_thread(text: str) -> None:
-    """Store as an event what ended a thread of the program, which goes on."""
-    for run in list(_live):
-        if run._is_main:
-            run._append({"type": "event", "time": run._clock + time.monotonic(), "kind": "thread failed", "text": text})
-
-
-def _finish_with_worker() -> None:
-    """See to it that a worker of multiprocessing ends its runs: a forked one leaves without calling exit handlers."""
-    process = sys.modules.get("multiprocessing.process")
-    if process is not None and process.parent_process() is not None:
-        from multiprocessing.util import Finalize
-
-        Finalize(None, _finish_all, exitpriority=0)
-
-
-def _before_fork() -> None:
-    """Let the senders end their imports: a child would find half of a module, and nobody who completes it."""
-    for run in list(_live):
-        for thread in (run._sender, run._repository):
-            if isinstance(thread, Sender | RepositoryThread):
-                thread.has_imported.wait(IMPORT_S)
-
-
-def _after_fork() -> None:
-    """Make a forked child forget its parent's writers; it opens its own when it logs. Takes no lock."""
-    notices_module.after_fork()
-    folder_module.after_fork()
-    for run in list(_live):
-        run._detach()
-    _live.clear()
-
-
-atexit.register(_finish_all)
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=_before_fork, after_in_child=_after_fork)

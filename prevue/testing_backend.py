@@ -67,10 +67,11 @@ def listening(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StoredBacken
 
 @pytest.fixture
 def backend(listening: StoredBackend, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> StoredBackend:
-    """The backend that this process and those that it starts log to."""
+    """The backend that this process and those that it starts log to. Their machine is not sampled: tests count rows."""
     for name in ("TOKEN", "PROJECT", "UID", "RUN_ID", "MODE"):
         monkeypatch.delenv(f"PREVUE_{name}", raising=False)
     monkeypatch.delenv("RANK", raising=False)
+    monkeypatch.setenv("PREVUE_SYSTEM_METRICS", "0")
     monkeypatch.setenv("PREVUE_URL", listening.url)
     monkeypatch.setenv("PREVUE_SPOOL_DIR", str(tmp_path / "spool"))
     return listening

@@ -24,6 +24,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "postgresql: says something about PostgreSQL only")
+    os.environ["PREVUE_SYSTEM_METRICS"] = "0"  # tests count what trainings log, and samples come when they like
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

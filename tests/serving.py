@@ -22,6 +22,7 @@ class Served:
     def __init__(self, *command: str, data: Path, **settings: str) -> None:
         environ = {name: value for name, value in os.environ.items() if not name.startswith("PREVUE_")}
         environ |= {"PREVUE_DATA_DIR": str(data), "PREVUE_SPOOL_DIR": str(data / "spool"), "PYTHONUNBUFFERED": "1"}
+        environ["PREVUE_SYSTEM_METRICS"] = os.environ.get("PREVUE_SYSTEM_METRICS", "1")
         self.log = tempfile.TemporaryFile("w+")  # noqa: SIM115 - closed by stop()
         self.process = subprocess.Popen(
             [sys.executable, "-m", "prevue", *command],

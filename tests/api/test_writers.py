@@ -29,8 +29,22 @@ def test_a_writer_is_what_its_start_says_with_what_is_stored_of_it(client):
         "stored": 3,
         "missing": 0,
         "rejected": 0,
+        "run_started_at": NOON,
         "last_step": 9,
     }
+
+
+def test_samples_of_the_machine_are_no_steps(client):
+    stream = started()
+    stream.send(metrics(5, {"loss": 1}), metrics(3_600, {"cpu_percent": 50}, split="system"))
+    assert writers_of(client, stream.run_id)[0]["last_step"] == 5
+    assert client.get(f"/api/v1/runs/{stream.run_id}").json["last_step"] == 5
+
+
+def test_each_writer_tells_when_the_run_began(client):
+    run_id = started(time=NOON).run_id
+    started(run_id, rank=1, time=NOON + 60)
+    assert [writer["run_started_at"] for writer in writers_of(client, run_id)] == [NOON, NOON]
 
 
 def test_the_last_step_is_that_of_the_writers_rank(client):

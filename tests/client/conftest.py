@@ -40,6 +40,7 @@ def spool_dir(tmp_path, monkeypatch) -> Path:
         monkeypatch.delenv(name)
     folder = tmp_path / "spool"
     monkeypatch.setenv("PREVUE_SPOOL_DIR", str(folder))
+    monkeypatch.setenv("PREVUE_SYSTEM_METRICS", "0")  # samples would come as further records, at any time
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))  # no login of the machine's user
     # In no repository, nor is the script: what git says would come as further records, at any time.
     monkeypatch.chdir(tmp_path)

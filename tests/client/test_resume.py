@@ -37,6 +37,13 @@ def test_the_highest_step_of_all_writers_counts(left_behind):
     assert known() == 7
 
 
+def test_samples_of_the_machine_are_no_steps_of_the_training(left_behind):
+    folder = left_behind(RUN_ID, 3)
+    with (folder / "0.ndjson").open("ab") as file:
+        file.write(b'{"type":"metrics","step":500,"split":"system"}\n{"type":"event","step":900}\n')
+    assert known() == 3
+
+
 def test_a_writer_whose_first_piece_was_delivered_belongs_to_its_run(left_behind):
     folder = left_behind(OTHER_ID, 98, 99)
     lines = (folder / "0.ndjson").read_bytes().splitlines(keepends=True)

@@ -118,7 +118,7 @@ def client(
 ) -> subprocess.Popen:
     """Start a program that logs, given as text or as a file, with `settings` in its environment."""
     environ = {name: value for name, value in os.environ.items() if not name.startswith("PREVUE_")}
-    environ |= {"PREVUE_URL": url, "PREVUE_SPOOL_DIR": str(spool), **settings}
+    environ |= {"PREVUE_URL": url, "PREVUE_SPOOL_DIR": str(spool), "PREVUE_SYSTEM_METRICS": "0", **settings}
     return subprocess.Popen(
         [sys.executable, *(["-c"] if isinstance(program, str) else []), program, *arguments], env=environ, **pipes or {}
     )

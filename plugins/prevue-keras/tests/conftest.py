@@ -40,9 +40,28 @@ class Backend(StoredBackend):
         """Return the states of a project's runs."""
         return [state for (state,) in self.runs(project)]
 
+    def series(self, project, columns="step"):
+        """Return columns of the rows of each split and name of a project, in the order stored."""
+        found = {}
+        for loss, metric, split, *row in self.metrics(project, f"loss_name, metric_name, split, {columns}"):
+            for name in filter(None, (loss, metric)):
+                found.setdefault((split, name), []).append(row[0] if len(row) == 1 else tuple(row))
+        return found
+
+    def config(self, project):
+        """Return the configuration of a project's only run."""
+        [(config,)] = self.runs(project, "config")
+        return json.loads(config)
+
     def environment(self, keras_backend="torch", **variables):
         """Return the environment of a training whose records wait in this folder."""
-        mine = {"PREVUE_SPOOL_DIR": str(self.folder / "spool"), "PREVUE_URL": self.url, "PYTHONPATH": str(HERE)}
+        mine = {
+            "PREVUE_SPOOL_DIR": str(self.folder / "spool"),
+            "PREVUE_URL": self.url,
+            "PREVUE_SYSTEM_METRICS": "0",
+            "PYTHONPATH": str(HERE),
+        }
+        mine["PREVUE_SYSTEM_METRICS"] = "0"  # tests count rows
         outer = {name: value for name, value in os.environ.items() if not name.startswith("PREVUE_")}
         return {**outer, **mine, "KERAS_BACKEND": keras_backend, "TF_CPP_MIN_LOG_LEVEL": "2", **variables}
 

@@ -56,7 +56,9 @@ class RunSchema(ma.Schema):
 
 class RunDetailSchema(RunSchema):
     last_step = ma.fields.Integer(
-        required=True, allow_none=True, metadata={"description": "the highest step of any series; null: none yet"}
+        required=True,
+        allow_none=True,
+        metadata={"description": "the highest step of any series but those of the split `system`; null: none yet"},
     )
 
 

@@ -29,10 +29,14 @@ class WriterSchema(ma.Schema):
         metadata={"description": "records that will never come: dropped for want of room, damaged, or refused"},
     )
     rejected = ma.fields.Integer(required=True, metadata={"description": "records that could not be accepted"})
+    run_started_at = TimeField(required=True)
     last_step = ma.fields.Integer(
         required=True,
         allow_none=True,
-        metadata={"description": "the highest step that any writer of its rank has logged; null: none yet"},
+        metadata={
+            "description": "the highest step that any writer of its rank has logged, samples of the machine left out; "
+            "null: none yet"
+        },
     )
 
 

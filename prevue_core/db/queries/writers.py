@@ -5,6 +5,7 @@ from typing import Any
 
 import peewee
 
+from prevue_core.contract import SYSTEM_SPLIT
 from prevue_core.db.accounts import Identity
 from prevue_core.db.models import Project, Series, TrainingRun, Writer
 from prevue_core.db.queries.pages import Page, Row, cut_page
@@ -17,7 +18,7 @@ def writers(
 ) -> Page | None:
     """Return the writers of a run, of one rank or of all, those that began last first; None: there is no such run."""
     visible = TrainingRun.select().join(Project).where(is_visible(identity), TrainingRun.run_id == run_id)
-    if not visible.exists():
+    if (run := visible.first()) is None:
         return None
     query = Writer.select().where(Writer.run_id == run_id)
     if rank is not None:
@@ -26,12 +27,14 @@ def writers(
     last_steps = _last_steps(run_id, {row["rank"] for row in page.items})
     for row in page.items:
         row["last_step"] = last_steps.get(row["rank"])
+        row["run_started_at"] = to_unix(run.started_at)
     return page
 
 
 def _last_steps(run_id: str, ranks: set[int]) -> dict[int, int]:
     query = Series.select(Series.rank, peewee.fn.MAX(Series.last_step)).group_by(Series.rank)
-    rows: Any = query.where(Series.run_id == run_id, Series.rank.in_(ranks)).tuples()
+    of_log = (Series.run_id == run_id) & (Series.split != SYSTEM_SPLIT)
+    rows: Any = query.where(of_log, Series.rank.in_(ranks)).tuples()
     return dict(rows)
 
 
