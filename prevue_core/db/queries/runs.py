@@ -12,7 +12,6 @@ import peewee
 
 from prevue_core.contract import ACTIVE, SYSTEM_SPLIT
 from prevue_core.db.accounts import Identity, in_reach
-from prevue_core.db.connection import db, is_sqlite
 from prevue_core.db.models import Project, Series, TrainingRun, User, utc_now
 from prevue_core.db.queries.conditions import condition_of
 from prevue_core.db.queries.fields import Sources, series_of_field, shown_state, sum_from
@@ -80,8 +79,7 @@ def runs(
 
 def run(identity: Identity, run_id: str) -> Row | None:
     """Return one run with its highest step, or None."""
-    found = _read(_joined_runs(utc_now()).where(is_visible(identity), TrainingRun.run_id == run_id))
-    row = _run(found[0]) if found else None
+    row = first_of(_joined_runs(utc_now()).where(is_visible(identity), TrainingRun.run_id == run_id), _run)
     if row is not None:
         of_log = (Series.run_id == run_id) & (Series.split != SYSTEM_SPLIT)
         row["last_step"] = Series.select(peewee.fn.MAX(Series.last_step)).where(of_log).scalar()
