@@ -16,7 +16,7 @@ from prevue.notices import notices
 from prevue.payloads import json_value
 from prevue.run_config import RunConfig
 from prevue.values import whole
-from prevue_core.contract import ALERT_LEVELS, MAX_EVENT_CHARS, check_label, check_name, check_split
+from prevue_core.contract import ALERT_LEVELS, MAX_EVENT_CHARS, check_int64, check_label, check_name, check_split
 from prevue_core.errors import InvalidValue, shown
 from prevue_core.result_kinds import Payload, check_kind, check_payload
 
@@ -96,6 +96,62 @@ class LogsResults(ABC):
         name, has any. Arrays and tensors in it become lists.
         """
         self._result(kind, name, lambda: _json_dict(payload), step, split)
+
+    def log_evaluation(
+        self,
+        y_true: Any,
+        y_pred: Any = None,
+        y_score: Any = None,
+        *,
+        name: str = "test",
+        split: str = "test",
+        task: str = "auto",
+        labels: Any = None,
+        pos_label: Any = None,
+        score_type: str = "auto",
+        sample_ids: Any = None,
+        sample_weight: Any = None,
+        slices: Any = None,
+        features: Any = None,
+        step: int | None = None,
+    ) -> None:
+        """Log a test once, sample by sample: the server keeps the predictions and derives every number and curve.
+
+        Arrays, lists, data frames and tensors of n samples; needs NumPy. What cannot be accepted, such as NaN, costs
+        one warning that names the samples, and nothing is logged.
+
+        - `y_true`: (n,) classes of any type, or values; (n, k) of 0 and 1 for several labels at once, or one-hot.
+        - `y_pred`: the same of what the model says; may be left out where `y_score` tells it.
+        - `y_score`: (n,) or (n, 2) for two classes, (n, k) for k; probabilities, logits or other scores.
+        - `task`: `binary`, `multiclass`, `multilabel` or `regression`; `auto` looks at the values.
+        - `labels`: the classes in the order of the columns of `y_score`, or names of the classes 0, 1, 2 ...
+        - `pos_label`: the positive of two classes; None: the later.
+        - `score_type`: `probability`, `logit` or `decision` (which only ranks); `auto`: probabilities where all are
+          within 0 and 1 and a sample's add up to 1; else logits, of two classes a decision.
+        - `sample_ids`: names of the samples, by which two models are compared; `sample_weight`: what each counts.
+        - `slices`: a dict of groups, `features` one of numbers, each with a value a sample.
+        - `step`: of an evaluation that is repeated as training goes on.
+
+        Of more than a million samples a million are kept, stratified by class, each weighted by what it stands for; of
+        more than 20 million scores the five highest of each sample and its true class's.
+        """
+        if not self._is_recording:
+            return
+        with self._guarded(("evaluation", shown(name)), f"evaluation {shown(name)}"):
+            told: dict[str, Any] = {"name": check_name(name, "evaluation name"), "split": check_split(split)}
+            if step is not None:
+                told["step"] = check_int64("step", whole(step))
+            try:
+                from prevue.evaluation import samples_of
+                from prevue.evaluation_blocks import records_of
+            except ImportError:
+                raise InvalidValue("it needs NumPy; run: pip install numpy") from None
+            samples = samples_of(
+                y_true, y_pred, y_score, task=task, labels=labels, pos_label=pos_label, score_type=score_type,
+                sample_ids=sample_ids, sample_weight=sample_weight, slices=slices, features=features,
+            )  # fmt: skip
+            for record in records_of(samples, **told):
+                self._append({**record, "time": self._clock + time.monotonic()})
 
     def add_event(self, kind: str, text: str = "", *, step: int | None = None) -> None:
         """Mark a moment on the run's curves.

@@ -13,9 +13,10 @@ from prevue_core.errors import InvalidValue, shown
 
 FORMAT = 1  # of records and spool files; told by each writer's `start` record
 
-# What a writer may send. `evaluation` is reserved: a backend of this version refuses them one by one.
+# What a writer may send.
 RECORD_TYPES = (
-    "start", "metrics", "model", "config", "environment", "result", "evaluation", "event", "gap", "end",
+    "start", "metrics", "model", "config", "environment", "result", "evaluation", "predictions",
+    "event", "gap", "end",
 )  # fmt: skip
 
 MAX_BODY_BYTES = 1 << 20  # of a request as sent

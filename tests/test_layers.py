@@ -11,13 +11,24 @@ ROOT = Path(__file__).parent.parent
 OURS = ("prevue", "frontend_bokeh")
 GROUND = {
     f"prevue_core.{name}"
-    for name in ("contract", "errors", "result_kinds", "settings", "listening", "logs", "hookspecs", "manager")
+    for name in (
+        "contract",
+        "errors",
+        "result_kinds",
+        "evaluation_records",
+        "settings",
+        "listening",
+        "logs",
+        "hookspecs",
+        "manager",
+    )
 } | {"prevue_core"}
 
 # What a module may import: ours by prefix, others by their top name. The first entry that fits a module counts.
 LAYERS: list[tuple[str, set[str], set[str]]] = [
     ("prevue_core.contract", {"prevue_core.errors"}, set()),
     ("prevue_core.errors", set(), set()),
+    ("prevue_core.evaluation_records", {"prevue_core.contract", "prevue_core.errors"}, set()),
     ("prevue_core.result_kinds", {"prevue_core.contract", "prevue_core.errors"}, set()),
     ("prevue_core.settings", {"prevue_core.contract", "prevue_core.errors"}, set()),
     ("prevue_core.listening", set(), set()),
@@ -64,6 +75,8 @@ LAYERS: list[tuple[str, set[str], set[str]]] = [
     ("prevue.export_commands", {*GROUND, "prevue"}, {"click"}),
     ("prevue.doctor", {*GROUND, "prevue"}, {"click"}),
     ("prevue.testing_backend", {*GROUND, "prevue"}, {"pytest"}),
+    ("prevue.evaluation", {*GROUND, "prevue"}, {"numpy"}),  # imported by log_evaluation only, as the next one
+    ("prevue.evaluation_blocks", {*GROUND, "prevue"}, {"numpy"}),
     ("prevue", {*GROUND, "prevue"}, {"orjson", "pandas"}),
     ("prevue_core", set(), set()),
     (

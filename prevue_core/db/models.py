@@ -268,17 +268,26 @@ class Evaluation(Table):
     """One test of a model on a set of samples; its predictions are rows of `predictions`."""
 
     evaluation_id = peewee.BigAutoField()
-    run_id = IdField(index=True)
+    run_id = IdField()
+    evaluation_key = IdField()  # the client's own, by which its samples find it
     split = peewee.CharField(max_length=64)
     name = peewee.TextField()
     task = peewee.CharField(max_length=16)  # binary, multiclass, multilabel or regression
     step = peewee.BigIntegerField(null=True)
-    labels = peewee.TextField(null=True)  # JSON list: the classes in the order of `scores`
-    sample_count = peewee.BigIntegerField()
+    labels = peewee.TextField()  # JSON list: the names of the classes 0, 1, 2 ...; empty for a regression
+    positive = peewee.IntegerField(null=True)  # class of a binary task whose score is logged
+    score_type = peewee.CharField(max_length=16, null=True)  # probability, logit or decision
+    score_count = peewee.IntegerField()  # of a sample
+    slice_names = peewee.TextField()  # JSON list
+    feature_names = peewee.TextField()  # JSON list
+    sample_count = peewee.BigIntegerField()  # that were tested
+    stored_count = peewee.BigIntegerField()  # that are to be stored: fewer of very many
+    received_count = peewee.BigIntegerField(default=0)  # that are
     created_at = TimeField(default=utc_now)
 
     class Meta:
         table_name = "evaluations"
+        indexes = ((("run_id", "evaluation_key"), True),)
 
 
 class Prediction(Table):
@@ -288,11 +297,16 @@ class Prediction(Table):
     evaluation_id = peewee.BigIntegerField()
     sample_no = peewee.BigIntegerField()  # 0, 1, 2 ... in the order logged
     sample_id = peewee.TextField(null=True)  # the user's own name of the sample
-    target = peewee.TextField(null=True)
-    prediction = peewee.TextField(null=True)
-    score = peewee.DoubleField(null=True)  # of the prediction
-    scores = peewee.TextField(null=True)  # JSON list, one for each label
-    weight = peewee.DoubleField(null=True)
+    target = peewee.DoubleField(null=True)  # number of the class, or the value
+    prediction = peewee.DoubleField(null=True)
+    score = peewee.DoubleField(null=True)  # of the positive class, of more than two classes that of the prediction
+    weight = peewee.DoubleField(default=1)  # how many samples it stands for
+    target_set = peewee.BlobField(null=True)  # of several labels at once: a bit for each, the first the lowest
+    prediction_set = peewee.BlobField(null=True)
+    scores = peewee.BlobField(null=True)  # float32, little endian: one for each label
+    score_classes = peewee.BlobField(null=True)  # int32: whose these are, where they are the highest only
+    slices = peewee.TextField(null=True)  # JSON list, in the order of the evaluation's names
+    features = peewee.BlobField(null=True)  # float64, in the order of the evaluation's names
 
     class Meta:
         table_name = "predictions"

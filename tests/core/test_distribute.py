@@ -205,7 +205,9 @@ def test_citus_accepts_every_statement(cluster):
 def test_numbered_rows_get_the_run_into_their_key(cluster, table):
     number = cluster.get_primary_keys(table)
     list(distribute.distribute())
-    assert list(unique_keys(cluster, table)) == [{"run_id", *number}] * 2  # as constraint and as index
+    keys = list(unique_keys(cluster, table))
+    assert keys.count({"run_id", *number}) == 2  # as constraint and as index
+    assert all("run_id" in key for key in keys)
 
 
 @pytest.mark.postgresql

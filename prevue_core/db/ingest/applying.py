@@ -16,6 +16,7 @@ from prevue_core.db.committing import in_transaction
 from prevue_core.db.connection import db, execute, is_sqlite
 from prevue_core.db.ingest import others
 from prevue_core.db.ingest.batch import Applied, Batch
+from prevue_core.db.ingest.evaluations import add_evaluation, add_predictions
 from prevue_core.db.ingest.fields import Record, reason_of
 from prevue_core.db.ingest.numbering import end_of, number
 from prevue_core.db.ingest.results import add_result, store_results
@@ -35,6 +36,8 @@ _OTHERS: dict[str, Callable[[Batch, Record], None]] = {
     "config": others.add_config,
     "environment": others.add_facts,
     "result": add_result,
+    "evaluation": add_evaluation,
+    "predictions": add_predictions,
     "event": others.add_event,
     "gap": others.add_gap,
     "end": others.end_run,

@@ -34,17 +34,26 @@ def _tables(db: peewee.Database) -> list[type[peewee.Model]]:
 
     class Evaluation(Table):
         evaluation_id = peewee.BigAutoField()
-        run_id = peewee.UUIDField(index=True)
+        run_id = peewee.UUIDField()
+        evaluation_key = peewee.UUIDField()
         split = peewee.CharField(max_length=64)
         name = peewee.TextField()
         task = peewee.CharField(max_length=16)
         step = peewee.BigIntegerField(null=True)
-        labels = peewee.TextField(null=True)
+        labels = peewee.TextField()
+        positive = peewee.IntegerField(null=True)
+        score_type = peewee.CharField(max_length=16, null=True)
+        score_count = peewee.IntegerField()
+        slice_names = peewee.TextField()
+        feature_names = peewee.TextField()
         sample_count = peewee.BigIntegerField()
+        stored_count = peewee.BigIntegerField()
+        received_count = peewee.BigIntegerField(default=0)
         created_at = peewee.DateTimeField()
 
         class Meta:
             table_name = "evaluations"
+            indexes = ((("run_id", "evaluation_key"), True),)
 
     class Event(Table):
         event_id = peewee.BigAutoField()
@@ -137,14 +146,20 @@ def _tables(db: peewee.Database) -> list[type[peewee.Model]]:
         evaluation_id = peewee.BigIntegerField()
         sample_no = peewee.BigIntegerField()
         sample_id = peewee.TextField(null=True)
-        target = peewee.TextField(null=True)
-        prediction = peewee.TextField(null=True)
+        target = peewee.DoubleField(null=True)
+        prediction = peewee.DoubleField(null=True)
         score = peewee.DoubleField(null=True)
-        scores = peewee.TextField(null=True)
-        weight = peewee.DoubleField(null=True)
+        weight = peewee.DoubleField(default=1)
+        target_set = peewee.BlobField(null=True)
+        prediction_set = peewee.BlobField(null=True)
+        scores = peewee.BlobField(null=True)
+        score_classes = peewee.BlobField(null=True)
+        slices = peewee.TextField(null=True)
+        features = peewee.BlobField(null=True)
 
         class Meta:
             table_name = "predictions"
+            without_rowid = isinstance(db, peewee.SqliteDatabase)  # the key is the order in which they are read
             primary_key = peewee.CompositeKey("run_id", "evaluation_id", "sample_no")
 
     class Result(Table):

@@ -1,0 +1,105 @@
+"""What `log_evaluation` accepts, and what it makes of it."""
+
+import numpy as np
+import pandas
+import pytest
+
+from prevue.evaluation import samples_of
+from prevue_core.errors import InvalidValue
+
+P = np.array([[0.7, 0.2, 0.1], [0.1, 0.6, 0.3], [0.2, 0.3, 0.5], [0.3, 0.4, 0.3]])
+
+
+def test_two_classes_with_the_score_of_the_positive():
+    samples = samples_of([0, 1, 1], y_score=[0.2, 0.9, 0.4])
+    assert (samples.task, samples.labels, samples.positive) == ("binary", ["0", "1"], 1)
+    assert samples.target.tolist() == [0, 1, 1]
+    assert samples.prediction.tolist() == [0, 1, 0]
+    assert (samples.score_type, samples.scores.ravel().tolist()) == ("probability", pytest.approx([0.2, 0.9, 0.4]))
+
+
+def test_the_positive_class_may_be_the_first():
+    score = [[0.8, 0.2], [0.1, 0.9]]
+    samples = samples_of(["ill", "well"], y_score=score, labels=["ill", "well"], pos_label="ill")
+    assert (samples.positive, samples.scores.ravel().tolist()) == (0, pytest.approx([0.8, 0.1]))
+    assert samples.prediction.tolist() == [0, 1]
+
+
+def test_classes_are_text_or_numbers_in_the_order_of_the_columns():
+    by_number = samples_of([0, 1, 2, 1], y_score=P)
+    by_name = samples_of(["a", "b", "c", "b"], ["a", "b", "c", "b"], P, labels=["a", "b", "c"])
+    named = samples_of([0, 1, 2, 1], y_score=P, labels=["a", "b", "c"])
+    for samples, labels in ((by_number, ["0", "1", "2"]), (by_name, ["a", "b", "c"]), (named, ["a", "b", "c"])):
+        assert (samples.task, samples.labels, samples.score_type) == ("multiclass", labels, "probability")
+        assert samples.target.tolist() == samples.prediction.tolist() == [0, 1, 2, 1]
+
+
+def test_one_hot_targets_are_classes():
+    samples = samples_of(np.eye(3)[[0, 1, 2, 1]], y_score=P)
+    assert (samples.task, samples.target.tolist()) == ("multiclass", [0, 1, 2, 1])
+
+
+def test_several_labels_at_once_need_no_row_that_adds_up():
+    samples = samples_of([[1, 1, 0], [0, 0, 0]], y_score=[[0.9, 0.2, 0.6], [0.1, 0.2, 0.7]])
+    assert (samples.task, samples.labels) == ("multilabel", ["0", "1", "2"])
+    assert samples.prediction.astype(int).tolist() == [[1, 0, 1], [0, 0, 1]]
+
+
+def test_numbers_with_fractions_are_a_regression():
+    samples = samples_of([1, 2, 3], [1.1, 2.5, 2.9])
+    assert (samples.task, samples.target.tolist(), samples.labels) == ("regression", [1.0, 2.0, 3.0], [])
+
+
+@pytest.mark.parametrize(
+    ("score", "expected"),
+    [
+        ([-3.0, 2.0], "decision"),
+        ([[-3.0, 2.0, 0.1], [0.0, 1.0, 5.0]], "logit"),
+        ([[0.5, 0.9, 0.1], [0.2] * 3], "decision"),
+    ],
+)
+def test_scores_that_are_no_probabilities_are_told_apart(score, expected):
+    samples = samples_of([0, 1], y_score=score)
+    assert samples.score_type == expected
+    assert samples_of([0, 1], y_score=score, score_type="logit").score_type == "logit"
+
+
+def test_frames_weights_ids_slices_and_features_come_along():
+    frame = pandas.DataFrame(
+        {"true": ["a", "b", "a"], "said": ["a", "a", "a"], "site": [1, 2, 2], "age": [40, None, 60]}
+    )
+    samples = samples_of(
+        frame["true"], frame["said"], sample_ids=frame.index, sample_weight=[1, 2, 0.5],
+        slices=frame[["site"]], features=frame[["age"]],
+    )  # fmt: skip
+    assert (samples.sample_ids, samples.slices) == (["0", "1", "2"], {"site": ["1", "2", "2"]})
+    assert (samples.weight.tolist(), samples.features["age"].tolist()) == (
+        [1, 2, 0.5],
+        pytest.approx([40, np.nan, 60], nan_ok=True),
+    )
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"y_true": [0, 1, 1, 0], "y_score": [0.1, np.nan, 0.3, np.inf]}, "y_score is NaN or infinite in rows 1, 3"),
+        ({"y_true": [0, 1] * 9, "y_score": [np.nan] * 18}, "in rows 0, 1, 2, 3, 4 and 13 more"),
+        ({"y_true": [1.5, np.nan], "y_pred": [1, 2]}, "y_true is NaN or infinite in row 1"),
+        ({"y_true": [0, 1]}, "y_pred and y_score are both missing"),
+        ({"y_true": [], "y_pred": []}, "y_true is empty"),
+        ({"y_true": [0, 1], "y_pred": [0]}, "y_pred has 1 samples, y_true 2"),
+        ({"y_true": ["a", "a"], "y_pred": ["a", "a"]}, "there is no class but 'a'; give labels"),
+        ({"y_true": ["a", "d"], "y_pred": ["a", "b"], "labels": ["a", "b"]}, r"y_true\[1\] is 'd', which is none of"),
+        ({"y_true": ["a", "b"], "y_score": P[:2]}, "y_score has 3 columns, and there are 2 classes; give labels"),
+        ({"y_true": [0, 1], "y_pred": [0, 1], "task": "rank"}, "task 'rank' is not known"),
+        ({"y_true": [0, 1, 2], "y_pred": [0, 1, 2], "task": "binary"}, "there are 3 classes"),
+        ({"y_true": [0, 1], "y_score": [0.5, 7], "score_type": "probability"}, "y_score from 0.5 to 7 is not made of"),
+        ({"y_true": [0, 1], "y_pred": [0, 1], "sample_weight": [1, -1]}, "sample_weight is below 0 in row 1"),
+        ({"y_true": [0, 1], "y_pred": [0, 1], "features": {"age": ["x", "y"]}}, "feature 'age' has shape"),
+        ({"y_true": [0, 1], "y_pred": [0, 1], "slices": {"site": ["x"]}}, "slice 'site' has 1 samples, y_true 2"),
+        ({"y_true": [[[0]]], "y_pred": [0]}, "y_true has shape"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_accepted_is_told_with_what_is(given, message):
+    with pytest.raises(InvalidValue, match=message):
+        samples_of(**given)
