@@ -23,6 +23,8 @@ COLUMNS = (
 )  # fmt: skip
 
 RAW = 1  # flag: points, not buckets
+RANK_BIT = 8  # from here on, flags are the rank of the process
+MAX_RANK = (1 << 24) - 1
 
 
 def fragment(run: int, key: int, series: Series) -> bytes:
@@ -31,7 +33,8 @@ def fragment(run: int, key: int, series: Series) -> bytes:
     rows = len(series)
     odd = _odd(columns)
     from_step = math.nan if series.from_step is None else series.from_step
-    head = HEADER.pack(run, key, rows, series.count, RAW if series.exact else 0, len(odd), from_step)
+    flags = (RAW if series.exact else 0) | min(series.rank, MAX_RANK) << RANK_BIT
+    head = HEADER.pack(run, key, rows, series.count, flags, len(odd), from_step)
     wide = [np.asarray(columns[name], dtype="<f8").tobytes() for name in ("step", "time")]
     narrow = [_float32(columns[name]) for name in ("epoch", "mean", "low", "high", "last")]
     counts = [np.asarray(columns["count"], dtype="<u4").tobytes(), odd.tobytes()]

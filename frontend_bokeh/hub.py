@@ -9,7 +9,7 @@ import asyncio
 import logging
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
@@ -17,7 +17,7 @@ from typing import Any, Protocol
 
 from frontend_bokeh.auth import CLOSE_CODES
 from frontend_bokeh.blocks import fragment
-from frontend_bokeh.source import RunState, Source, Sums
+from frontend_bokeh.source import Key, RunState, Source, Sums
 from prevue.api import StoredRun
 from prevue.series import Series
 from prevue_core.errors import ApiError
@@ -30,7 +30,7 @@ HELD_S = 60.0  # that a series is kept which nobody watches: a page watches once
 WHOLE_S = 2.0  # between two times that a series is told whole: while old steps are written again
 BUDGETS = range(200, 2_001, 200)  # few, so that viewers with nearly equal charts are told the same
 
-Watched = tuple[int, int]  # a key, and how many rows of a series are shown at most
+Watched = tuple[int, int, int]  # a key, how many rows of a series are shown at most, and the rank of its process
 
 log = logging.getLogger("prevue.dashboard")
 
@@ -97,10 +97,17 @@ class Hub:
             "error": self._error,
             "keys": [{"split": split, "name": name} for split, name in self._keys],
             "runs": [
-                {**_shown(state), "keys": sorted(self._numbers[key] for key in state.series), "live": _live(state)}
+                {**_shown(state), "series": self._grouped(state), "live": _live(state)}
                 for state in sorted(self._runs.values(), key=lambda state: -state.run.started_at)
             ],
         }
+
+    def _grouped(self, state: RunState) -> list[dict[str, list[int]]]:
+        """Return which keys the ranks of a run have, `ranks` and `keys`: of many ranks nearly all have the same."""
+        groups: dict[tuple[int, ...], list[int]] = {}
+        for rank in sorted(state.series):
+            groups.setdefault(tuple(sorted(self._numbers[key] for key in state.series[rank])), []).append(rank)
+        return [{"ranks": ranks, "keys": list(keys)} for keys, ranks in groups.items()]
 
     def join(self, viewer: Viewer) -> None:
         """Begin to tell a viewer, who was found to have the right a moment ago."""
@@ -126,11 +133,12 @@ class Hub:
         keys: list[int],
         run_numbers: list[int],
         budget: int,
+        ranks: Sequence[int] = (0,),
         low: int | None = None,
         high: int | None = None,
     ) -> bytes:
         """Return the fragments of series that a viewer asks for, of a range of steps or of all. Raises ApiError."""
-        return await self._in_thread(lambda: self._read(viewer.source, keys, run_numbers, budget, low, high))
+        return await self._in_thread(lambda: self._read(viewer.source, keys, run_numbers, budget, ranks, low, high))
 
     async def _poll(self) -> None:
         while self._viewers:
@@ -215,7 +223,7 @@ class Hub:
         sums: dict[str, tuple[int, Sums]] = {}
         parts: list[tuple[int, Series]] = []
         asked: dict[str, list[str]] = {run_id: [] for run_id in run_ids}
-        for budget in sorted({budget for _, budget in watched}) or BUDGETS[:1]:
+        for budget in sorted({budget for _, budget, _ in watched}) or BUDGETS[:1]:
             for (number, which), held in self._held.items():
                 if which in watched and which[1] == budget and number in known:
                     held.is_behind = now < held.waits_until
@@ -235,15 +243,15 @@ class Hub:
         elif found is None and not state.changed(run):
             return
         logged, series = found or (state.logged, state.series)
-        for key in sorted(series.keys() - self._numbers.keys()):
+        for key in sorted(set().union(*series.values()) - self._numbers.keys()):
             self._numbers[key] = len(self._keys)
             self._keys.append(key)
-        news.is_structural |= state.run.state != run.state or state.series.keys() != series.keys()
+        news.is_structural |= state.run.state != run.state or _names(state.series) != _names(series)
         state.run, state.logged, state.series = run, logged, series
         news.live.append([state.number, *_live(state)])
 
     def _take_part(self, news: News, part: Series, budget: int) -> None:
-        number, which = self._runs[part.run_id].number, (self._numbers[part.split, part.name], budget)
+        number, which = self._runs[part.run_id].number, (self._numbers[part.split, part.name], budget, part.rank)
         held, now = self._held[number, which], time.monotonic()
         held.cursor = part.cursor or ""
         if part.from_step is None:
@@ -252,7 +260,14 @@ class Hub:
         news.fragments.setdefault(which, []).append(fragment(number, which[0], part))
 
     def _read(
-        self, source: Source, keys: list[int], run_numbers: list[int], budget: int, low: int | None, high: int | None
+        self,
+        source: Source,
+        keys: list[int],
+        run_numbers: list[int],
+        budget: int,
+        ranks: Sequence[int],
+        low: int | None,
+        high: int | None,
     ) -> bytes:
         by_number = {state.number: state for state in self._runs.values()}
         states = {by_number[number].run.run_id: by_number[number] for number in run_numbers if number in by_number}
@@ -260,11 +275,11 @@ class Hub:
         if not states or not wanted:
             return b""
         found = []
-        for part in source.series(list(states), wanted, low_step=low, high_step=high, budget=budget):
+        for part in source.series(list(states), wanted, list(ranks), low_step=low, high_step=high, budget=budget):
             # It may go further than the last look: what that tells next goes on from an earlier row, or from this one.
             number, key = states[part.run_id].number, self._numbers[part.split, part.name]
             if part.cursor is not None:
-                self._held.setdefault((number, (key, budget)), Held(part.cursor, time.monotonic()))
+                self._held.setdefault((number, (key, budget, part.rank)), Held(part.cursor, time.monotonic()))
             found.append(fragment(number, key, part))
         return b"".join(found)
 
@@ -314,7 +329,13 @@ _HEADLINES = (("val", "accuracy"), ("train", "accuracy"), ("val", "loss"), ("tra
 
 
 def _live(state: RunState) -> list[Any]:
-    """Return how far a run is: its highest step, and split, name and last value of its headline metric."""
-    step = max((sums["last_step"] for sums in state.series.values()), default=None)
-    key = next((key for key in (*_HEADLINES, *state.series) if key in state.series), None)
-    return [step, *(key or (None, None)), None if key is None else state.series[key]["last"]]
+    """Return how far a run is, by its first process: the highest step, and split, name and last value of its headline
+    metric."""
+    series = state.series[min(state.series)] if state.series else {}
+    step = max((sums["last_step"] for sums in series.values()), default=None)
+    key = next((key for key in (*_HEADLINES, *series) if key in series), None)
+    return [step, *(key or (None, None)), None if key is None else series[key]["last"]]
+
+
+def _names(sums: Sums) -> dict[int, frozenset[Key]]:
+    return {rank: frozenset(series) for rank, series in sums.items()}

@@ -15,6 +15,8 @@ from frontend_bokeh.source import Source
 from frontend_bokeh.state import UI, send
 from prevue_core.errors import ApiError
 
+MAX_RANKS = 64  # whose series a page shows at once
+
 log = logging.getLogger("prevue.dashboard")
 
 
@@ -60,7 +62,8 @@ class Session:
         if req.get("kind") == "want":
             self._budgets |= dict.fromkeys(keys, _budget(req))
         watched = {int(key) for key in req.get("watch", [])}
-        self.watch = {(key, self._budgets[key]) for key in watched & self._budgets.keys()}
+        known = watched & self._budgets.keys()
+        self.watch = {(key, self._budgets[key], rank) for key in known for rank in _ranks(req)}
         if keys:
             task = asyncio.get_running_loop().create_task(self._answer(req))
             self._tasks.add(task)
@@ -77,7 +80,8 @@ class Session:
             "keys": keys,
         }
         try:
-            answer["buf"] = await self._hub.blocks(self, keys, runs, budget, req.get("low"), req.get("high"))
+            low, high = req.get("low"), req.get("high")
+            answer["buf"] = await self._hub.blocks(self, keys, runs, budget, _ranks(req), low, high)
         except ApiError as error:
             answer |= {"buf": b"", "error": str(error)}
         except Exception:
@@ -86,6 +90,11 @@ class Session:
             answer |= {"buf": b"", "error": f"the dashboard made a mistake (request {reference})"}
         answer["ms"] = round((time.perf_counter() - began) * 1_000, 1)
         self._later(lambda: send(self._document, answer))
+
+
+def _ranks(req: dict[str, Any]) -> list[int]:
+    """Return the processes of whose series a viewer sees."""
+    return sorted({int(rank) for rank in req.get("ranks", [0])})[:MAX_RANKS]
 
 
 def _budget(req: dict[str, Any]) -> int:

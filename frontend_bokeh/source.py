@@ -14,7 +14,8 @@ RUNS_SHOWN = 200  # the newest of a project
 RUNS_A_REQUEST = 100  # the backend takes no more
 NAMES_A_REQUEST = 40  # keeps the address of a request short
 
-Sums = dict[tuple[str, str], dict[str, Any]]  # by (split, name): count, last_step, last
+Key = tuple[str, str]  # split and name of a series
+Sums = dict[int, dict[Key, dict[str, Any]]]  # by rank and key: count, last_step, last
 
 
 @dataclass
@@ -63,8 +64,8 @@ class Source:
     ) -> tuple[dict[str, tuple[int, Sums]], list[Series]]:
         """Return what is new of the runs in `cursors`, which has those of the series that are held.
 
-        Of each run that has more than `logged` rows: how many, and the sums of its series, of its first process. Then
-        what is to take its place in the series.
+        Of each run that has more than `logged` rows: how many, and the sums of its series. Then what is to take its
+        place in the series.
         """
         sums: dict[str, tuple[int, Sums]] = {}
         series: list[Series] = []
@@ -78,20 +79,21 @@ class Source:
     def series(
         self,
         run_ids: list[str],
-        keys: set[tuple[str, str]],
+        keys: set[Key],
+        ranks: list[int],
         *,
         low_step: int | None = None,
         high_step: int | None = None,
         budget: int = 1_000,
     ) -> list[Series]:
-        """Return those series of the runs that are in `keys`, of their first process."""
+        """Return those series of the runs that are in `keys`, of the processes in `ranks`."""
         names = sorted({name for _, name in keys})
         splits = sorted({split for split, _ in keys})
         found: list[Series] = []
         for runs, some in product(_parts(run_ids, RUNS_A_REQUEST), _parts(names, NAMES_A_REQUEST)):
             asked: dict[str, Any] = {"low_step": low_step, "high_step": high_step, "budget": budget}
-            part = self._api.series(runs, some, splits, **asked, columns=COLUMNS)
-            found += [one for one in part if one.rank == 0 and (one.split, one.name) in keys]
+            part = self._api.series(runs, some, splits, ranks=ranks, **asked, columns=COLUMNS)
+            found += [one for one in part if (one.split, one.name) in keys]
         return found
 
 
@@ -102,11 +104,10 @@ def _parts(items: list[str], size: int) -> list[list[str]]:
 def _sums(columns: dict[str, Any]) -> Sums:
     names = ("rank", "split", "name", "count", "last_step", "last")
     rows = zip(*(columns[name] for name in names), strict=True)
-    return {
-        (split, name): {"count": count, "last_step": last_step, "last": last}
-        for rank, split, name, count, last_step, last in rows
-        if rank == 0
-    }
+    sums: Sums = {}
+    for rank, split, name, count, last_step, last in rows:
+        sums.setdefault(rank, {})[split, name] = {"count": count, "last_step": last_step, "last": last}
+    return sums
 
 
 def find_project(api: Api, owner: str, name: str) -> int | None:

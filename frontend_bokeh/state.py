@@ -18,7 +18,9 @@ class UI(DataModel):
     version = String(help="From here: that of the scripts which fit to this server.")
     meta = Dict(String, AnyProperty, help="From here: `rev`, `is_known`, `project`, `runs`, `keys`, `error`.")
     req = Dict(
-        String, AnyProperty, help="From the browser: `seq`, `kind`, `keys`, `runs`, `px`, `low`, `high`, `watch`."
+        String,
+        AnyProperty,
+        help="From the browser: `seq`, `kind`, `keys`, `runs`, `ranks`, `px`, `low`, `high`, `watch`.",
     )
     active = Bool(default=True, help="From the browser: whether anybody looks at the page.")
 

@@ -61,6 +61,7 @@ class StoredRun:
         names: Sequence[str] | None = None,
         splits: Sequence[str] | None = None,
         *,
+        ranks: Sequence[int] | None = None,
         x: str = "step",
         x_name: str | None = None,
         x_split: str | None = None,
@@ -71,7 +72,7 @@ class StoredRun:
         budget: int = MAX_BUDGET,
         columns: Collection[str] | None = None,
     ) -> SeriesTable:
-        """Return series by name and split (None: all), from `low_step` to `high_step`, both included.
+        """Return series by name, split and rank (None: all), from `low_step` to `high_step`, both included.
 
         A series with more than `budget` (1 to 5000) points in the range comes as buckets; its `exact` is False then.
 
@@ -81,7 +82,7 @@ class StoredRun:
         units of `x`, from the first to the last step at which x lies in it; a metric has none. `columns`: those to
         load, as `Series` names them; None: all. Raises Refused for what does not fit together.
         """
-        asked: dict[str, Any] = {"x": x, "x_name": x_name, "x_split": x_split, "low": low, "high": high}
+        asked: dict[str, Any] = {"ranks": ranks, "x": x, "x_name": x_name, "x_split": x_split, "low": low, "high": high}
         asked |= {"low_step": low_step, "high_step": high_step, "budget": budget, "columns": columns}
         return self._api.series([self.run_id], names, splits, **asked)
 
@@ -250,6 +251,7 @@ class Api:
         names: Sequence[str] | None = None,
         splits: Sequence[str] | None = None,
         *,
+        ranks: Sequence[int] | None = None,
         x: str = "step",
         x_name: str | None = None,
         x_split: str | None = None,
@@ -262,7 +264,8 @@ class Api:
     ) -> SeriesTable:
         """Return series of several runs in one request; see `StoredRun.series`."""
         wanted = None if columns is None else list(columns)
-        asked = {"run_id": list(run_ids), "name": names, "split": splits, "budget": budget, "columns": wanted}
+        asked: dict[str, Any] = {"run_id": list(run_ids), "name": names, "split": splits, "rank": ranks}
+        asked |= {"budget": budget, "columns": wanted}
         axis = {"x": None if x == "step" else x, "x_name": x_name, "x_split": x_split, "low": low, "high": high}
         document = self._get("/api/v1/series", {**asked, **axis, "low_step": low_step, "high_step": high_step})
         return SeriesTable([Series(part, columns) for part in document["series"]], asked)
@@ -275,7 +278,8 @@ class Api:
         asked = table.asked
         known = {run_id: table.cursors(run_id) for run_id in asked["run_id"]}
         news = self.news(known, asked["name"], asked["split"], budget=asked["budget"], columns=asked["columns"])
-        return [table.take(part) for part in news.series]
+        ranks = asked["rank"]
+        return [table.take(part) for part in news.series if ranks is None or part.rank in ranks]
 
     def news(
         self,

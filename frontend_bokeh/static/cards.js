@@ -40,7 +40,7 @@ export class Cards {
 
   /** Show the cards of the keys that pass the filter; return how many. */
   arrange() {
-    const keys = [...this._project.keys.values()].filter((key) => matches(view.metrics, key.id));
+    const keys = this._project.shownKeys().filter((key) => matches(view.metrics, key.id));
     this._host.style.setProperty("--columns", view.columns);
     const shown = JSON.stringify(keys.map((key) => key.id));
     if (shown !== this._shownKeys) {
@@ -164,14 +164,14 @@ export class Cards {
 
   /** Ask for what has never come. */
   fetchMissing() {
-    const lacks = (key) => this._project.failed.has(key) || this.runsOf(key).some((run) => !this.blocksOf(key).has(run.id));
+    const lacks = (key) => this._project.failed.has(key) || this.tracksOf(key).some(({id}) => !this.blocksOf(key).has(id));
     this.fetch([...this.charts.keys()].filter(lacks));
     this._fetchZooms();
   }
 
   _fetchZooms() {
     for (const chart of this.charts.values()) {
-      if (chart.zoom && this.runsOf(chart.key).some((run) => !chart.window?.blocks.has(run.id))) this._askRange(chart);
+      if (chart.zoom && this.tracksOf(chart.key).some(({id}) => !chart.window?.blocks.has(id))) this._askRange(chart);
     }
   }
 
@@ -199,8 +199,8 @@ export class Cards {
 
   // What a chart needs of the page
 
-  runsOf(key) {
-    return this._project.runsOf(key);
+  tracksOf(key) {
+    return this._project.tracksOf(key);
   }
 
   blocksOf(key) {
@@ -261,7 +261,7 @@ export class Cards {
     const {curves, key} = chart;
     const points = counted(curves, chart.zoom);
     const error = this._project.failed.get(key);
-    const isWaiting = !curves.length && !error && this.runsOf(key).length > 0;
+    const isWaiting = !curves.length && !error && this.tracksOf(key).length > 0;
     card.dataset.state = isWaiting ? "loading" : curves.length ? "drawn" : error ? "failed" : "empty";
     card.classList.toggle("zoomed", Boolean(chart.zoom));
     card.querySelector(".points").replaceChildren(...(curves.length ? [`${points.toLocaleString()} points`, ...zoomNote(chart)] : []));
@@ -278,7 +278,7 @@ export class Cards {
       return [element("span", {role: "alert"}, `Not loaded: ${error}`), retry];
     }
     if (unloggable) return [`${unloggable.toLocaleString()} values at or below 0 have no place on a log axis`];
-    if (!curves.length && this.runsOf(key).length && view.axis === "epoch") return ["No epoch was logged: choose another x axis"];
+    if (!curves.length && this.tracksOf(key).length && view.axis === "epoch") return ["No epoch was logged: choose another x axis"];
     return [];
   }
 
@@ -343,7 +343,7 @@ function stepRange(chart, blocks) {
   const [from, to] = [chart.zoom[0] - BEFORE * span, chart.zoom[1] + BEHIND * span];
   if (view.axis === "step") return [Math.floor(from), Math.ceil(to)];
   let low = Infinity, high = -Infinity;
-  for (const {run, whole} of chart.curves.map(({run, block}) => ({run, whole: blocks.get(run.id) ?? block}))) {
+  for (const {run, whole} of chart.curves.map(({id, run, block}) => ({run, whole: blocks.get(id) ?? block}))) {
     const x = chart.xs(whole, run), {step} = whole.columns;
     const first = x.findIndex((value) => value >= from), last = x.findLastIndex((value) => value <= to);
     if (first < 0 || last < 0) continue;

@@ -1,6 +1,7 @@
 // What a card tells in words of the curves on it.
 
 import {element, number} from "./page.js";
+import {nameOf} from "./ranks.js";
 
 /** Return what stands beside the number of points while a chart is zoomed. */
 export function zoomNote({zoom, curves}) {
@@ -28,18 +29,19 @@ export function oddText(curves) {
 
 /** Return what a chart shows, in words. */
 export function describe(key, curves) {
-  const last = curves.map(({run, block}) => `${run.name} ${number(block.columns.last.at(-1))}`);
+  const last = curves.map((curve) => `${nameOf(curve)} ${number(curve.block.columns.last.at(-1))}`);
   return `${key}; last values: ${last.join(", ") || "none"}`;
 }
 
 /** Return a table of what a chart shows, a row a run. */
 export function tableOf(curves) {
-  const rows = curves.map(({run, block: {columns, total}}) => {
+  const rows = curves.map((curve) => {
+    const {columns, total} = curve.block;
     const {step, low, high, last} = columns;
     const at = (values, best) => values.reduce((found, value, i) => (Number.isFinite(value) && (found < 0 || best(value, values[found])) ? i : found), -1);
     const lowest = at(low, (a, b) => a < b), highest = at(high, (a, b) => a > b);
     const where = (values, i) => (i < 0 ? "–" : `${number(values[i])} at ${step[i].toLocaleString()}`);
-    return [run.name, total.toLocaleString(), step.at(-1).toLocaleString(), number(last.at(-1)), where(low, lowest), where(high, highest)];
+    return [nameOf(curve), total.toLocaleString(), step.at(-1).toLocaleString(), number(last.at(-1)), where(low, lowest), where(high, highest)];
   });
   const head = ["Run", "Points", "Last step", "Last value", "Lowest", "Highest"];
   return element("table", {class: "list"},

@@ -1,6 +1,7 @@
 // A chart: Bokeh's figure cloned from its cached JSON into a document of its own, filled and drawn in the browser.
 
 import {dressX, dressY} from "./axes.js";
+import {dashOfRank, isSplit, shadeOf} from "./ranks.js";
 import {nearest, seed, smooth} from "./series.js";
 import {view} from "./view.js";
 
@@ -12,7 +13,7 @@ export const PALETTE = {
   light: ["#1774f6", "#c96a25", "#17a96e", "#5a248d", "#603c03", "#f93eae", "#1c606d", "#242425"],
   dark: ["#6ea5de", "#d97d40", "#46f8b3", "#a22be5", "#f7c32b", "#e1125e", "#b4edfc", "#9c9fa1"],
 };
-const INK = {light: "#667085", dark: "#8b96a5"};
+const INK = {light: "#667085", dark: "#8b96a5"}, TEXT = {light: "#17202e", dark: "#e6eaf0"};
 const ENDS = {failed: {light: "#c92a2a", dark: "#ff7b72"}, lost: {light: "#9a6700", dark: "#e3b341"}};
 const DASHES = [[], [7, 4], [2, 3]];
 const EDGE = 0.025; // of the height: how far inside of it marks of values lie that have no place
@@ -23,7 +24,11 @@ export function runColor(run) {
   return PALETTE[view.theme][run.color % PALETTE[view.theme].length];
 }
 
-const dash = (run) => DASHES[Math.floor(run.color / 8) % DASHES.length];
+/** Where a run is split by rank, each rank has a shade of that colour, and is dashed in its own way. */
+export function looksOf({run, rank}) {
+  if (isSplit(run)) return {color: shadeOf(runColor(run), run, rank, TEXT[view.theme]), dash: dashOfRank(run, rank)};
+  return {color: runColor(run), dash: DASHES[Math.floor(run.color / 8) % DASHES.length]};
+}
 
 /** Give every model of a document's JSON an id of its own; ids are found by walking, as text may look like one. */
 let clones = 0;
@@ -49,7 +54,7 @@ if (viewport) {
 }
 
 /**
- * One chart of one key. `page` knows the runs (`runsOf(key)`, `blocksOf(key)`), which of them is pointed at
+ * One chart of one key. `page` knows the tracks (`tracksOf(key)`, `blocksOf(key)`), which run is pointed at
  * (`highlighted`), and takes what the user does: `hover`, `leave`, `zoomTo`, `unzoom`; and `drawn`.
  */
 export class Chart {
@@ -122,10 +127,10 @@ export class Chart {
   update() {
     const blocks = this._page.blocksOf(this.key);
     this.curves = [];
-    for (const run of this._page.runsOf(this.key)) {
-      const block = this.window?.blocks.get(run.id) ?? blocks.get(run.id);
-      const x = block && this.xs(block, run);
-      if (x?.length) this.curves.push({run, block, x, y: this._smoothed(block, blocks.get(run.id))});
+    for (const track of this._page.tracksOf(this.key)) {
+      const block = this.window?.blocks.get(track.id) ?? blocks.get(track.id);
+      const x = block && this.xs(block, track.run);
+      if (x?.length) this.curves.push({...track, block, x, y: this._smoothed(block, blocks.get(track.id))});
     }
     this.draw();
   }
@@ -151,13 +156,14 @@ export class Chart {
     const bands = table("xs", "ys", "color", "run"), raw = table("xs", "ys", "color", "run", "alpha", "dash");
     const lines = table("xs", "ys", "color", "run", "alpha", "dash"), marks = table("x", "y", "color", "run", "marker", "size", "alpha");
     const onAxis = view.log ? (values) => values.map((value) => (value > 0 ? value : NaN)) : (values) => values;
-    for (const {run, block, x, y} of this.curves) {
+    for (const curve of this.curves) {
+      const {run, block, x, y} = curve;
       const isFaded = this._page.highlighted !== null && this._page.highlighted !== run.id;
-      const looks = {color: runColor(run), run: run.id, dash: dash(run)};
+      const looks = {...looksOf(curve), run: run.id};
       if (!block.raw && !isFaded) add(bands, {...band(x, block.columns, limits.low), ...looks});
       if (view.smoothing > 0) add(raw, {xs: x, ys: onAxis(block.columns.mean), alpha: isFaded ? 0.05 : 0.28, ...looks});
       add(lines, {xs: x, ys: onAxis(y), alpha: isFaded ? 0.15 : 1, ...looks});
-      for (const mark of this._marks({run, block, x, y})) add(marks, {...looks, alpha: isFaded ? 0.15 : 1, ...mark});
+      for (const mark of this._marks(curve)) add(marks, {...looks, alpha: isFaded ? 0.15 : 1, ...mark});
     }
     Object.assign(this.sources.bands, {data: bands});
     Object.assign(this.sources.raw, {data: raw});
@@ -187,7 +193,7 @@ export class Chart {
   /** Where the curves begin and end on the x axis, also those parts that a zoom leaves out. */
   _extent() {
     const blocks = this._page.blocksOf(this.key);
-    const xs = this.curves.map(({run, x}) => (blocks.has(run.id) ? this.xs(blocks.get(run.id), run) : x));
+    const xs = this.curves.map(({id, run, x}) => (blocks.has(id) ? this.xs(blocks.get(id), run) : x));
     return [Math.min(...xs.map((x) => x[0])), Math.max(...xs.map((x) => x[x.length - 1]))];
   }
 
@@ -202,10 +208,10 @@ export class Chart {
   }
 
   /** Where a run goes on or has broken off, and where values are not finite: those lie on the plot's edge. */
-  *_marks({run, block, x, y}) {
+  *_marks({id, run, block, x, y}) {
     let end = y.length - 1;
     while (end >= 0 && !Number.isFinite(y[end])) end--;
-    const isWhole = block.total === this._page.blocksOf(this.key).get(run.id)?.total && !this.window;
+    const isWhole = block.total === this._page.blocksOf(this.key).get(id)?.total && !this.window;
     if (end >= 0 && isWhole && ENDS[run.state]) yield {x: x[end], y: y[end], marker: "x", size: 9, color: ENDS[run.state][view.theme]};
     else if (end >= 0 && isWhole && run.state === "running") yield {x: x[end], y: y[end], marker: "circle", size: 5};
     for (let i = 0; i <= end; i++) { // a line needs two points
@@ -225,12 +231,12 @@ export class Chart {
     if (this._cursor && this._cursor.location !== x) this._cursor.location = x;
   }
 
-  /** What stands at x, by run. */
+  /** What stands at x, by track. */
   at(x) {
-    return this.curves.map(({run, block: {columns, odd}, x: xs, y}) => {
+    return this.curves.map(({run, rank, block: {columns, odd}, x: xs, y}) => {
       const row = nearest(xs, x);
       const of = Object.fromEntries(["step", "epoch", "low", "high", "mean", "last", "count"].map((name) => [name, columns[name][row]]));
-      return {run, ...of, x: xs[row], value: Number.isFinite(y[row]) ? y[row] : of.last, odd: odd.find((one) => one.row === row)};
+      return {run, rank, ...of, x: xs[row], value: Number.isFinite(y[row]) ? y[row] : of.last, odd: odd.find((one) => one.row === row)};
     });
   }
 

@@ -1,10 +1,26 @@
 // The control bar, the fields of both filters, and the keys.
 
-import {copy, isElsewhere, radiogroup, toast} from "./page.js";
-import {AXES, change, clamped, isRegex, onChange, view} from "./view.js";
+import {copy, element, isElsewhere, radiogroup, toast} from "./page.js";
+import {RANKS_SHOWN, isDistributed} from "./ranks.js";
+import {AXES, change, clamped, isRegex, onChange, readRank, view} from "./view.js";
 
 const $ = (selector) => document.querySelector(selector);
 const SMOOTHING_STEP = 0.05;
+
+/** Let the user choose among the ranks of the shown runs, where one has more than one. */
+export function offerRanks(runs) {
+  const distributed = runs.filter(isDistributed);
+  const ranks = [...new Set(distributed.flatMap((run) => [...run.ranks.keys()]))].sort((a, b) => a - b);
+  $("#rank-field").hidden = !ranks.length;
+  const all = ranks.length > RANKS_SHOWN ? `split by rank (${RANKS_SHOWN} of ${ranks.length})` : "split by rank";
+  const options = [[0, "rank 0"], ["all", all], ...ranks.filter((rank) => rank).map((rank) => [rank, `rank ${rank}`])];
+  if (!options.some(([value]) => value === view.rank)) options.push([view.rank, `rank ${view.rank}`]);
+  const field = $("#rank"), shown = JSON.stringify(options);
+  if (field.dataset.options === shown) return;
+  field.dataset.options = shown;
+  field.replaceChildren(...options.map(([value, text]) => element("option", {value}, text)));
+  field.value = view.rank;
+}
 
 /** Make the controls work. `unzoom()` shows whole curves. */
 export function startControls(unzoom) {
@@ -17,6 +33,7 @@ export function startControls(unzoom) {
   const showColumns = radiogroup($("#per-row"), (columns) => change({columns: Number(columns)}));
   $("#smoothing").addEventListener("input", (event) => setSmoothing(event.target.value));
   $("#log").addEventListener("change", (event) => change({log: event.target.checked}));
+  $("#rank").addEventListener("change", (event) => change({rank: readRank(event.target.value)}));
   $("#linked").addEventListener("change", (event) => change({linked: event.target.checked}));
   $("#run-filter").addEventListener("input", (event) => change({runs: event.target.value}));
   $("#metric-filter").addEventListener("input", (event) => change({metrics: event.target.value}));
@@ -36,6 +53,7 @@ export function startControls(unzoom) {
     $("#smoothing-value").textContent = view.smoothing.toFixed(view.smoothing > 0.99 ? 3 : 2);
     $("#log").checked = view.log;
     $("#linked").checked = view.linked;
+    $("#rank").value = view.rank;
     $("#sort").value = view.sort;
     $("#reset").disabled = view.zoom.size === 0;
     for (const [id, text] of [["#run-filter", view.runs], ["#metric-filter", view.metrics]]) {

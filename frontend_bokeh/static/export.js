@@ -22,12 +22,12 @@ function png(chart) {
 }
 
 function csv(chart) {
-  const rows = ["run,name,step,epoch,time,mean,low,high,last,count,smoothed"];
-  for (const {run, block: {columns}, y} of chart.curves) {
+  const rows = ["run,name,rank,step,epoch,time,mean,low,high,last,count,smoothed"];
+  for (const {run, rank, block: {columns}, y} of chart.curves) {
     const {step, epoch, time, mean, low, high, last, count} = columns;
     for (let i = 0; i < step.length; i++) {
       const at = new Date(time[i] * 1000).toISOString();
-      rows.push([run.id, cell(run.name), step[i], epoch[i], at, mean[i], low[i], high[i], last[i], count[i], y[i]].join(","));
+      rows.push([run.id, cell(run.name), rank, step[i], epoch[i], at, mean[i], low[i], high[i], last[i], count[i], y[i]].join(","));
     }
   }
   return new Blob([rows.join("\n") + "\n"], {type: "text/csv"});

@@ -1,8 +1,10 @@
-// What is known of the project: its runs, its keys (one a series' split and name) and the blocks of numbers by key and run.
+// What is known of the project: its runs, its keys (one a series' split and name) and the blocks of numbers by key and
+// track: a run's process.
 //
 // The server numbers keys and runs anew when it is started, so numbers are used on the wire only. Here a key is called
 // `split/name` and a run by its id.
 
+import {ranksOf, trackId, tracksOf} from "./ranks.js";
 import {fragments, join} from "./series.js";
 import {isShown} from "./view.js";
 
@@ -15,10 +17,10 @@ export class Project {
     this.runs = new Map(); // by id
     this.keys = new Map(); // by id: {id, split, name}
     this.failed = new Map(); // by key: why its blocks did not come
-    this._blocks = new Map(); // by key: Map by run
+    this._blocks = new Map(); // by key: Map by track
     this._numbers = null; // of this session: {keys, runs} by id, {keyOf, runOf} by number
     this._questions = new Map(); // by the number under which the server answers
-    this._watched = watched;
+    this._watchedKeys = watched;
     this._listener = listener;
   }
 
@@ -31,9 +33,15 @@ export class Project {
     return [...this.runs.values()].filter(isShown);
   }
 
-  /** The shown runs that have a series of this key. */
-  runsOf(key) {
-    return this.shownRuns().filter((run) => run.keys.has(key));
+  /** What is shown of this key. */
+  tracksOf(key) {
+    return tracksOf(key, this.shownRuns());
+  }
+
+  /** The keys that any run has in the ranks that are shown. */
+  shownKeys() {
+    const runs = [...this.runs.values()].map((run) => ranksOf(run).map((rank) => run.ranks.get(rank))).flat();
+    return [...this.keys.values()].filter((key) => runs.some((keys) => keys.has(key.id)));
   }
 
   /** A new session begins: numbers and unanswered questions were those of the old one. */
@@ -57,7 +65,11 @@ export class Project {
 
   /** A run keeps the colour that it had first, also when the server numbers it otherwise. */
   _run(run, ids) {
-    return {...run, color: this.runs.get(run.id)?.color ?? run.no, keys: new Set(run.keys.map((no) => ids[no]))};
+    const ranks = run.series.flatMap((group) => {
+      const keys = new Set(group.keys.map((no) => ids[no]));
+      return group.ranks.map((rank) => [rank, keys]);
+    });
+    return {...run, color: this.runs.get(run.id)?.color ?? run.no, ranks: new Map(ranks.sort(([a], [b]) => a - b))};
   }
 
   take(message) {
@@ -67,22 +79,22 @@ export class Project {
 
   /** Ask for the blocks of keys, of the shown runs or of those given. */
   want(keys, px, runs = this.shownRuns()) {
-    const asked = keys.filter((key) => runs.some((run) => run.keys.has(key)));
+    const asked = keys.filter((key) => tracksOf(key, runs).length);
     this._ask("want", asked, runs, {px}, (parts) => {
       for (const part of parts) this._keep(part);
     });
   }
 
-  /** Ask for a range of steps of one key; `take` gets its blocks by run. Return what names the question. */
+  /** Ask for a range of steps of one key; `take` gets its blocks by track. Return what names the question. */
   askRange(key, px, low, high, take) {
     return this._ask("zoom", [key], this.shownRuns(), {px, low, high}, (parts) => {
-      take(new Map(parts.map((part) => [part.run, part])));
+      take(new Map(parts.map((part) => [part.track, part])));
     });
   }
 
   /** Tell which keys are watched now. */
   watch() {
-    if (this._numbers) this.link.request({kind: "watch", watch: this._watchedNumbers(), keys: []});
+    if (this._numbers) this.link.request({kind: "watch", ...this._watched(), keys: []});
   }
 
   isAsked(key) {
@@ -92,13 +104,15 @@ export class Project {
   _ask(kind, keys, runs, fields, take) {
     if (!this._numbers || !keys.length || !runs.length) return null;
     const numbers = {keys: keys.map((key) => this._numbers.keys.get(key)), runs: runs.map((run) => this._numbers.runs.get(run.id))};
-    const seq = this.link.request({kind, watch: this._watchedNumbers(), ...numbers, ...fields});
+    const seq = this.link.request({kind, ...this._watched(), ...numbers, ...fields});
     if (seq !== null) this._questions.set(seq, {kind, keys, take});
     return seq;
   }
 
-  _watchedNumbers() {
-    return this._watched().map((key) => this._numbers.keys.get(key)).filter((no) => no !== undefined);
+  /** What is followed: keys, and the ranks of all runs that are shown. */
+  _watched() {
+    const watch = this._watchedKeys().map((key) => this._numbers.keys.get(key)).filter((no) => no !== undefined);
+    return {watch, ranks: [...new Set([...this.runs.values()].flatMap(ranksOf))]};
   }
 
   _takeAnswer({re, error, buffer}) {
@@ -116,12 +130,12 @@ export class Project {
   *_parts(buffer) {
     for (const part of fragments(buffer)) {
       const key = this._numbers?.keyOf[part.key], run = this._numbers?.runOf.get(part.run);
-      if (key !== undefined && run !== undefined) yield {...part, key, run};
+      if (key !== undefined && run !== undefined) yield {...part, key, run, track: trackId(run, part.rank)};
     }
   }
 
   _keep(part) {
-    this.blocksOf(part.key).set(part.run, part);
+    this.blocksOf(part.key).set(part.track, part);
   }
 
   _takeTick({live, buffer}) {
@@ -133,14 +147,14 @@ export class Project {
     for (const part of this._parts(buffer)) {
       const result = this._join(part);
       if (result === "ok") touched.add(part.key);
-      else if (result === "gap" && !isShown(this.runs.get(part.run))) this.blocksOf(part.key).delete(part.run); // asked for when it is shown
+      else if (result === "gap" && !isShown(this.runs.get(part.run))) this.blocksOf(part.key).delete(part.track); // asked for when it is shown
       else if (result === "gap") missing.add(part.key);
     }
     this._listener.live([...touched], [...missing]);
   }
 
   _join(part) {
-    const block = this.blocksOf(part.key).get(part.run);
+    const block = this.blocksOf(part.key).get(part.track);
     if (part.from !== null) return block ? join(block, part) : "gap";
     if (part.total < block?.total) return "seen";
     this._keep(part);

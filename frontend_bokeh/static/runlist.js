@@ -1,7 +1,8 @@
 // The list of runs: who is shown, how far each is. It is the charts' legend.
 
-import {runColor} from "./charts.js";
+import {looksOf, runColor} from "./charts.js";
 import {element, icon, number} from "./page.js";
+import {isSplit, ranksOf} from "./ranks.js";
 import {change, hide, isHidden, isShown, matches, view} from "./view.js";
 
 const STATES = ["running", "lost", "failed", "finished"];
@@ -13,6 +14,15 @@ const ORDERS = {
   value: (a, b) => rank(b) - rank(a),
 };
 const rank = ({live: [, , , value]}) => (Number.isFinite(value) ? value : -Infinity);
+
+/** A sample of a curve. */
+function line(color, dash) {
+  const [made, path] = ["svg", "path"].map((tag) => document.createElementNS("http://www.w3.org/2000/svg", tag));
+  for (const [name, value] of [["class", "sample"], ["viewBox", "0 0 20 4"], ["aria-hidden", "true"]]) made.setAttribute(name, value);
+  for (const [name, value] of [["d", "M0 2h20"], ["stroke", color], ["stroke-dasharray", dash.join(" ")]]) path.setAttribute(name, value);
+  made.append(path);
+  return made;
+}
 
 const pageOf = (run) => `${location.pathname.replace(/\/$/, "")}/runs/${run.id}`;
 
@@ -69,12 +79,22 @@ export class RunList {
     for (const reached of row.querySelectorAll("button, a")) reached.tabIndex = run.id === this._current ? 0 : -1;
     row.querySelector(".swatch").style.setProperty("--run", runColor(run));
     row.querySelector(".run-state").dataset.state = run.state;
+    this._showRanks(run, row.querySelector(".run-ranks"));
     set(".run-name", run.name, run.name);
     set(".run-value", name === null ? "" : number(value), name === null ? "" : `${split}/${name}`);
     set(".run-state", run.state, "");
     set(".run-tags", run.tags.join(" · "), run.tags.join(" · "));
     set(".run-step", step === null ? "" : `step ${step.toLocaleString()}`, "");
     return row;
+  }
+
+  /** Of a run that is split by rank: how the line of each rank looks. */
+  _showRanks(run, host) {
+    const looks = isSplit(run) && isShown(run) ? ranksOf(run).map((rank) => ({rank, ...looksOf({run, rank})})) : [];
+    const shown = JSON.stringify(looks);
+    if (host.dataset.shown === shown) return;
+    host.dataset.shown = shown;
+    host.replaceChildren(...looks.map(({rank, color, dash}) => element("span", {class: "rank", title: `rank ${rank}`}, line(color, dash), String(rank))));
   }
 
   _made(run) {
@@ -84,7 +104,7 @@ export class RunList {
     return element("li", {class: "run", "data-id": run.id, onmouseenter: point(run.id), onmouseleave: point(null)},
       eye, element("span", {class: "swatch"}), element("a", {class: "run-name", href: pageOf(run)}), element("span", {class: "run-value"}),
       element("span", {class: "run-more"}, element("span", {class: "run-state"}), element("span", {class: "run-tags"})),
-      element("span", {class: "run-step"}));
+      element("span", {class: "run-step"}), element("span", {class: "run-ranks"}));
   }
 
   _toggle(id) {

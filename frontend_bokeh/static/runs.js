@@ -1,7 +1,7 @@
 // The page of a project's curves: puts the session, the list of runs, the cards and the controls together.
 
 import {Cards} from "./cards.js";
-import {startControls} from "./controls.js";
+import {offerRanks, startControls} from "./controls.js";
 import {Link} from "./link.js";
 import {element} from "./page.js";
 import {Project} from "./project.js";
@@ -39,6 +39,7 @@ function showLive(touched, missing) {
 
 function arrange() {
   list.draw();
+  offerRanks(project.shownRuns());
   const count = cards.arrange();
   $("#nothing").replaceChildren(...nothing(count));
   $("#nothing").hidden = !$("#nothing").hasChildNodes();
@@ -119,8 +120,9 @@ function newlyShown() {
 onChange((changed) => {
   if (!project.isKnown) return;
   const any = (...names) => names.some((name) => changed.has(name));
-  if (any("runs", "hidden", "sort", "metrics", "columns", "theme")) arrange();
+  if (any("runs", "hidden", "sort", "metrics", "columns", "theme", "rank")) arrange();
   if (any("runs", "hidden")) cards.fetchRuns(newlyShown());
+  if (any("rank")) cards.fetchAll(); // what was not shown has been left behind
   if (any("axis", "log", "theme")) cards.dress();
   else if (any("smoothing")) cards.update();
 });

@@ -1,7 +1,7 @@
 // Series in the browser: reading fragments (see blocks.py), joining what is new, smoothing.
 
 const HEADER_BYTES = 32;
-const RAW = 1;
+const RAW = 1, RANK_BIT = 8; // of flags
 
 /** Yield the fragments of a message's buffer. Columns are typed arrays of their own. `from`: null means all. */
 export function* fragments(buffer) {
@@ -24,7 +24,7 @@ export function* fragments(buffer) {
       const [row, nan, inf, ninf] = counts.subarray(4 * i, 4 * i + 4);
       return {row, nan, inf, ninf};
     });
-    yield {run, key, total, from: Number.isNaN(from) ? null : from, raw: (flags & RAW) !== 0, odd: rowsThatAreOdd, columns};
+    yield {run, key, total, from: Number.isNaN(from) ? null : from, raw: (flags & RAW) !== 0, rank: flags >>> RANK_BIT, odd: rowsThatAreOdd, columns};
     at = Math.ceil(begin / 8) * 8;
   }
 }

@@ -1,8 +1,9 @@
 // What stands under the pointer: one row a run, the greatest value first, the nearest to the pointer in bold.
 
 import {duration} from "./axes.js";
-import {runColor} from "./charts.js";
+import {looksOf} from "./charts.js";
 import {element, number} from "./page.js";
+import {nameOf} from "./ranks.js";
 import {view} from "./view.js";
 
 const ROWS = 20;
@@ -55,8 +56,8 @@ function head({x, step, epoch}) {
 function line(row, isNear) {
   const range = row.count > 1 ? `${number(row.low)} … ${number(row.high)} (${row.count})` : view.smoothing ? number(row.last) : "";
   return element("div", {class: `tip-row${isNear ? " near" : ""}`},
-    element("span", {class: "swatch", style: `--run: ${runColor(row.run)}`}),
-    element("span", {class: "tip-name"}, row.run.name),
+    element("span", {class: "swatch", style: `--run: ${looksOf(row).color}`}),
+    element("span", {class: "tip-name"}, nameOf(row)),
     element("span", {}, number(row.value)),
     element("span", {class: "tip-raw"}, row.odd ? [range, oddities(row.odd)].filter(Boolean).join(" · ") : range));
 }

@@ -11,6 +11,7 @@ export const view = {
   smoothing: 0,
   axis: "step",
   log: false,
+  rank: 0, // of distributed trainings: a process, or "all"
   linked: true, // the cursor of one chart shows in all
   columns: 3,
   runs: "", // filters
@@ -42,6 +43,7 @@ export function readAddress() {
   view.smoothing = clamped(query.get("smooth"));
   view.axis = oneOf(AXES, query.get("x"), "step");
   view.log = query.get("log") === "1";
+  view.rank = readRank(query.get("rank"));
   view.linked = query.get("link") !== "0";
   view.columns = oneOf(COLUMNS, Number(query.get("cols")), 3);
   view.runs = query.get("runs") ?? "";
@@ -49,6 +51,11 @@ export function readAddress() {
   view.sort = oneOf(SORTS, query.get("sort"), "newest");
   view.hidden = new Set((query.get("hide") ?? "").split(",").filter(Boolean));
   view.zoom = new Map(query.getAll("zoom").map(readZoom).filter(Boolean));
+}
+
+/** Return "all" or the number of a process. */
+export function readRank(text) {
+  return text === "all" ? "all" : /^\d{1,8}$/.test(text ?? "") ? Number(text) : 0;
 }
 
 function readZoom(text) {
@@ -62,6 +69,7 @@ function writeAddress() {
   if (view.smoothing) query.set("smooth", view.smoothing);
   if (view.axis !== "step") query.set("x", view.axis);
   if (view.log) query.set("log", "1");
+  if (view.rank !== 0) query.set("rank", view.rank);
   if (!view.linked) query.set("link", "0");
   if (view.columns !== 3) query.set("cols", view.columns);
   if (view.runs) query.set("runs", view.runs);

@@ -42,6 +42,17 @@ def test_a_series_says_what_it_is(ask, stream):
     assert series["cursor"]
 
 
+def test_a_rank_is_asked_for_by_its_number(ask, stream):
+    stream.send(metrics(0, {"loss": 1}))
+    for rank in (1, 2):
+        started(stream.run_id, rank=rank).send(metrics(0, {"loss": 1 + rank}))
+    assert [part["rank"] for part in ask(stream.run_id)] == [0, 1, 2]
+    assert [(part["rank"], part["columns"]["last"]) for part in ask(stream.run_id, rank=[2, 0, 9])] == [
+        (0, [1.0]),
+        (2, [3.0]),
+    ]
+
+
 def test_numbers_that_json_has_not_are_text(ask, stream):
     stream.send(*(metrics(step, {"loss": value}) for step, value in enumerate(["NaN", "Infinity", "-Infinity", 1])))
     assert ask(stream.run_id)[0]["columns"]["last"] == ["NaN", "Infinity", "-Infinity", 1.0]
@@ -220,3 +231,15 @@ def test_a_table_of_series_is_kept_up_to_date(backend, stream):
         changed = api.refresh(table)
         assert len(changed) == (2 if batch else 0)
         assert table.columns == api.series([stream.run_id], budget=20).columns
+
+
+def test_a_table_of_some_ranks_stays_one_of_these(backend, stream):
+    others = [started(stream.run_id, rank=rank) for rank in (1, 2)]
+    for one in (stream, *others):
+        one.send(metrics(0, {"loss": 1}))
+    api = prevue.Api(backend, token="")
+    table = api.series([stream.run_id], ranks=[1])
+    for one in (stream, *others):
+        one.send(metrics(1, {"loss": 2}))
+    assert [(part.rank, part.steps) for part in api.refresh(table)] == [(1, [0, 1])]
+    assert [part.rank for part in table] == [1]

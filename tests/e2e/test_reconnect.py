@@ -134,7 +134,7 @@ def assert_whole(shown):
             """([name, steps]) => {
                 const {project} = window.prevue;
                 const run = [...project.runs.values()].find((run) => run.name === name);
-                const block = project.blocksOf("train/loss").get(run.id);
+                const block = project.blocksOf("train/loss").get(`${run.id}@0`);
                 return block && block.total === steps && block.columns.count.reduce((a, b) => a + b) === steps;
             }""",
             [name, steps],
@@ -142,7 +142,7 @@ def assert_whole(shown):
         drawn = shown.page.evaluate(
             """(name) => {
                 const run = [...prevue.project.runs.values()].find((run) => run.name === name);
-                return [...prevue.project.blocksOf("train/loss").get(run.id).columns.step];
+                return [...prevue.project.blocksOf("train/loss").get(`${run.id}@0`).columns.step];
             }""",
             name,
         )

@@ -3,7 +3,7 @@ import math
 import pytest
 
 from frontend.series import decoded, series
-from frontend_bokeh.blocks import RAW, fragment
+from frontend_bokeh.blocks import MAX_RANK, RANK_BIT, RAW, fragment
 
 
 def test_a_fragment_has_the_series_rows():
@@ -35,6 +35,12 @@ def test_flags_tell_points_from_buckets(exact, flags):
     given.exact = exact
     (part,) = decoded(fragment(0, 0, given))
     assert part["flags"] == flags
+
+
+@pytest.mark.parametrize(("rank", "told"), [(0, 0), (3, 3), (2**31 - 1, MAX_RANK)])
+def test_flags_tell_the_rank(rank, told):
+    (part,) = decoded(fragment(0, 0, series([1.0], rank=rank)))
+    assert (part["flags"] >> RANK_BIT, part["flags"] & RAW) == (told, RAW)
 
 
 @pytest.mark.parametrize("from_step", [None, -3, 2**52 + 1])

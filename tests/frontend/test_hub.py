@@ -11,23 +11,27 @@ import pytest
 
 from frontend.series import decoded, series
 from frontend_bokeh import hub as hub_module
+from frontend_bokeh.blocks import RANK_BIT
 from frontend_bokeh.hub import Hub, News
 from prevue.api import StoredRun
 from prevue_core.errors import Refused, Unreachable
 
 PATIENCE_S = 10.0
 BUDGET = 400
-LOSSES = (0, BUDGET)  # the first key, as it is watched
+LOSSES = (0, BUDGET, 0)  # the first key, as it is watched
 TRAIN_LOSS, VAL_LOSS = ("train", "loss"), ("val", "loss")
 
 
 class FakeSource:
-    """A project of which the test says what it has. `failures`: calls, by name, which the backend does not answer;
-    `refusal`: the status with which it refuses all, because of who asks."""
+    """A project of which the test says what it has, by run and by key: split, name and, if it is not 0, rank.
+
+    `failures`: calls, by name, which the backend does not answer; `refusal`: the status with which it refuses all,
+    because of who asks.
+    """
 
     def __init__(self) -> None:
         self.stored: dict[str, StoredRun] = {}
-        self.values: dict[str, dict[tuple[str, str], list[float]]] = {}
+        self.values: dict[str, dict[tuple[Any, ...], list[float]]] = {}
         self.written_again: set[tuple[str, str]] = set()
         self.failures: set[str] = set()
         self.refusal: int | None = None
@@ -45,7 +49,7 @@ class FakeSource:
     def close(self) -> None:
         self.closed.set()
 
-    def log(self, run_id: str, key: tuple[str, str], *values: float, state: str = "running") -> None:
+    def log(self, run_id: str, key: tuple[Any, ...], *values: float, state: str = "running") -> None:
         """Store values, and hear of the run."""
         self.values.setdefault(run_id, {}).setdefault(key, []).extend(values)
         heard_at = self.stored[run_id].heard_at + 1 if run_id in self.stored else 1.0
@@ -68,9 +72,12 @@ class FakeSource:
             stored = self.values[run_id]
             rows = sum(map(len, stored.values()))
             if rows != logged.get(run_id):
-                sums[run_id] = rows, {key: _sums(values) for key, values in stored.items()}
+                sums[run_id] = rows, {}
+                for key, values in stored.items():
+                    sums[run_id][1].setdefault(_rank(key), {})[key[:2]] = _sums(values)
             for key, rows in map(str.rsplit, held, ["|"] * len(held), [1] * len(held)):
-                parts += self._new(run_id, tuple(key.split("/")), int(rows))
+                split, name, *rank = key.split("/")
+                parts += self._new(run_id, (split, name, *map(int, rank)), int(rows))
         return sums, parts
 
     def _new(self, run_id, key, rows):
@@ -81,27 +88,32 @@ class FakeSource:
         low = 0 if key in self.written_again else rows - 1
         return [self._part(run_id, key, low, None, from_step=None if key in self.written_again else low)]
 
-    def series(self, run_ids, keys, *, low_step=None, high_step=None, budget=1_000):
+    def series(self, run_ids, keys, ranks, *, low_step=None, high_step=None, budget=1_000):
         self._fail("series")
         high = None if high_step is None else high_step + 1
         return [
             self._part(run_id, key, low_step or 0, high)
             for run_id in run_ids
             for key, values in self.values[run_id].items()
-            if key in keys and values[low_step or 0 : high]
+            if key[:2] in keys and _rank(key) in ranks and values[low_step or 0 : high]
         ]
 
     def _part(self, run_id, key, low, high, **more):
         values = self.values[run_id][key]
         if (low, high) == (0, None) or more:
-            more |= {"cursor": f"{'/'.join(key)}|{len(values)}", "count": len(values)}
-        return series(values[low:high], first_step=low, run_id=run_id, split=key[0], name=key[1], **more)
+            more |= {"cursor": f"{'/'.join(map(str, key))}|{len(values)}", "count": len(values)}
+        named = {"run_id": run_id, "split": key[0], "name": key[1], "rank": _rank(key)}
+        return series(values[low:high], first_step=low, **named, **more)
 
     def _fail(self, call: str) -> None:
         if self.refusal is not None:
             raise Refused("not yours to see", status=self.refusal)
         if call in self.failures:
             raise Unreachable("nobody answers at http://backend")
+
+
+def _rank(key: tuple[Any, ...]) -> int:
+    return key[2] if len(key) > 2 else 0
 
 
 def _sums(values: list[float]) -> dict[str, Any]:
@@ -113,7 +125,7 @@ class Page:
     """A viewer that keeps what it is told, and with which codes it was shown out."""
 
     source: FakeSource
-    watch: set[tuple[int, int]] = field(default_factory=set)
+    watch: set[tuple[int, int, int]] = field(default_factory=set)
     is_active: bool = True
     metas: list[dict[str, Any]] = field(default_factory=list)
     ticks: list[News] = field(default_factory=list)
@@ -191,9 +203,9 @@ def test_a_new_run_reaches_viewers_with_numbers_that_only_grow(source):
             "val/loss",
             "train/accuracy",
         ]
-        assert {run["id"]: (run["no"], run["keys"]) for run in page.metas[-1]["runs"]} == {
-            "b": (1, [1]),
-            "a": (0, [0, 2]),
+        assert {run["id"]: (run["no"], run["series"]) for run in page.metas[-1]["runs"]} == {
+            "b": (1, [{"ranks": [0], "keys": [1]}]),
+            "a": (0, [{"ranks": [0], "keys": [0, 2]}]),
         }
         revs = [meta["rev"] for meta in page.metas]
         assert revs == sorted(set(revs))
@@ -222,9 +234,36 @@ def test_new_rows_come_with_the_one_that_they_go_on_from(source):
     looking(source, scene)
 
 
+def test_the_ranks_of_a_run_are_told_with_what_each_has(source):
+    async def scene(hub, page):
+        for rank in (1, 2):
+            source.log("a", (*TRAIN_LOSS, rank), 0.5)
+        source.log("a", (*VAL_LOSS, 2), 0.7)
+        groups = [{"ranks": [0, 1], "keys": [0]}, {"ranks": [2], "keys": [0, 1]}]
+        await page.until(lambda page: page.metas[-1]["runs"][0]["series"] == groups)
+
+    looking(source, scene)
+
+
+def test_a_page_gets_the_ranks_that_it_watches(source):
+    async def scene(hub, page):
+        source.log("a", (*TRAIN_LOSS, 1), 0.1, 0.2)
+        await page.until(lambda page: page.metas[-1]["runs"][0]["series"][0]["ranks"] == [0, 1])
+        blocks = decoded(await hub.blocks(page, [0], [0], BUDGET, [0, 1]))
+        assert [(block["flags"] >> RANK_BIT, block["total"]) for block in blocks] == [(0, 2), (1, 2)]
+        page.watch, looks = {(0, BUDGET, 1)}, page.signs_of_life
+        await page.until(lambda page: page.signs_of_life > looks + 1)  # the one under way still asked for rank 0
+        source.log("a", TRAIN_LOSS, 0.3)
+        source.log("a", (*TRAIN_LOSS, 1), 0.4)
+        await page.until(lambda page: page.parts())
+        assert [(part["flags"] >> RANK_BIT, part["step"]) for part in page.parts()] == [(1, [1, 2])]
+
+    looking(source, scene)
+
+
 def test_series_that_nobody_watches_are_not_read(source):
     async def scene(hub, page):
-        page.watch = {(1, BUDGET)}
+        page.watch = {(1, BUDGET, 0)}
         looks = page.signs_of_life
         await page.until(lambda page: page.signs_of_life > looks + 1)  # the one under way still asked for the old key
         source.log("a", TRAIN_LOSS, 0.3)
@@ -317,11 +356,11 @@ def test_a_series_that_is_written_again_and_again_is_told_whole_now_and_then_and
 
 def test_each_page_is_told_in_as_many_rows_as_it_asked_for(source):
     async def scene(hub, page):
-        other = Page(source.of_another(), watch={(0, 800)})
+        other = Page(source.of_another(), watch={(0, 800, 0)})
         hub.join(other)
         await hub.blocks(other, [0], [0], 800)
         source.log("a", TRAIN_LOSS, 0.3)
-        await page.until(lambda page: page.ticks and page.ticks[-1].fragments.keys() == {(0, BUDGET), (0, 800)})
+        await page.until(lambda page: page.ticks and page.ticks[-1].fragments.keys() == {(0, BUDGET, 0), (0, 800, 0)})
 
     looking(source, scene)
 
@@ -332,7 +371,7 @@ def test_a_page_that_watches_after_its_chart_is_built_has_missed_nothing(source)
         await hub.blocks(page, [0], [0], 800)
         source.log("a", TRAIN_LOSS, 0.3)
         await page.until(lambda page: page.ticks and page.ticks[-1].live[0][1] == 2)
-        page.watch = {(0, 800)}
+        page.watch = {(0, 800, 0)}
         await page.until(lambda page: page.parts())
         assert page.parts()[0]["step"] == [1, 2]
 
@@ -366,7 +405,7 @@ def test_a_run_of_which_only_half_could_be_read_is_told_of_later(source):
         await page.until(lambda page: page.metas[-1]["error"])
         source.failures.clear()
         await page.until(lambda page: len(page.metas[-1]["runs"]) == 2)
-        assert page.metas[-1]["runs"][0]["keys"] == [1]
+        assert page.metas[-1]["runs"][0]["series"] == [{"ranks": [0], "keys": [1]}]
 
     looking(source, scene)
 
@@ -411,7 +450,7 @@ def test_blocks_of_one_page_leave_no_gap_for_another(source):
 
 def test_blocks_of_a_range_have_the_range_only(source):
     async def scene(hub, page):
-        (block,) = decoded(await hub.blocks(page, [0], [0], BUDGET, 1, 1))
+        (block,) = decoded(await hub.blocks(page, [0], [0], BUDGET, [0], 1, 1))
         assert block["step"] == [1]
 
     looking(source, scene)

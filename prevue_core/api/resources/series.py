@@ -87,6 +87,11 @@ class SeriesArguments(ma.Schema):
     )
     name = ma.fields.List(_TEXT, load_default=None, metadata={"description": "such as loss; none: all"})
     split = ma.fields.List(_TEXT, load_default=None, metadata={"description": "such as val; none: all"})
+    rank = ma.fields.List(
+        ma.fields.Integer(validate=ma.validate.Range(0, 2**31 - 1)),
+        load_default=None,
+        metadata={"description": "of the processes of a distributed training; none: all"},
+    )
     low_step = ma.fields.Integer(
         load_default=None, validate=is_int64, metadata={"description": "the first step, whatever `x` is"}
     )
@@ -120,6 +125,7 @@ def get_series(
     run_id: list[uuid.UUID],
     name: list[str] | None,
     split: list[str] | None,
+    rank: list[int] | None,
     low_step: int | None,
     high_step: int | None,
     budget: int,
@@ -144,6 +150,7 @@ def get_series(
         queries.runs_in_reach(identity(), [str(one) for one in run_id]),
         name,
         split,
+        rank,
         low_step=low_step,
         high_step=high_step,
         budget=budget,

@@ -75,6 +75,7 @@ def series(
     run_ids: list[str],
     names: list[str] | None = None,
     splits: list[str] | None = None,
+    ranks: list[int] | None = None,
     *,
     low_step: int | None = None,
     high_step: int | None = None,
@@ -94,6 +95,8 @@ def series(
             query = query.where(Series.name.in_(names))
         if splits is not None:
             query = query.where(Series.split.in_(splits))
+        if ranks is not None:
+            query = query.where(Series.rank.in_(ranks))
         found = sorted(query, key=lambda row: (run_ids.index(str(row.run_id)), row.series_no))
         low, high = MIN_INT64 if low_step is None else low_step, MAX_INT64 if high_step is None else high_step
         ranges = axes.ranges(found, axis, low, high)
