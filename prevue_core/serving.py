@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import waitress
@@ -21,6 +22,8 @@ CONNECTIONS = 1_000
 WAITING_BYTES = 1 << 20  # of a long answer, before its thread waits for the reader: each thread keeps that memory
 FINISH_S = 20.0  # that requests may take when the server is told to stop
 LOOK_S = 0.05
+STALLED_S = 60.0  # that a reader may take nothing of what waits for it: long answers hold a thread and memory
+STALLED_LOOK_S = 5.0
 
 
 def serve(settings: ServerSettings, sockets: list[socket.socket], tell: Callable[[], None]) -> None:
@@ -53,8 +56,27 @@ def serve(settings: ServerSettings, sockets: list[socket.socket], tell: Callable
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, stop)
+    threading.Thread(target=_keep_dropping, args=(channels,), name="prevue-stalled", daemon=True).start()
     tell()
     server.run()
+
+
+def _keep_dropping(channels: dict[int, Any]) -> None:
+    while True:
+        time.sleep(STALLED_LOOK_S)
+        drop_stalled(channels, time.time())
+
+
+def drop_stalled(channels: dict[int, Any], now: float) -> None:
+    """Break off answers of which nobody has taken a byte for a minute. `now`: UNIX seconds.
+
+    Waitress leaves them be. It closes a connection, and ends what wrote into it, once its socket is shut down.
+    """
+    for channel in list(channels.values()):
+        is_waiting = isinstance(channel, HTTPChannel) and channel.total_outbufs_len
+        if is_waiting and channel.last_activity < now - STALLED_S:
+            with suppress(OSError):  # it was closed just now
+                channel.socket.shutdown(socket.SHUT_RDWR)
 
 
 def _end_when_idle(channels: dict[int, Any]) -> None:
