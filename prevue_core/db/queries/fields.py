@@ -33,13 +33,15 @@ class Value:
     """The SQL of a field: an expression for each of its types.
 
     `exists`: the condition under which a run has any value. `is_nan`: that it is NaN, which is no number here.
-    `each`: turns a condition on one value into one on the run, where a run has several values.
+    `each`: turns a condition on one value into one on the run, where a run has several values. `equal`: the condition
+    that the value is some text, in a form of which a database knows how many runs meet it.
     """
 
     of: dict[str, Any]
     exists: Any
     is_nan: Any = None
     each: Callable[[Any], Any] | None = None
+    equal: Callable[[str], Any] | None = None
 
 
 @dataclass
@@ -129,6 +131,18 @@ def shown_state(now: datetime.datetime) -> Any:
     """Return the state of a run as it is shown: one that was not heard of for long is lost."""
     is_lost = (TrainingRun.state == RUNNING) & (TrainingRun.heard_at < _last_heard(now))
     return peewee.Case(None, [(is_lost, LOST)], TrainingRun.state)
+
+
+def _state(sources: Sources) -> Value:
+    def equal(state: str) -> Any:
+        if state not in (RUNNING, LOST):
+            return TrainingRun.state == state
+        last_heard = _last_heard(sources.now)
+        is_heard = TrainingRun.heard_at >= last_heard if state == RUNNING else TrainingRun.heard_at < last_heard
+        return (TrainingRun.state == RUNNING) & is_heard
+
+    shown = shown_state(sources.now)
+    return Value({TEXT: shown}, shown.is_null(False), equal=equal)
 
 
 def is_askable(key: str) -> bool:
@@ -276,7 +290,7 @@ _LINKS: dict[type[peewee.Model], str] = {User: "user", ModelDescription: "model"
 _SINGLE: dict[str, Callable[[Sources], Value]] = {
     "id": lambda sources: _plain(TEXT, TrainingRun.run_id.cast("text")),
     "name": lambda sources: _plain(TEXT, TrainingRun.run_name),
-    "state": lambda sources: _plain(TEXT, shown_state(sources.now)),
+    "state": _state,
     "project": lambda sources: _plain(TEXT, Project.project_name),
     "user": lambda sources: _plain(TEXT, sources.need(User).username),
     "tag": _tags,
