@@ -197,13 +197,13 @@ def test_looking_makes_no_folder(healthy, command, spool_dir):
 
 
 def writer(writer_id, **more):
-    return {"writer_id": writer_id, "rank": 0, "host": "gpu-1", "pid": 7, "next_seq": 50, **more}
+    return {"writer_id": writer_id, "rank": 0, "host": "gpu-1", "pid": 7, "stored": 50, **more}
 
 
 def test_counts_of_a_run_are_those_of_here_and_of_the_server(healthy, examine, left_behind, spool_dir):
     run = left_behind()
     (folder,) = spool_dir.glob("*/*")
-    pages = {None: ([writer(folder.name, next_seq=3)], "more"), "more": ([writer("elsewhere", rank=1)], None)}
+    pages = {None: ([writer(folder.name, stored=3)], "more"), "more": ([writer("elsewhere", rank=1)], None)}
 
     def page(asked):
         items, following = pages[asked.get("cursor", [None])[0]]
