@@ -84,6 +84,7 @@ class Delivery:
         self._failing_since: float | None = None
         self._heard_at = now()
         self.needs_help = False  # the last answer was one that only a person can change
+        self._user: str | None = None  # whose token was sent, as far as an answer told
         self._in_place_of: dict[int, Batch] = {}  # by number: what goes instead of what the spool has there
 
     @property
@@ -140,7 +141,7 @@ class Delivery:
             return self._give_up_run()
         if problem == PROBLEM_REFUSED or answer.status == 413:
             return self._isolate(answer, batch)
-        if answer.status in TRANSIENT or answer.status >= 500 or answer.status < 400:
+        if is_passing(answer):
             return self._try_later(f"{self._transport.url} answers {told(answer)}", answer.retry_after_s)
         return self._wait_for_help(answer)
 
@@ -154,23 +155,23 @@ class Delivery:
         if not isinstance(next_seq, int) or not moves:
             # A captive portal, say, answers 200 to everything.
             return self._try_later(f"{self._transport.url} does not answer as Prevue's backend does")
-        self.state.store_id = str(answer.document["store_id"])
+        self.state.store_id = store_id = str(answer.document["store_id"])
         self._tell_rejected(answer.document)
         self._tell_user(answer.document)
         self._note_success()
         self._limit = min(MAX_RECORDS, self._limit * 2)
         self._in_place_of.pop(batch.first_seq, None)
-        self._acknowledge(next_seq)
+        self._acknowledge(next_seq, store_id)
         if self.is_drained:
             return None
         # What came while a small batch was on its way is gathered for a while: at most four requests a second.
         is_behind = batch.count >= self._limit // 2 or len(batch.lines) >= BATCH_BYTES // 2
         return 0.0 if is_behind else GATHER_S
 
-    def _acknowledge(self, next_seq: int) -> None:
+    def _acknowledge(self, next_seq: int, store_id: str) -> None:
         self.state.acknowledged = next_seq
         try:
-            self._source.acknowledge(next_seq)
+            self._source.acknowledge(next_seq, store_id)
         except OSError as error:  # the disk is full: the note is only a hint
             self.state.last_error = str(error)
 
@@ -186,6 +187,9 @@ class Delivery:
     def _tell_user(self, document: dict[str, Any]) -> None:
         """Tell once that a `uid` is not used, where the token decides who logs. The login name is no one's wish."""
         user = document.get("user")
+        if user == self._user:
+            return
+        self._user = user
         uid = None if user is None else json.loads(self._source.start).get("uid")
         if uid not in (None, user, login_name()):
             self._notices.warn(("uid", uid), f"the run is user {user}'s, whose token was sent; uid {uid!r} is not used")
@@ -273,6 +277,11 @@ class Delivery:
         self._failing_since = None
         self.needs_help = False
         self._heard_at = self._now()
+
+
+def is_passing(answer: Answer) -> bool:
+    """Return whether the server may answer otherwise in a while, without anybody's help."""
+    return answer.status in TRANSIENT or answer.status >= 500 or answer.status < 400
 
 
 def told(answer: Answer) -> str:

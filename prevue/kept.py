@@ -1,8 +1,9 @@
 """Kept: pieces of the spool that the server has, in case that it loses them: it may be restored from an old backup.
 
-They are in `<root>/<server>/delivered/`, a file each: `<run>.<writer>.<first>.<next>.ndjson` has a writer's records
-from `first` up to, not including, `next`, so a listing tells what there is. Every program that logs removes what is too
-old or too much (`room.prune`), and so does `prevue sync`.
+They are in `<root>/<server>/delivered/`, a file each: `<run>.<writer>.<first>.<next>.<store>.ndjson` has a writer's
+records from `first` up to, not including, `next`, which the database `store` has; so a listing tells what there is, and
+what another database is to be asked for. Every program that logs removes what is too old or too much (`room.prune`),
+and so does `prevue sync`.
 """
 
 import os
@@ -22,7 +23,9 @@ from prevue.room import MIB, Bounds, prune
 PRUNE_EACH_S = 600.0  # by programs that keep little, of which there may be many
 PRUNE_FROM_BYTES = 4 * MIB  # kept at once, it is worth a look at each
 
-_NAME = re.compile(r"([\w-]+)\.([\w-]+)\.(\d+)\.(\d+)\.ndjson")
+UNKNOWN = "unknown"  # in the place of a store's identity
+
+_NAME = re.compile(r"([\w-]+)\.([\w-]+)\.(\d+)\.(\d+)\.([\w-]{1,64})\.ndjson")
 
 
 @dataclass(frozen=True)
@@ -34,12 +37,13 @@ class Piece:
     writer_id: str
     first_seq: int
     next_seq: int
+    store_id: str  # of the database that has them
 
 
-def keep(folder: Path, run_id: str, first_seq: int, next_seq: int, bounds: Bounds) -> None:
-    """Move a piece out of a writer's folder: the server has it. Remove it where nothing is to be kept."""
+def keep(folder: Path, run_id: str, first_seq: int, next_seq: int, store_id: str, bounds: Bounds) -> None:
+    """Move a piece out of a writer's folder: the database has it. Remove it where nothing is to be kept."""
     path = segment_path(folder, first_seq)
-    name = f"{run_id}.{folder.name}.{first_seq}.{next_seq}.ndjson"
+    name = _name(run_id, folder.name, first_seq, next_seq, store_id)
     with suppress(FileNotFoundError):  # somebody tidied up
         if not bounds.kept_bytes or not _NAME.fullmatch(name):
             path.unlink()
@@ -50,8 +54,8 @@ def keep(folder: Path, run_id: str, first_seq: int, next_seq: int, bounds: Bound
         _prune_now_and_then(kept, bounds)
 
 
-def put_away(folder: Path, run_id: str, start: bytes, numbers: list[int], bounds: Bounds) -> None:
-    """Keep what is left of a writer's records, all of which the server has, and remove its folder.
+def put_away(folder: Path, run_id: str, start: bytes, numbers: list[int], store_id: str, bounds: Bounds) -> None:
+    """Keep what is left of a writer's records, all of which the database has, and remove its folder.
 
     `numbers`: the first ones of its pieces, and the one behind the last. What was put aside stays where it is.
     """
@@ -63,7 +67,7 @@ def put_away(folder: Path, run_id: str, start: bytes, numbers: list[int], bounds
             write(_delivered(folder) / f"{run_id}.{folder.name}.start", start)
     for first_seq, next_seq in pairwise(numbers):
         with suppress(OSError):
-            keep(folder, run_id, first_seq, next_seq, bounds)
+            keep(folder, run_id, first_seq, next_seq, store_id, bounds)
     if not (folder / "quarantine.ndjson").exists():
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -75,8 +79,17 @@ def pieces(server_folder: Path) -> list[Piece]:
         found = [(name, _NAME.fullmatch(name)) for name in os.listdir(delivered)]
     except OSError:
         return []
-    kept = [Piece(delivered / name, one[1], one[2], int(one[3]), int(one[4])) for name, one in found if one]
+    kept = [Piece(delivered / name, one[1], one[2], int(one[3]), int(one[4]), one[5]) for name, one in found if one]
     return sorted(kept, key=lambda piece: (piece.run_id, piece.writer_id, piece.first_seq))
+
+
+def mark(pieces: list[Piece], store_id: str) -> None:
+    """Note that a database has pieces which another one had."""
+    for piece in pieces:
+        name = _name(piece.run_id, piece.writer_id, piece.first_seq, piece.next_seq, store_id)
+        if piece.store_id != store_id and _NAME.fullmatch(name):
+            with suppress(OSError):  # it was recalled, or its day is over
+                piece.path.rename(piece.path.with_name(name))
 
 
 def recall(folder: Path, run_id: str, seq: int, oldest: int) -> list[int]:
@@ -114,18 +127,8 @@ def drop(server_folder: Path, run_id: str) -> None:
         path.unlink(missing_ok=True)
 
 
-def noted_store(server_folder: Path) -> str | None:
-    """Return the identity of the database that has all that is kept; None: it was not noted yet."""
-    try:
-        return (server_folder / "store_id").read_text()
-    except (OSError, UnicodeDecodeError):
-        return None
-
-
-def note_store(server_folder: Path, store_id: str) -> None:
-    """Note that the database has all that is kept."""
-    with suppress(OSError):  # no room: the next program finds out anew
-        write(server_folder / "store_id", store_id.encode())
+def _name(run_id: str, writer_id: str, first_seq: int, next_seq: int, store_id: str) -> str:
+    return f"{run_id}.{writer_id}.{first_seq}.{next_seq}.{store_id}.ndjson"
 
 
 def _delivered(folder: Path) -> Path:

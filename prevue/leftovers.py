@@ -70,11 +70,12 @@ class Leftover:
         self._piece = -1
         return max(1, self._segments[0])
 
-    def acknowledge(self, next_seq: int) -> None:
+    def acknowledge(self, next_seq: int, store_id: str) -> None:
         """Note what the server has; put all away when it has all."""
         write(self.folder / "cursor", b"%d" % next_seq)
         if next_seq >= self.next_seq:
-            kept.put_away(self.folder, self.run_id, self.start, [*self._segments, self.next_seq], self._bounds)
+            numbers = [*self._segments, self.next_seq]
+            kept.put_away(self.folder, self.run_id, self.start, numbers, store_id, self._bounds)
 
     def quarantine(self, batch: Batch, reason: str) -> None:
         """Put a refused record aside in `quarantine.ndjson`."""

@@ -6,10 +6,11 @@ from itertools import groupby
 from pathlib import Path
 
 from prevue import kept
-from prevue.delivery import Transport, told
+from prevue.delivery import Transport, is_passing, told
 from prevue.folder import claim, release, write
 from prevue.kept import Piece
 from prevue_core.contract import PROBLEM_DELETED, PROBLEM_GAP
+from prevue_core.errors import Unreachable
 
 
 @dataclass
@@ -34,7 +35,7 @@ def writers(server_folder: Path, run_id: str | None = None) -> list[list[Piece]]
 def check(server_folder: Path, pieces: list[Piece], transport: Transport) -> Check:
     """Ask the server for a writer; what it lacks is made a leftover again, to be sent as any other.
 
-    Raises Unreachable without an answer.
+    Raises Unreachable without an answer, and where another may come in a while.
     """
     last = pieces[-1]
     found = Check(last.run_id, last.writer_id, last.next_seq)
@@ -47,15 +48,20 @@ def check(server_folder: Path, pieces: list[Piece], transport: Transport) -> Che
         found.folder = _bring_back(server_folder / last.writer_id, last, max(expected, oldest))
     elif answer.status == 410 and problem == PROBLEM_DELETED:
         kept.drop(server_folder, last.run_id)
-    elif answer.status != 200 or "store_id" not in answer.document:
+    elif answer.status == 200 and "store_id" in answer.document:
+        kept.mark(pieces, str(answer.document["store_id"]))
+    elif is_passing(answer):
+        raise Unreachable(f"{transport.url} answers {told(answer)}")
+    else:
         found.problem = f"{transport.url} answers {told(answer)}"
     return found
 
 
-def check_all(server_folder: Path, transport: Transport) -> Iterator[Check]:
-    """Check all writers of which something is kept for a server. Raises Unreachable without an answer."""
+def check_all(server_folder: Path, transport: Transport, store_id: str) -> Iterator[Check]:
+    """Check all writers of which something is kept that another database than `store_id` has. Raises as `check`."""
     for pieces in writers(server_folder):
-        yield check(server_folder, pieces, transport)
+        if any(piece.store_id != store_id for piece in pieces):
+            yield check(server_folder, pieces, transport)
 
 
 def _bring_back(folder: Path, last: Piece, seq: int) -> Path | None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Generator, Iterator
 from itertools import chain
 from pathlib import Path
 
-from prevue import kept, refill
+from prevue import refill
 from prevue.delivery import GATHER_S, Delivery, Transport
 from prevue.folder import claim, release, writer_folders
 from prevue.leftovers import Leftover
@@ -60,7 +60,7 @@ class Sender(threading.Thread):
         self._url, self._find_token = url, find_token
         self._server_folder = server_folder
         self._bounds = bounds
-        self._store_id: str | None = None  # of the database that has what is kept, as far as was looked
+        self._store_id: str | None = None  # of the database for which was looked at what is kept
         self._wake = threading.Event()  # there is something to send
         self._hurry = threading.Event()  # do not wait any longer
         self._drained = threading.Event()
@@ -79,15 +79,19 @@ class Sender(threading.Thread):
         At most `timeout_s` (None: for ever), and `failing_timeout_s` while requests fail.
         """
         began = time.monotonic()
-        self._is_stopping = True
-        self._hurry.set()
-        self._wake.set()
+        self.hasten()
         while not self._drained.wait(0.02):
             is_failing = self.delivery is not None and self.delivery.is_failing
             limit_s = failing_timeout_s if is_failing else timeout_s
             if not self.is_alive() or (limit_s is not None and time.monotonic() - began >= limit_s):
                 break
         return self._drained.is_set()
+
+    def hasten(self) -> None:
+        """Wait no longer, and end once the server has everything."""
+        self._is_stopping = True
+        self._hurry.set()
+        self._wake.set()
 
     def run(self) -> None:
         """Send until `flush` finds everything sent, or the process ends."""
@@ -102,37 +106,40 @@ class Sender(threading.Thread):
             log.exception("Prevue's sender stopped; training goes on, and `prevue sync` sends what waits")
 
     def _send(self, delivery: Delivery, transport: Transport) -> None:
+        for wait_s in self.turns(delivery, transport):
+            if wait_s is not None:
+                self._pause(wait_s)
+            elif not self._is_stopping and self._wake.wait(HEARTBEAT_S):
+                self._pause(GATHER_S)
+
+    def turns(self, delivery: Delivery, transport: Transport) -> Iterator[float | None]:
+        """Send all there is, until `hasten` finds everything sent; a seam for tests, which have clocks of their own.
+
+        Yields before each request how many seconds it is to wait; None: until there is something to send and a moment
+        for what comes behind it, or for a heartbeat.
+        """
         self.delivery = delivery
         leftovers = self._leftovers(transport)
         wait_s: float | None = None
-        while True:
-            if delivery.is_drained and self._is_stopping:
-                self._source.close(is_delivered=True)
-                self._drained.set()
-                return
+        while not (delivery.is_drained and self._is_stopping):
             if self._has_time(delivery, wait_s):  # so that a training that logs without a pause does it, too
                 next(leftovers, None)
-            if wait_s is not None:
-                self._pause(wait_s)
-            elif not self._is_stopping:
-                self._gather(leftovers)
+            if wait_s is None and not self._is_stopping:
+                while not self._wake.is_set() and next(leftovers, _NO_MORE) is not _NO_MORE:
+                    continue
+            yield wait_s
             self._wake.clear()
             wait_s = delivery.step(heartbeat=True)
             if delivery.state.store_id != self._store_id:  # the first answer, or the server was restored
                 self._store_id = delivery.state.store_id
                 leftovers = chain(leftovers, self._refill(transport, str(self._store_id)))
+        self._source.close(is_delivered=True)
+        self._drained.set()
 
     def _has_time(self, delivery: Delivery, wait_s: float | None) -> bool:
         """Return whether a request for others is in nobody's way: the server answers, and this run is not behind."""
         is_well = delivery.state.store_id is not None and not delivery.is_failing
         return is_well and wait_s != 0.0 and not self._is_stopping
-
-    def _gather(self, leftovers: Iterator[None]) -> None:
-        """Wait for something to send, and a moment for what comes behind it."""
-        while not self._wake.is_set() and next(leftovers, _NO_MORE) is not _NO_MORE:
-            continue
-        if self._wake.wait(HEARTBEAT_S):
-            self._pause(GATHER_S)
 
     def _pause(self, seconds: float) -> None:
         if self._hurry.wait(seconds):
@@ -145,24 +152,21 @@ class Sender(threading.Thread):
                 return
 
     def _refill(self, transport: Transport, store_id: str) -> Iterator[None]:
-        """Give a database that is another than the noted one what is kept, a request at each step."""
-        noted = kept.noted_store(self._server_folder)
+        """Give a database what is kept of what another one had, a request at each step."""
         try:
-            for found in refill.check_all(self._server_folder, transport) if noted not in (None, store_id) else ():
+            for found in refill.check_all(self._server_folder, transport, store_id):
                 yield
                 if found.folder is not None and not (yield from self._deliver(found.folder, transport)):
                     return
         except Unreachable:  # the next program tries again
             return
-        if noted != store_id:
-            kept.note_store(self._server_folder, store_id)
 
     def _deliver(self, folder: Path, transport: Transport) -> Generator[None, None, bool]:
-        """Send a leftover, a request at each step; return False where the server fails."""
+        """Send a leftover, a request at each step; return whether the server may take others."""
         try:
             for delivery in deliver_leftover(folder, transport, self._bounds):
                 if delivery.is_failing:
-                    return False
+                    return delivery.needs_help  # what only a person can change concerns this one
                 yield
         except (InvalidValue, OSError) as error:
             default_notices.warn(("leftover", folder), f"what waits in {folder} cannot be sent: {error}")

@@ -66,8 +66,8 @@ class Source(Protocol):
         The start record, which always is, does not count: 1 or more.
         """
 
-    def acknowledge(self, next_seq: int) -> None:
-        """Note that the server has all records below `next_seq`."""
+    def acknowledge(self, next_seq: int, store_id: str) -> None:
+        """Note that the server, with the database `store_id`, has all records below `next_seq`."""
 
     def quarantine(self, batch: Batch, reason: str) -> None:
         """Put a record aside that the server refuses for good."""
@@ -172,6 +172,7 @@ class Spool(_Numbering):
         self._size = 0
         self._checked_to = 0  # bytes of the piece up to which there was room
         self._full_until = 0.0
+        self._store_id = kept.UNKNOWN  # of the database that has what is acknowledged
         self._reader = _Reader(self.folder)
         body = encode(start)
         self.start = numbered(0, body)
@@ -253,11 +254,12 @@ class Spool(_Numbering):
         self._segments[:0] = kept.recall(self.folder, self.run_id, seq, self._segments[0])
         return max(1, self._segments[0])
 
-    def acknowledge(self, next_seq: int) -> None:
+    def acknowledge(self, next_seq: int, store_id: str) -> None:
         """Note what the server has, and put pieces away of which it has all."""
+        self._store_id = store_id
         write(self.folder / "cursor", b"%d" % next_seq)
         while len(self._segments) > 1 and self._segments[1] <= next_seq:
-            kept.keep(self.folder, self.run_id, self._segments[0], self._segments[1], self._bounds)
+            kept.keep(self.folder, self.run_id, self._segments[0], self._segments[1], store_id, self._bounds)
             del self._segments[0]
 
     def quarantine(self, batch: Batch, reason: str) -> None:
@@ -280,7 +282,8 @@ class Spool(_Numbering):
             if self._fd >= 0:
                 os.close(self._fd)
             if is_delivered:
-                kept.put_away(self.folder, self.run_id, self.start, [*self._segments, self.next_seq], self._bounds)
+                numbers = [*self._segments, self.next_seq]
+                kept.put_away(self.folder, self.run_id, self.start, numbers, self._store_id, self._bounds)
             release(self.folder, self._lock_fd)
             self._lock_fd = self._fd = -1
 
@@ -315,7 +318,7 @@ class MemorySpool(_Numbering):
         """Return the lowest number there is: nothing is kept."""
         return max(1, self._first)
 
-    def acknowledge(self, next_seq: int) -> None:
+    def acknowledge(self, next_seq: int, store_id: str) -> None:
         """Make room."""
         with self._lock:
             while self._first < next_seq and self._lines:

@@ -49,7 +49,7 @@ def test_what_is_kept_is_for_its_owner_only(new_spool, server):
 
 def test_pieces_of_a_living_writer_are_kept_as_they_are_acknowledged(new_spool, small_pieces, server):
     spool = new_spool(40)
-    spool.acknowledge(25)
+    spool.acknowledge(25, "store")
     kept = numbers(server)
     assert kept[0][0] == 0
     assert [end for _, end in kept[:-1]] == [first for first, _ in kept[1:]]
@@ -77,7 +77,7 @@ def test_what_was_put_aside_stays_and_the_rest_is_kept(new_spool, server):
 def test_a_run_id_that_is_no_name_of_a_file_is_not_kept(new_spool, server):
     spool = new_spool(3)
     spool.close(is_delivered=False)
-    put_away(spool.folder, "../../run", spool.start, [0, 4], Bounds())
+    put_away(spool.folder, "../../run", spool.start, [0, 4], "store", Bounds())
     assert pieces(server) == []
     assert not spool.folder.exists()
 
@@ -86,7 +86,7 @@ def test_a_deleted_run_is_not_kept(new_spool, small_pieces, server):
     spool = new_spool(40)
     other = new_spool(40)
     other.close(is_delivered=True)
-    spool.acknowledge(30)
+    spool.acknowledge(30, "store")
     spool.forget()
     spool.close(is_delivered=True)
     assert pieces(server) == []
@@ -159,7 +159,7 @@ def test_a_recalled_writer_is_a_leftover_as_it_was(new_spool, small_pieces, serv
 
 def test_only_what_is_asked_for_comes_back(new_spool, small_pieces, server):
     spool = new_spool(40)
-    spool.acknowledge(41)
+    spool.acknowledge(41, "store")
     before = numbers(server)
     assert spool.recall(before[-1][0]) == before[-1][0]
     assert numbers(server) == before[:-1]
@@ -176,18 +176,18 @@ def test_another_writers_pieces_are_left_alone(new_spool, server):
 
 def test_a_recalled_spool_is_read_acknowledged_and_kept_again(new_spool, small_pieces, server):
     spool = new_spool(40)
-    spool.acknowledge(41)
+    spool.acknowledge(41, "store")
     assert spool.recall(0) == 1
     assert [record["seq"] for record in everything(spool)] == list(range(41))
     spool.append(body(41))
-    spool.acknowledge(42)
+    spool.acknowledge(42, "store")
     assert numbers(server)[0][0] == 0
     assert everything(spool, 41)[0]["step"] == 41
 
 
 def test_what_a_dead_writer_left_is_kept_when_it_is_delivered(new_spool, small_pieces, transport, server):
     spool = new_spool(40)
-    spool.acknowledge(20)
+    spool.acknowledge(20, "store")
     spool.close(is_delivered=False)
     list(deliver_leftover(spool.folder, transport))
     assert tiled(stored(transport)) == list(range(41))

@@ -10,7 +10,7 @@ from prevue_core.errors import InvalidValue
 
 def test_what_is_acknowledged_is_known_to_the_next_process(new_spool):
     spool = new_spool(9)
-    spool.acknowledge(6)
+    spool.acknowledge(6, "store")
     assert left_behind(spool).acknowledged == 6
 
 

@@ -5,12 +5,13 @@ import pytest
 from client.conftest import PATIENCE_S
 from client.records import AWAY, RUN_ID, log, stored, tiled
 from prevue.delivery import Answer
-from prevue.kept import note_store, noted_store, pieces
+from prevue.kept import pieces
 from prevue.refill import Check, check, writers
 from prevue.sender import Sender, deliver_leftover
 from prevue.spool import Spool
 from prevue.testing import RecordingTransport
 from prevue_core.contract import PROBLEM_DELETED
+from prevue_core.errors import Unreachable
 
 
 @pytest.fixture
@@ -29,6 +30,7 @@ def delivered(new_spool, transport):
         transport.accept(spool.writer_id, 0, some) if in_backup else None
         restore = transport.backup()
         transport.accept(spool.writer_id, in_backup, lines.removeprefix(some))
+        spool.acknowledge(records + 1, transport.store_id)
         spool.close(is_delivered=True)
         return spool, restore
 
@@ -79,7 +81,7 @@ def test_a_deleted_run_is_not_kept_any_longer(delivered, server, transport):
     assert pieces(server) == []
 
 
-@pytest.mark.parametrize("answer", [Answer(401, {"detail": "no"}), Answer(409, {}), Answer(200, {"login": "please"})])
+@pytest.mark.parametrize("answer", [Answer(401, {"detail": "no"}), Answer(404), Answer(409, {})])
 def test_an_answer_that_says_nothing_is_a_problem(delivered, server, transport, answer):
     delivered()
     transport.faults.append(answer)
@@ -87,9 +89,17 @@ def test_an_answer_that_says_nothing_is_a_problem(delivered, server, transport, 
     assert len(pieces(server)) == 1
 
 
+@pytest.mark.parametrize("answer", [Answer(503), Answer(429), Answer(200, {"login": "please"})])
+def test_an_answer_that_passes_is_none(delivered, server, transport, answer):
+    delivered()
+    transport.faults.append(answer)
+    with pytest.raises(Unreachable, match=f"answers status {answer.status}"):
+        check_one(server, transport)
+
+
 def test_a_writer_that_lives_is_left_to_itself(new_spool, server, transport, small_pieces):
     spool = new_spool(40)
-    spool.acknowledge(30)
+    spool.acknowledge(30, "store")
     before = len(pieces(server))
     assert check_one(server, transport).folder is None
     assert len(pieces(server)) == before
@@ -102,6 +112,11 @@ def test_writers_of_one_run_are_told_from_the_others(delivered, server, tmp_path
 
 
 # by the next program
+
+
+def stores(server) -> set[str]:
+    """The databases that have what is kept."""
+    return {piece.store_id for piece in pieces(server)}
 
 
 @pytest.fixture
@@ -136,9 +151,8 @@ def transport(backend) -> RecordingTransport:
 def test_the_next_program_refills_a_restored_server(delivered, program, backend, server):
     spool, restore = delivered()
     other, _ = delivered(in_backup=0)
-    note_store(server, backend.recording.store_id)
     restore()
-    program(lambda: noted_store(server) == backend.recording.store_id)
+    program(lambda: stores(server) == {backend.recording.store_id})
     assert [len(backend.recording.records[one.writer_id]) for one in (spool, other)] == [41, 41]
     for records in backend.recording.records.values():
         assert tiled(records) == list(range(len(records)))
@@ -146,27 +160,42 @@ def test_the_next_program_refills_a_restored_server(delivered, program, backend,
 
 def test_a_server_that_stays_the_same_is_not_asked_again(delivered, program, backend, server):
     delivered()
-    note_store(server, backend.recording.store_id)
     program(lambda: len(backend.recording.records) == 2)
     assert {lines for _, _, lines in backend.recording.requests if not lines} == set()
 
 
-def test_a_server_that_fails_meanwhile_is_refilled_by_the_program_after(delivered, program, backend, server):
+@pytest.mark.parametrize("answer", [None, Answer(503)])
+def test_a_server_that_fails_meanwhile_is_refilled_by_the_program_after(delivered, program, backend, server, answer):
     spool, restore = delivered()
     restore()
-    note_store(server, "another")
     failed = []
 
-    def fail(lines: bytes) -> None:
-        if not lines:
-            failed.append(AWAY)
+    def fail(lines: bytes) -> Answer | None:
+        if lines:
+            return None
+        failed.append(answer)
+        if answer is None:
             raise AWAY
+        return answer
 
     backend.recording.faults += [fail] * 3
     program(lambda: failed)
-    assert noted_store(server) == "another"
+    assert len(backend.recording.records[spool.writer_id]) == 10
     backend.recording.faults.clear()
     program(lambda: len(backend.recording.records[spool.writer_id]) == 41)
+
+
+def test_what_is_put_away_unaware_of_a_restore_is_refilled_later(delivered, new_spool, program, backend, server):
+    """A rank that ends without a word may have heard the server last before the restore, unlike others."""
+    _, restore = delivered()
+    rank = new_spool()
+    old_store = backend.recording.store_id
+    restore()
+    program(lambda: stores(server) == {backend.recording.store_id})
+    rank.acknowledge(1, old_store)
+    rank.close(is_delivered=True)
+    program(lambda: stores(server) == {backend.recording.store_id})
+    assert [record["seq"] for record in backend.recording.records[rank.writer_id]] == [0]
 
 
 def test_a_living_training_notices_the_restore_and_refills(new_spool, backend, server):
@@ -177,8 +206,9 @@ def test_a_living_training_notices_the_restore_and_refills(new_spool, backend, s
     sender = Sender(spool, backend.url, lambda: None, server)
     sender.start()
     sender.notify()
+    earlier.acknowledge(6, backend.recording.store_id)
     earlier.close(is_delivered=True)
-    until(lambda: noted_store(server))
+    backend.wait_for(lambda: spool.writer_id in backend.recording.records)
     backend.recording.backup()()
     backend.recording.records.clear()
     backend.recording._next.clear()

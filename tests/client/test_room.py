@@ -112,7 +112,7 @@ def test_no_more_gives_way_than_has_to(new_bounded, tmp_path):
 def test_what_was_delivered_makes_room(new_bounded):
     spool = new_bounded()
     fitted = fill(spool)
-    spool.acknowledge(spool.next_seq)
+    spool.acknowledge(spool.next_seq, "store")
     assert spool.append(body(1))
     told = everything(spool, fitted + 1)[0]
     assert (told["type"], told["count"]) == ("gap", 1)

@@ -29,7 +29,7 @@ def test_what_a_living_process_writes_is_left_to_it(new_spool, transport):
 def test_only_what_is_missing_is_sent(new_spool, transport):
     spool = new_spool(9)
     transport.accept(spool.writer_id, 0, spool.read(0).lines)
-    spool.acknowledge(7)
+    spool.acknowledge(7, "store")
     spool.close(is_delivered=False)
     list(deliver_leftover(spool.folder, transport))
     assert [first_seq for _, first_seq, _ in transport.requests] == [7]
@@ -183,6 +183,26 @@ def test_a_leftover_that_cannot_be_read_stops_nobody(new_spool, sender_of, backe
     backend.wait_for(lambda: len(backend.records) == 5)
     assert [message for message in caplog.messages if "stopped" in message] == []
     assert f"what waits in {damaged} cannot be sent" in caplog.text
+
+
+def test_a_leftover_that_the_server_does_not_take_stops_nobody(new_spool, sender_of, backend):
+    """Its project may have become another's."""
+    left = [new_spool(9) for _ in range(3)]
+    for spool in left:
+        spool.close(is_delivered=False)
+    refused = []
+
+    def refuse(lines: bytes) -> Answer | None:
+        if b'"seq":9,' in lines and not refused:
+            refused.append(Answer(404))
+            return refused[0]
+        return None
+
+    backend.recording.faults += [refuse] * 9
+    sender_of(new_spool(1))
+    backend.wait_for(lambda: len(backend.records) == 22)
+    assert sorted(len(backend.recording.records.get(one.writer_id, [])) for one in left) == [0, 10, 10]
+    backend.recording.faults.clear()
 
 
 def test_a_leftover_that_went_meanwhile_is_not_worth_a_word(new_spool, sender_of, backend, tmp_path, caplog):

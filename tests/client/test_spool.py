@@ -18,7 +18,7 @@ BODY = body(1)
 
 def test_folder_and_files_are_for_their_owner_only(new_spool):
     spool = new_spool(3)
-    spool.acknowledge(2)
+    spool.acknowledge(2, "store")
     spool.quarantine(spool.read(1, 1), "refused")
     assert stat.S_IMODE(spool.folder.stat().st_mode) == 0o700
     modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in spool.folder.iterdir()}
@@ -74,7 +74,7 @@ def test_a_living_spool_is_read_while_it_grows(new_spool):
 
 def test_acknowledged_pieces_leave_the_folder_and_the_start_stays(new_spool, small_pieces):
     spool = new_spool(40)
-    spool.acknowledge(25)
+    spool.acknowledge(25, "store")
     assert 1 < spool.recall(25) <= 25
     assert not (spool.folder / "0.ndjson").exists()
     assert orjson.loads((spool.folder / "start").read_bytes())["run_id"] == RUN_ID
@@ -84,15 +84,15 @@ def test_acknowledged_pieces_leave_the_folder_and_the_start_stays(new_spool, sma
 def test_a_piece_goes_with_its_last_record(new_spool, small_pieces):
     spool = new_spool(40)
     second, third = sorted(int(path.stem) for path in spool.folder.glob("*.ndjson"))[1:3]
-    spool.acknowledge(third - 1)
+    spool.acknowledge(third - 1, "store")
     assert spool.recall(41) == second
-    spool.acknowledge(third)
+    spool.acknowledge(third, "store")
     assert spool.recall(41) == third
 
 
 def test_the_last_piece_stays_while_the_writer_lives(new_spool, small_pieces):
     spool = new_spool(40)
-    spool.acknowledge(41)
+    spool.acknowledge(41, "store")
     assert len(list(spool.folder.glob("*.ndjson"))) == 1
     spool.append(BODY)
     assert [record["seq"] for record in everything(spool, 41)] == [41]
@@ -308,7 +308,7 @@ def test_the_ring_tells_of_the_dropped_when_there_is_room_again():
     ring = MemorySpool(RUN_ID, START)
     for step in range(RING_RECORDS + 50):
         ring.append(body(step))
-    ring.acknowledge(100)
+    ring.acknowledge(100, "store")
     assert ring.append(body(0))
     told, after = everything(ring, 100)[-2:]
     assert (told["seq"], told["type"], told["count"]) == (RING_RECORDS, "gap", 51)
