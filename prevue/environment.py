@@ -69,13 +69,17 @@ def _packages() -> Iterator[tuple[str, str]]:
 
 def _gpus() -> list[str]:
     """Return the names of the GPUs that torch works on, or else of NVIDIA's in this machine."""
-    cuda = getattr(sys.modules.get("torch"), "cuda", None)
+    cuda, nvml = getattr(sys.modules.get("torch"), "cuda", None), sys.modules.get("pynvml")
     try:
         if cuda is not None and cuda.is_initialized():  # else asking would initialize it, and break a later fork
             return [str(cuda.get_device_name(number)) for number in range(cuda.device_count())]
+        paths = sorted(glob("/proc/driver/nvidia/gpus/*/information"))
+        if nvml is not None and not paths:  # not Linux, or WSL; system metrics work with it there
+            handles = map(nvml.nvmlDeviceGetHandleByIndex, range(nvml.nvmlDeviceGetCount()))
+            return [str(nvml.nvmlDeviceGetName(handle)) for handle in handles]
     except Exception:  # noqa: BLE001 - foreign code, at work on a driver that may be what ends the run
         return []
-    return [name for path in sorted(glob("/proc/driver/nvidia/gpus/*/information")) if (name := _model_in(path))]
+    return [name for path in paths if (name := _model_in(path))]
 
 
 def _model_in(path: str) -> str | None:

@@ -129,6 +129,20 @@ def test_nvidias_gpus_are_known_without_torch(monkeypatch, tmp_path):
     assert environment_now()["gpus"] == ["NVIDIA H100 80GB HBM3"]
 
 
+def test_where_linux_tells_of_no_gpus_nvml_does_once_it_works(monkeypatch):
+    names = ["NVIDIA H100 80GB HBM3", "NVIDIA L4"]
+    nvml = types.SimpleNamespace(
+        nvmlDeviceGetCount=lambda: 2,
+        nvmlDeviceGetHandleByIndex=lambda number: number,
+        nvmlDeviceGetName=names.__getitem__,
+    )
+    monkeypatch.setattr(environment, "glob", lambda _: [])
+    monkeypatch.setitem(sys.modules, "pynvml", nvml)
+    assert environment_now()["gpus"] == names
+    nvml.nvmlDeviceGetCount = lambda: 1 / 0  # as it is before somebody has called nvmlInit
+    assert "gpus" not in environment_now()
+
+
 def test_a_current_folder_that_is_gone_is_none(monkeypatch, tmp_path):
     (tmp_path / "gone").mkdir()
     monkeypatch.chdir(tmp_path / "gone")
