@@ -1,4 +1,4 @@
-"""Reading: projects, runs and series from a backend, for notebooks, scripts and the dashboard.
+"""Reading: projects, runs, series, results and events from a backend, for notebooks, scripts and the dashboard.
 
 api = prevue.Api("http://localhost:8080")
 run = next(iter(api.runs("digits")))
@@ -10,11 +10,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
 from types import TracebackType
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
 from prevue.config import client_settings
+from prevue.reading_results import ReadsResults
 from prevue.series import MAX_BUDGET, News, Series, SeriesTable
 from prevue.transport import HttpTransport
 from prevue_core.contract import decode_number
@@ -120,7 +121,14 @@ class StoredRun:
         return None if self.model_id is None else self._api.model(self.model_id)
 
 
-class Api:
+class RunsPage(NamedTuple):
+    """A page of a list of runs; `cursor` asks for the next, None: there is none."""
+
+    runs: list[StoredRun]
+    cursor: str | None
+
+
+class Api(ReadsResults):
     """A backend to read from.
 
     `url` and `token` come from PREVUE_URL and PREVUE_TOKEN where they are not given, the token also from
@@ -208,6 +216,14 @@ class Api:
         params: dict[str, Any] = {"project_name": project, "user": user, "project_id": project_id, "shelf": shelf}
         params |= {"filter": filter, "sort": [sort] if isinstance(sort, str) else list(sort), "summary": summaries}
         return [self._run(item) for item in islice(self._items("/api/v1/runs", params, limit), limit)]
+
+    def page_of_runs(self, cursor: str | None = None, *, limit: int = 100, **choice: Any) -> RunsPage:
+        """Return runs as `runs` does, with its arguments but `project`, and the `cursor` of the page behind it."""
+        sort = choice.pop("sort", ())
+        params = {**choice, "sort": [sort] if isinstance(sort, str) else list(sort)}
+        params["summary"] = params.pop("summaries", ())
+        page = self._get("/api/v1/runs", {**params, "limit": limit, "cursor": cursor})
+        return RunsPage([self._run(item) for item in page["items"]], page["next"])
 
     def run_groups(
         self,
@@ -302,6 +318,14 @@ class Api:
         asked = {"runs": runs, "name": names, "split": splits, "budget": budget, "columns": wanted}
         document = self._transport.post("/api/v1/series/news", {**asked, "logged": dict(logged or {})})
         return News(document["runs"], [Series(part, columns) for part in document["series"]])
+
+    def edit_run(
+        self, run_id: str, *, name: str | None = None, tags: Sequence[str] | None = None, notes: str | None = None
+    ) -> StoredRun:
+        """Change a run's name, tags or notes, those that are given, and return it. Raises NotFound and Refused."""
+        changes = {"run_name": name, "tags": None if tags is None else list(tags), "notes": notes}
+        given = {field: value for field, value in changes.items() if value is not None}
+        return self._run(self._transport.patch(f"/api/v1/runs/{run_id}", given))
 
     def archive_run(self, run_id: str) -> None:
         """Take a run out of the lists; it stays readable, and its training may go on. Raises NotFound."""

@@ -78,6 +78,10 @@ class HttpTransport:
         """Send a JSON object and return the one that comes back. Raises as `get` does."""
         return self._understand(path, self._ask("POST", path, json=document or {}, headers=headers))
 
+    def patch(self, path: str, document: dict[str, Any]) -> dict[str, Any]:
+        """Change what is at `path` and return what it is now. Raises as `get` does."""
+        return self._understand(path, self._ask("PATCH", path, json=document))
+
     def delete(self, path: str) -> dict[str, Any]:
         """Delete what is at `path` and return what is said of it. Raises as `get` does."""
         return self._understand(path, self._ask("DELETE", path))

@@ -59,14 +59,14 @@ log = logging.getLogger("prevue.backend")
 def archive_run(identity: Identity, run_id: str) -> None:
     """Take a run out of the lists; it stays readable, and its training may go on. Raises Missing."""
     with writing():
-        _change_run(identity, run_id, "run archived", TrainingRun.deleted_at.is_null(), archived_at=utc_now())
+        change_run(identity, run_id, "run archived", TrainingRun.deleted_at.is_null(), archived_at=utc_now())
 
 
 def delete_run(identity: Identity, run_id: str) -> datetime.datetime:
     """Put a run into the trash and return when. Its writers are refused from now on. Raises Missing."""
     now = utc_now()
     with writing():
-        _change_run(identity, run_id, "run deleted", TrainingRun.deleted_at.is_null(), deleted_at=now)
+        change_run(identity, run_id, "run deleted", TrainingRun.deleted_at.is_null(), deleted_at=now)
     return now
 
 
@@ -74,12 +74,13 @@ def restore_run(identity: Identity, run_id: str) -> None:
     """Bring a run back from the trash or the archive, and its project. Raises Missing, also once its purge began."""
     away = TrainingRun.deleted_at.is_null(False) | TrainingRun.archived_at.is_null(False)
     with writing():
-        _change_run(identity, run_id, "run restored", away & _is_whole(), deleted_at=None, archived_at=None)
+        change_run(identity, run_id, "run restored", away & _is_whole(), deleted_at=None, archived_at=None)
         mine = TrainingRun.select(TrainingRun.project).where(TrainingRun.run_id == run_id)
         Project.update(deleted_at=None).where(Project.project_id.in_(mine), Project.deleted_at.is_null(False)).execute()
 
 
-def _change_run(identity: Identity, run_id: str, action: str, condition: Any, **changes: Any) -> None:
+def change_run(identity: Identity, run_id: str, action: str, condition: Any, **changes: Any) -> None:
+    """Change a run that meets `condition`, and note the `action`. Raises Missing where there is none."""
     reachable = Project.select(Project.project_id).where(in_reach(identity))
     query = TrainingRun.update(**changes).where(
         TrainingRun.run_id == run_id, TrainingRun.project.in_(reachable), condition

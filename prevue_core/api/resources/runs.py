@@ -19,11 +19,13 @@ from prevue_core.api.fields import (
     shelf_argument,
 )
 from prevue_core.contract import RUN_STATES, encode_number
-from prevue_core.db import queries
-from prevue_core.db.accounts import READ
+from prevue_core.db import editing, queries
+from prevue_core.db.accounts import READ, WRITE
 
 blueprint = Blueprint("runs", __name__, description="Trainings and tests of a model in a project")
 
+MAX_TAGS = 100
+MAX_NOTES_CHARS = 100_000
 
 _FILTER = (
     'such as `metrics.val.accuracy.max > 0.9 and config.lr < 1e-3 and state = "running"`. Fields: '
@@ -193,6 +195,14 @@ class RunFieldsSchema(ma.Schema):
     sums = ma.fields.List(ma.fields.String(), required=True, metadata={"description": "what a series comes to"})
 
 
+class RunEditsSchema(ma.Schema):
+    """What to change; what is left out stays."""
+
+    run_name = ma.fields.String()
+    tags = ma.fields.List(ma.fields.String(), validate=ma.validate.Length(max=MAX_TAGS))
+    notes = ma.fields.String(validate=[ma.validate.Length(max=MAX_NOTES_CHARS), has_no_nul])
+
+
 class RunSeriesSchema(ma.Schema):
     items = ma.fields.List(ma.fields.Nested(SeriesSummarySchema), required=True)
 
@@ -245,6 +255,18 @@ def list_run_fields(project_id: int) -> queries.Row:
 @blueprint.response(200, RunDetailSchema)
 def get_run(run_id: uuid.UUID) -> queries.Row:
     """Get one run"""
+    return found(queries.run(identity(), str(run_id)), f"run {run_id}")
+
+
+@blueprint.route("/runs/<uuid:run_id>", action=WRITE, methods=["PATCH"])
+@blueprint.arguments(RunEditsSchema)
+@blueprint.response(200, RunDetailSchema)
+def edit_run(changes: dict[str, Any], run_id: uuid.UUID) -> queries.Row:
+    """Change a run's name, tags or notes
+
+    What its training sends later leaves them as they are.
+    """
+    editing.edit_run(identity(), str(run_id), **changes)
     return found(queries.run(identity(), str(run_id)), f"run {run_id}")
 
 
