@@ -1,10 +1,13 @@
 """How a run ends: what an exception, or the program's exit, says of it.
 
-Python tells its exit handlers of an exception that nobody caught, but not of `sys.exit(3)`. So `sys.exit` raises a
-SystemExit of ours, which knows where it dies: while Python code runs somebody has caught it, else it ended the program.
-`raise SystemExit(3)` and `os._exit(3)` remain unseen.
+Python tells its exit handlers of an exception that nobody caught, but not of `sys.exit(3)`. So `sys.exit`, `exit` and
+`quit` raise a SystemExit of ours, which knows where it dies: while Python code runs somebody has caught it, else it ended
+the program. `raise SystemExit(3)` outside a `with` remains unseen, and so does `os._exit(3)`: the interpreter has thrown
+the exception away before it calls anybody, and with a class of ours in the place of SystemExit, `except SystemExit` would
+not catch those of others.
 """
 
+import builtins
 import os
 import sys
 import threading
@@ -78,6 +81,7 @@ def watch(tell_of_thread: Callable[[str], None]) -> None:
         return
     _is_watching = True
     sys.exit = cast(Any, partial(_exit, sys.exit))
+    _watch_quitter(type(getattr(builtins, "exit", None)))
     threading.excepthook = partial(_thread_failed, cast(Any, threading.excepthook), tell_of_thread)
 
 
@@ -104,6 +108,18 @@ def _exit(usual: Callable[[Any], None], status: Any = None, /) -> None:
         if type(error) is not SystemExit or threading.current_thread() is not threading.main_thread():
             raise
     raise _noted(status)  # no name for it here: its traceback has this frame, which would keep it alive
+
+
+def _watch_quitter(kind: Any) -> None:
+    """See with what `exit` and `quit` are called, unless they are somebody else's, as IPython's."""
+    if kind.__module__ != "_sitebuiltins":
+        return
+    usual = kind.__call__
+
+    def call(self: Any, code: Any = None) -> None:
+        _exit(partial(usual, self), code)
+
+    kind.__call__ = call
 
 
 def _noted(status: Any) -> SystemExit:

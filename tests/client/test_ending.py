@@ -27,6 +27,9 @@ def end_of(python, spooled):
         ("sys.exit(True)", 1),
         ("sys.exit(-1)", 255),
         ("sys.exit('no data')", 1),
+        ("exit(3)", 3),
+        ("quit()", 0),
+        ("with run: raise SystemExit(6)", 6),
         ("raise ValueError", 1),
         ("try: sys.exit(2)\nexcept SystemExit: sys.exit(4)", 4),
         ("try: sys.exit(2)\nfinally: pass", 2),
@@ -47,6 +50,7 @@ def test_the_exit_code_is_kept_and_decides(end_of, source, code):
     [
         "",
         "try: sys.exit(2)\nexcept SystemExit: pass",
+        "try: exit(2)\nexcept SystemExit: pass",
         "try: sys.exit(2)\nexcept SystemExit as error: kept = error",
         "threading.Thread(target=sys.exit, args=(3,)).start()",
         "import click\n@click.command()\ndef main(): pass\ntry: main()\nexcept SystemExit: run.log({'loss': 1.0})",
@@ -61,6 +65,13 @@ def test_an_exit_that_did_not_end_the_program_says_nothing(end_of, source):
 def test_a_run_that_was_finished_before_knows_no_exit_code(end_of):
     process, end = end_of("run.finish()\nsys.exit(3)")
     assert (process.returncode, end["state"], "environment" in end) == (3, "finished", False)
+
+
+def test_a_bare_system_exit_is_not_seen(end_of):
+    """No sound way is known (see `prevue.ending`); the documentation says so."""
+    process, end = end_of("raise SystemExit(3)")
+    assert (process.returncode, end["state"]) == (3, "finished")
+    assert "exit_code" not in end.get("environment", {})
 
 
 def test_what_others_put_in_the_place_of_exit_is_called(python, spooled):
