@@ -1,10 +1,10 @@
 """How a run ends: what an exception, or the program's exit, says of it.
 
 Python tells its exit handlers of an exception that nobody caught, but not of `sys.exit(3)`. So `sys.exit`, `exit` and
-`quit` raise a SystemExit of ours, which knows where it dies: while Python code runs somebody has caught it, else it ended
-the program. `raise SystemExit(3)` outside a `with` remains unseen, and so does `os._exit(3)`: the interpreter has thrown
-the exception away before it calls anybody, and with a class of ours in the place of SystemExit, `except SystemExit` would
-not catch those of others.
+`quit` raise a SystemExit of ours, which knows where it dies: while Python code runs somebody has caught it, else it
+ended the program. `raise SystemExit(3)` outside a `with` remains unseen, and so does `os._exit(3)`: the interpreter has
+thrown the exception away before it calls anybody, and with a class of ours in the place of SystemExit, `except
+SystemExit` would not catch those of others.
 """
 
 import builtins
