@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from prevue_core.contract import place_of
 from prevue_core.result_kinds import MAX_BUCKETS
 
-_SPLIT_SUFFIX = re.compile(r"(.+)/(train|training|val|valid|validation|eval|test|testing)", re.DOTALL)
+_SPLIT_WORDS = "train|training|val|valid|validation|eval|test|testing"
+_SPLIT_SUFFIX = re.compile(f"(.+)/({_SPLIT_WORDS})", re.DOTALL)
 _SPLITS = {"training": "train", "valid": "val", "validation": "val", "eval": "val", "testing": "test"}
 TRAIN = "train"
 
@@ -35,6 +36,11 @@ def _place(tag: str) -> tuple[str, str]:
         name, split = match.groups()
         split = _SPLITS.get(split, split)
     return split, name
+
+
+def split_of_folder(name: str) -> str | None:
+    """Return the split that a folder's name tells, as Keras's `validation` does."""
+    return _SPLITS.get(name, name) if re.fullmatch(_SPLIT_WORDS, name) else None
 
 
 def rising_buckets(edges: Sequence[float], counts: Sequence[float]) -> tuple[list[float], list[float]]:

@@ -73,8 +73,11 @@ LAYERS: list[tuple[str, set[str], set[str]]] = [
     ("prevue.account_commands", {*GROUND, "prevue"}, {"click"}),
     ("prevue.run_commands", {*GROUND, "prevue"}, {"click"}),
     ("prevue.export_commands", {*GROUND, "prevue"}, {"click"}),
+    ("prevue.import_commands", {*GROUND, "prevue"}, {"click"}),
     ("prevue.doctor", {*GROUND, "prevue"}, {"click"}),
+    ("prevue.plugin_commands", {*GROUND, "prevue"}, {"click"}),
     ("prevue.testing_backend", {*GROUND, "prevue"}, {"pytest"}),
+    ("prevue.testing_records", {*GROUND, "prevue"}, {"pytest"}),
     ("prevue.evaluation", {*GROUND, "prevue"}, {"numpy"}),  # imported by log_evaluation only, as the next one
     ("prevue.evaluation_blocks", {*GROUND, "prevue"}, {"numpy"}),
     ("prevue", {*GROUND, "prevue"}, {"orjson", "pandas"}),

@@ -18,6 +18,7 @@ __all__ = ["listening"]
 
 DOCS = ROOT / "docs"
 OFFLINE, READ = DOCS / "how-to" / "train-without-a-server.md", DOCS / "how-to" / "read-your-points.md"
+TENSORBOARD = DOCS / "how-to" / "come-from-tensorboard.md"
 FIND = DOCS / "how-to" / "find-runs.md"
 BOTH = {(split, name) for split in ("train", "val") for name in ("loss", "accuracy")}
 # By tutorial: how many runs its program logs, and the series that its text and its picture speak of.
@@ -104,6 +105,20 @@ def test_runs_are_found_grouped_and_completed(environ: dict[str, str]) -> None:
     assert groups == [f"{{'config.learning_rate_init': {rate}" for rate in (0.01, 0.001, None)]
     assert "'config.learning_rate_init'" in keys
     assert "'metrics.val.accuracy'" in series
+
+
+def test_a_script_for_tensorboard_moves_over(
+    listening: StoredBackend, environ: dict[str, str], tmp_path: Path
+) -> None:
+    [script] = blocks(TENSORBOARD, "python")
+    theirs = script.replace("from prevue_torch import", "from torch.utils.tensorboard import")
+    for text in (script, theirs.replace(', project="digits"', "")):
+        run_python([f"import os; os.chdir({str(tmp_path)!r})", text], environ)
+    [*_, brought_in] = command(TENSORBOARD, "Bring in the runs that are there").splitlines()
+    run_commands(f"cd {tmp_path}; " + brought_in.replace("prevue", ".venv/bin/prevue", 1), environ)
+    assert listening.runs("digits", "run_name, state") == [("first", "finished")] * 2
+    values = listening.metrics("digits", "step, loss_value")
+    assert [value for _, value in values[:10]] == pytest.approx([value for _, value in values[10:]])
 
 
 def points_of(listening: StoredBackend, project: str) -> int:
