@@ -107,9 +107,7 @@ def test_runs_are_found_grouped_and_completed(environ: dict[str, str]) -> None:
     assert "'metrics.val.accuracy'" in series
 
 
-def test_a_script_for_tensorboard_moves_over(
-    listening: StoredBackend, environ: dict[str, str], tmp_path: Path
-) -> None:
+def test_a_script_for_tensorboard_moves_over(listening: StoredBackend, environ: dict[str, str], tmp_path: Path) -> None:
     [script] = blocks(TENSORBOARD, "python")
     theirs = script.replace("from prevue_torch import", "from torch.utils.tensorboard import")
     for text in (script, theirs.replace(', project="digits"', "")):
