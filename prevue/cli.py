@@ -6,7 +6,6 @@ from prevue.account_commands import login, logout, token, user
 from prevue.doctor import doctor
 from prevue.export_commands import export
 from prevue.import_commands import import_
-from prevue.plugin_commands import plugin
 from prevue.run_commands import projects, runs
 from prevue.sync_commands import sync
 from prevue_core import __version__
@@ -20,7 +19,7 @@ def cli() -> None:
     """Prevue shows how machine-learning models train and how well they test."""
 
 
-for command in (login, logout, user, token, runs, projects, export, import_, sync, plugin, doctor):
+for command in (login, logout, user, token, runs, projects, export, import_, sync, doctor):
     cli.add_command(command)
 
 
