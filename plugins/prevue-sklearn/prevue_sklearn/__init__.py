@@ -6,9 +6,31 @@ Importing it costs little: scikit-learn is loaded where it is first used.
 from typing import Any
 
 __version__ = "0.1.0"
-__all__ = ["PrevueSklearnCallback", "log_fit", "track"]
+__all__ = [
+    "PrevueSklearnCallback",
+    "autolog",
+    "log_cv",
+    "log_display",
+    "log_fit",
+    "log_search",
+    "monitor",
+    "partial_fit",
+    "staged",
+    "track",
+]
 
-_HOMES = {"PrevueSklearnCallback": "callback", "log_fit": "tracking", "track": "tracking"}
+_HOMES = {
+    "PrevueSklearnCallback": "callback",
+    "autolog": "autologging",
+    "log_cv": "searches",
+    "log_display": "displays",
+    "log_fit": "tracking",
+    "log_search": "searches",
+    "monitor": "loops",
+    "partial_fit": "loops",
+    "staged": "loops",
+    "track": "tracking",
+}
 
 
 def __getattr__(name: str) -> Any:

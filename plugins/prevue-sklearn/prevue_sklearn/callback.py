@@ -3,25 +3,31 @@
 After the constructor nothing is raised: whatever happens here or on the network, the fit goes on.
 """
 
-import copy
+import pickle
 import sys
 import time
+import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
 import sklearn
-from sklearn.metrics import accuracy_score, log_loss
 
 import prevue
 from prevue.callbacks import check_arguments, check_given, harmless
 from prevue.config import client_settings
+from prevue.notices import notices
 from prevue_core.contract import check_label
-from prevue_core.errors import InvalidValue
+from prevue_core.errors import InvalidValue, shown
+from prevue_sklearn import tasks
 from prevue_sklearn.describe import describe_estimator
+from prevue_sklearn.folds import FoldWatcher
+from prevue_sklearn.judging import Budget, check_eval_set, for_arrays, judge_for
 from prevue_sklearn.parameters import parameters
-from prevue_sklearn.tracking import log_fit
+from prevue_sklearn.searches import log_search, log_watched_search
+from prevue_sklearn.steps import inner_data
+from prevue_sklearn.tracking import log_remembered
 
 try:
     import sklearn.callback
@@ -33,25 +39,28 @@ except ModuleNotFoundError as error:
         "pip install -U scikit-learn, or use prevue_sklearn.track, which works with every version"
     ) from error
 
-# An iteration is judged on all training data, which costs up to half of what the iteration does. So a fit may spend so
-# much on it, and further iterations are left out: a short fit is shown whole, a long one is not slowed down.
-FREE_S = 1.0
-SHARE = 0.05
-
-FOLD = "candidate-split-evaluation"  # scikit-learn's name for the fit of a candidate on a fold
-MAIN_TASKS = ("fit-final-estimator", "fit-predict-final-estimator", "refit-with-best-params")  # the run's own fit
-
 
 @dataclass
-class _Fit:
+class Fit:
     """A fit that goes on, from the outermost estimator's `fit` to its end."""
 
     run: prevue.Run
-    estimator: Any  # the outermost; None in a worker's process
-    began_s: float
-    error_before: BaseException | None  # one that is being handled where `fit` was called
-    judging_s: float = 0.0
+    estimator: Any = None  # the outermost; None in a worker's process
+    error_before: BaseException | None = None  # one that is being handled where `fit` was called
+    budget: Budget = field(default_factory=lambda: Budget(is_limited=True))
+    began_s: float = field(default_factory=time.monotonic)
+    began: dict[tuple[int, ...], float] = field(default_factory=dict)  # by place of a task
+    fold_times: dict[tuple[int, ...], dict[str, float]] = field(default_factory=dict)  # by place of a fold
+    watched: Any = None  # a search, and what watches its folds
+    watcher: FoldWatcher | None = None
     is_described: bool = False
+    iterations: int = 0  # told of the run's own fit
+    left_out: Any = None  # the last iteration, where it was not judged
+    eval_x: Any = None  # the held-out samples as the last step takes them
+
+    def times_of_fold(self, context: Any) -> dict[str, float]:
+        """Return what a fold's tasks took, to be added to."""
+        return self.fold_times.setdefault(tasks.place(context), {})
 
 
 class PrevueSklearnCallback:
@@ -69,6 +78,8 @@ class PrevueSklearnCallback:
         uid: str | None = None,
         url: str | None = None,
         *,
+        scoring: Any = None,
+        eval_set: tuple[Any, Any] | None = None,
         max_propagation_depth: int | None = None,
         run_name: str | None = None,
         group: str | None = None,
@@ -76,25 +87,34 @@ class PrevueSklearnCallback:
         config: Mapping[str, Any] | None = None,
         tags: list[str] | None = None,
         mode: str | None = None,
+        system_metrics: bool | None = None,
         run: prevue.Run | None = None,
     ) -> None:
         """Keep what opens a run when a fit begins, see `prevue.init`.
 
+        `scoring`: what judges each iteration, as scikit-learn's `ScoringMonitor` takes it; None: loss and accuracy,
+        left out where that would take more than a hundredth of a fit.
+        `eval_set`: samples and targets held out, on which each iteration and the fitted estimator are judged, too.
         `max_propagation_depth`: how many levels of estimators inside it follows; None: all that tell of their fit.
         `run`: one that is open already, instead of all that would open another; it stays open after the fit.
         Raises InvalidValue, a ValueError, for a value that cannot be used.
         """
         where: dict[str, Any] = {"url": url, "project": project_name, "uid": uid, "mode": mode, "token": token}
         what: dict[str, Any] = {"name": run_name, "group": group, "config": config, "tags": tags}
+        where["system_metrics"] = system_metrics
         if run is not None:
             check_given(run, {**where, **what})
         client_settings(**where)
         check_arguments(**what)
         self.max_propagation_depth = _depth(max_propagation_depth)  # read by scikit-learn
         self._arguments = {"connector_name": check_label("connector_name", connector_name), **where, **what}
+        self._judge, self._scoring = judge_for(scoring), scoring
+        self._eval_set = check_eval_set(eval_set)
         self._given = run
-        self._fits: dict[UUID, _Fit] = {}  # several where an estimator is fitted in threads
-        self._folds_began: dict[tuple[UUID, int], float] = {}
+        self._id = uuid.uuid4().hex[:8]
+        self.fits: dict[UUID, Fit] = {}  # that go on: several where an estimator is fitted in threads
+
+    # hooks
 
     @harmless
     def setup(self, estimator: Any, context: Any) -> None:
@@ -102,18 +122,21 @@ class PrevueSklearnCallback:
         run = self._given
         if run is None:
             config = {**parameters(estimator), **(self._arguments["config"] or {})}
-            run = prevue.init(**{**self._arguments, "config": config})
-        self._fits[context.root_uuid] = _Fit(run, estimator, time.monotonic(), sys.exception())
+            group = self._arguments["group"] or (f"cross-validation {self._id}" if tasks.is_cross_validated() else None)
+            run = prevue.init(**{**self._arguments, "config": config, "group": group})
+        budget = Budget(is_limited=self._scoring is None and self._eval_set is None)
+        self.fits[context.root_uuid] = Fit(run, estimator, sys.exception(), budget)
 
     @harmless
     def on_fit_task_begin(self, estimator: Any, context: Any) -> None:
-        """Note when a fold begins, and describe a search before its folds log, in whatever process."""
-        if (fit := self._fits.get(context.root_uuid)) is None:
+        """Note when a task begins, and before a search's folds log, in whatever process, describe it and watch them."""
+        if (fit := self.fits.get(context.root_uuid)) is None or tasks.is_iteration(context):
             return
-        if _task(context) == FOLD:
-            self._folds_began[context.root_uuid, _fold_number(context)] = time.monotonic()
-        elif context.task_name == "search" and not _is_in_fold(context) and fit.estimator is not None:
+        fit.began[tasks.place(context)] = time.monotonic()
+        if context.task_name == "search" and fit.estimator is not None and not tasks.is_in_fold(context):
             fit.run.describe(fit.estimator)
+            fit.watched, fit.watcher = estimator, FoldWatcher(self)
+            fit.watcher.join(context, fit.run)
 
     @harmless
     def on_fit_task_end(
@@ -126,126 +149,115 @@ class PrevueSklearnCallback:
         metadata: Mapping[str, Any] | None = None,
         fitted_estimator: Any = None,
     ) -> None:
-        """Log an iteration of the run's own fit, or the end of a fold."""
-        if (fit := self._fits.get(context.root_uuid)) is None:
+        """Log an iteration of the run's own fit, or how long a task took."""
+        if (fit := self.fits.get(context.root_uuid)) is None:
             return
-        if _task(context) == FOLD:
-            number = _fold_number(context)
-            took = time.monotonic() - self._folds_began.pop((context.root_uuid, number))
-            _run_here(fit).log({"fold/fit_time": took}, step=number)
-        elif _is_iteration(context) and fitted_estimator is not None and not _is_in_fold(context):
-            self._log_iteration(fit, estimator, context, fitted_estimator, (X, y, metadata or {}))
+        if not tasks.is_iteration(context):
+            self._log_time(fit, context)
+        elif fitted_estimator is not None and not tasks.is_in_fold(context):
+            fit.iterations += 1
+            told = (estimator, context, fitted_estimator, (X, y, metadata or {}))
+            fit.left_out = None if fit.budget.is_left else told
+            if fit.left_out is None:
+                with fit.budget.spent():
+                    self._log_iteration(fit, *told)
 
     @harmless
     def teardown(self, estimator: Any, context: Any) -> None:
         """Log what the estimator remembers of its fit, and finish the run, unless it was given."""
-        if (fit := self._fits.pop(context.root_uuid, None)) is None:
+        if (fit := self.fits.pop(context.root_uuid, None)) is None:
             return
+        if fit.watcher is not None:
+            fit.watcher.leave(fit.watched)
         error = sys.exception()  # scikit-learn calls this in a `finally`
         if error is fit.error_before:
             error = None
-            log_fit(fit.run, estimator)
+            self._log_end(fit, estimator)
         elif not fit.is_described:
             fit.run.describe(estimator)
         if fit.run is not self._given:
             fit.run.__exit__(None if error is None else type(error), error, None)
 
+    # copies
+
     def __getstate__(self) -> dict[str, Any]:
-        """What a copy gets: what was configured, and the runs of fits that go on; no token, socket or estimator."""
+        """What a copy gets: what was configured, and the runs of fits that go on; no token, socket or estimator.
+
+        The held-out samples are not saved with an estimator, and neither is a `scoring` that cannot be pickled.
+        """
+        fits = {root: fit.run for root, fit in list(self.fits.items())}
         return {
             **self._arguments,
             "token": None,
             "run": self._given,
             "max_propagation_depth": self.max_propagation_depth,
-            "fits": {root: fit.run for root, fit in list(self._fits.items())},
+            "scoring": None if fits else _picklable(self._scoring),
+            "id": self._id,
+            "fits": fits,
         }
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        fits = state.pop("fits")
+        fits, own_id = state.pop("fits"), state.pop("id")
         names = {"project": "project_name", "name": "run_name"}
         self.__init__(**{names.get(name, name): value for name, value in state.items()})  # type: ignore[misc]
-        self._fits = {root: _Fit(run, None, time.monotonic(), None) for root, run in fits.items()}
+        self._id = own_id
+        self.fits = {root: Fit(run) for root, run in fits.items()}
 
-    def _log_iteration(self, fit: _Fit, estimator: Any, context: Any, fitted: Any, judged_on: Any) -> None:
-        began = time.monotonic()
-        if fit.judging_s > FREE_S + SHARE * (began - fit.began_s):
-            return
+    # what is logged
+
+    def _log_iteration(self, fit: Fit, estimator: Any, context: Any, fitted: Any, judged_on: Any) -> None:
         if not fit.is_described and fit.estimator is not None:
             fit.run.describe(describe_estimator(fit.estimator, {id(estimator): fitted}))
             fit.is_described = True
-        path = _path_to(context)
-        values = {f"{path}{name}": value for name, value in _judge(fitted, *judged_on).items()}
-        _run_here(fit).log(values, step=context.task_id, epoch=context.task_id)
-        fit.judging_s += time.monotonic() - began
+        x, y, metadata = judged_on
+        fitted, path = for_arrays(fitted), tasks.path_to_iteration(context)
+        train = self._judge(fitted, x, y, metadata.get("sample_weight"))
+        held_out = self._judge_held_out(fit, estimator, fitted)
+        values = {f"{path}{name}": value for name, value in train.items()}
+        values |= {f"val/{path}{name}": value for name, value in held_out.items()}
+        fit.run.log(values, step=context.task_id, epoch=context.task_id)
+
+    def _judge_held_out(self, fit: Fit, estimator: Any, fitted: Any) -> dict[str, float]:
+        """Judge an iteration on the held-out samples, as the steps before have transformed them."""
+        if self._eval_set is None:
+            return {}
+        if fit.eval_x is None:
+            fit.eval_x = inner_data(fit.estimator, self._eval_set[0], estimator)
+        return self._judge(fitted, fit.eval_x, self._eval_set[1])
+
+    def _log_time(self, fit: Fit, context: Any) -> None:
+        began = fit.began.pop(tasks.place(context), None)
+        if began is None or context.parent is None:
+            return
+        took, fold = time.monotonic() - began, tasks.fold_of(context)
+        if fold is None:
+            fit.run.log({f"{tasks.path_to(context)}fit_time": took}, step=0, split="train")
+        elif context is not fold:  # the fold's watcher logs it with the fold
+            fit.times_of_fold(fold)[f"fold/{tasks.path_to(context, fold)}fit_time"] = took
+
+    @harmless
+    def _log_end(self, fit: Fit, estimator: Any) -> None:
+        took = time.monotonic() - fit.began_s
+        if fit.left_out is not None:
+            self._log_iteration(fit, *fit.left_out)
+        fit.run.describe(estimator)
+        if fit.watcher is not None:
+            log_watched_search(fit.run, fit.watched)
+        elif hasattr(estimator, "cv_results_"):
+            log_search(fit.run, estimator)
+        log_remembered(fit.run, estimator, took)
+        if self._eval_set is not None and not fit.iterations:
+            values = self._judge(estimator, *self._eval_set)
+            fit.run.log({f"val/{name}": value for name, value in values.items()}, step=0)
 
 
-def _judge(fitted: Any, x: Any, y: Any, metadata: Mapping[str, Any]) -> dict[str, float]:
-    """Return loss and accuracy of a classifier, without penalties, or what another estimator takes for its score."""
-    weights = {"sample_weight": metadata["sample_weight"]} if metadata.get("sample_weight") is not None else {}
-    fitted = copy.copy(fitted)
-    fitted.__dict__.pop("feature_names_in_", None)  # `x` is an array, for which scikit-learn would warn
-    if hasattr(fitted, "predict_proba"):
-        scores = fitted.predict_proba(x)
-        guesses = fitted.classes_[scores.argmax(axis=1)]
-        return {
-            "loss": log_loss(y, scores, labels=fitted.classes_, **weights),
-            "accuracy": accuracy_score(y, guesses, **weights),
-        }
-    return {"score": fitted.score(x, y, **weights)} if hasattr(fitted, "score") else {}
-
-
-# tasks: scikit-learn's contexts, which form a tree
-
-
-def _task(context: Any) -> str:
-    """Return what a task is called by whom it serves: a fit of an estimator inside is a task of the outer one too."""
-    return context.source_task_name or context.task_name
-
-
-def _is_iteration(context: Any) -> bool:
-    return context.max_subtasks == 0 and context.task_name != "fit" and context.parent is not None
-
-
-def _is_in_fold(context: Any) -> bool:
-    return context is not None and (_task(context) == FOLD or _is_in_fold(context.parent))
-
-
-def _fold_number(context: Any) -> int:
-    """Return the number of a fit in its search: candidate times folds plus fold. Halving searches begin anew."""
-    stage = context.parent
-    if stage.task_name != "halving-iteration":
-        return context.task_id
-    stages = [task for task in stage.parent if task.task_name == stage.task_name and task.task_id < stage.task_id]
-    return context.task_id + sum(task.max_subtasks for task in stages)
-
-
-def _path_to(context: Any) -> str:
-    """Return what tells an iteration's values from those of other tasks; nothing for the run's own fit."""
-    path, task = "", context.parent
-    while task.parent is not None:
-        if _task(task) not in MAIN_TASKS:
-            path = f"{_task(task)} {task.task_id}/{path}"
-        task = task.parent
-    return path
-
-
-# workers
-
-_runs_here: dict[str, prevue.Run] = {}  # by id, of fits that another process began
-
-
-def _run_here(fit: _Fit) -> prevue.Run:
-    """Return the run to log to. Each task brings a copy of it to a worker, for which one writer is enough."""
-    if fit.estimator is not None:
-        return fit.run
-    if fit.run.run_id not in _runs_here:
-        for run_id in list(_runs_here):
-            _runs_here.pop(run_id).finish()
-        _runs_here[fit.run.run_id] = fit.run
-    return _runs_here[fit.run.run_id]
-
-
-# arguments
+def _picklable(scoring: Any) -> Any:
+    try:
+        pickle.dumps(scoring)
+    except Exception:  # noqa: BLE001 - foreign code; an estimator must be saved nevertheless
+        notices.warn("scoring", f"scoring {shown(scoring)} cannot be pickled; a saved estimator is without it")
+        return None
+    return scoring
 
 
 def _depth(value: Any) -> int | None:

@@ -1,13 +1,9 @@
-"""What a fitted estimator remembers of its fit: curves by iteration, and a search's candidates."""
+"""What a fitted estimator remembers of its fit: curves by iteration."""
 
 import numbers
-import re
-from collections.abc import Iterator
 from typing import Any
 
-from sklearn.base import is_classifier
-
-_SCORES = re.compile(r"(mean|std|rank|split\d+)_(train|test)_(.+)", re.DOTALL)
+from prevue_sklearn.judging import own_score
 
 
 def curves(estimator: Any) -> dict[str, list[float]]:
@@ -23,7 +19,7 @@ def curves(estimator: Any) -> dict[str, list[float]]:
             found[f"{prefix}{name}"] = [sign * value for value in getattr(estimator, attribute)]
     else:
         found["loss"] = _values(estimator, "loss_curve_") or _values(estimator, "train_score_")
-        found[f"val/{_own_score(estimator)}"] = _values(estimator, "validation_scores_")
+        found[f"val/{own_score(estimator)}"] = _values(estimator, "validation_scores_")
         found["oob_loss"] = _values(estimator, "oob_scores_")
         found["oob_improvement"] = _values(estimator, "oob_improvement_")
     return {name: values for name, values in found.items() if values}
@@ -37,18 +33,6 @@ def iterations(estimator: Any) -> int | None:
     return max((int(count) for count in counts if isinstance(count, int | numbers.Integral)), default=None)
 
 
-def candidates(search: Any) -> Iterator[dict[str, float]]:
-    """Yield the numbers that a search has of each candidate, in the order of `cv_results_`.
-
-    `mean_test_score` becomes `search/mean_score` of the split `val`, as that is what folds are tested for; the numbers
-    among the candidate's parameters are `search/param_C` and so on.
-    """
-    columns = {_place(name): column for name, column in search.cv_results_.items() if name != "params"}
-    for index in range(len(search.cv_results_["params"])):
-        row = {name: column[index] for name, column in columns.items()}
-        yield {name: value for name, value in row.items() if _is_number(value)}
-
-
 def _values(estimator: Any, attribute: str) -> list[float]:
     values = getattr(estimator, attribute, None)
     return [] if values is None else [float(value) for value in values]
@@ -59,21 +43,4 @@ def _scored(estimator: Any) -> tuple[str, float]:
     scoring = estimator.scoring
     if scoring == "loss":
         return "loss", -1.0
-    return (scoring if isinstance(scoring, str) else "score" if scoring else _own_score(estimator)), 1.0
-
-
-def _own_score(estimator: Any) -> str:
-    """Return what `estimator.score` computes."""
-    return "accuracy" if is_classifier(estimator) else "r2"
-
-
-def _place(column: str) -> str:
-    match = _SCORES.fullmatch(column)
-    if match is None:
-        return f"search/{column}"
-    statistic, data, scorer = match.groups()
-    return f"{'val' if data == 'test' else 'train'}/search/{statistic}_{scorer}"
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, numbers.Real) and not isinstance(value, bool)  # what is masked is neither
+    return (scoring if isinstance(scoring, str) else "score" if scoring else own_score(estimator)), 1.0

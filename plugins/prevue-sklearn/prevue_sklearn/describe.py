@@ -43,17 +43,6 @@ def describe_estimator(estimator: Any, fitted: Mapping[int, Any] | None = None) 
     }
 
 
-def last_step(estimator: Any) -> Any:
-    """Return what predicts in the end: the last step of a pipeline, the best estimator of a search, or itself."""
-    while True:
-        if steps := getattr(estimator, "steps", None):
-            estimator = steps[-1][1]
-        elif hasattr(estimator, "best_estimator_"):
-            estimator = estimator.best_estimator_
-        else:
-            return estimator
-
-
 class _Inner(NamedTuple):
     """The named estimators inside of one: after each other, or beside each other and then `final`."""
 

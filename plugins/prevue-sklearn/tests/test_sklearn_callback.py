@@ -25,7 +25,7 @@ import prevue
 from prevue import PrevueSklearnCallback
 from prevue_core.errors import InvalidValue
 from prevue_sklearn import callback as callback_module
-from prevue_sklearn import track
+from prevue_sklearn import judging, tasks, track
 
 x, y = load_digits(n_class=3, return_X_y=True)
 x, y = x[:200] / 16, y[:200]
@@ -50,6 +50,7 @@ def test_iterations_fill_the_four_tables(backend):
     assert rows == [
         *[(n, n, "train", "loss", "accuracy", 0) for n in range(steps)],
         (0, None, "train", None, "n_iter", 0),
+        (0, None, "train", None, "fit_time", 0),
     ]
     [(name, state, tags, config)] = backend.runs("iterations", "run_name, state, tags, config")
     assert (name, state, tags, json.loads(config)["C"]) == ("mine", "finished", '["tiny"]', 0.5)
@@ -58,7 +59,7 @@ def test_iterations_fill_the_four_tables(backend):
 
 def test_the_last_iteration_is_judged_as_the_fitted_estimator(backend):
     model = fit(LogisticRegression(), "judged")
-    *_, (loss, accuracy) = backend.metrics("judged", "loss_value, metric_value")[:-1]
+    *_, (loss, accuracy) = backend.metrics("judged", "loss_value, metric_value")[:-2]
     assert loss == pytest.approx(log_loss(y, model.predict_proba(x)))
     assert accuracy == model.score(x, y)
 
@@ -67,7 +68,7 @@ def test_weights_of_samples_count(backend):
     weights = np.where(y == 0, 1.0, 0.0) + 0.01
     model = LogisticRegression().set_callbacks(PrevueSklearnCallback(project_name="weights"))
     model.fit(x, y, sample_weight=weights)
-    *_, (loss,) = backend.metrics("weights", "loss_value")[:-1]
+    *_, (loss,) = backend.metrics("weights", "loss_value")[:-2]
     assert loss == pytest.approx(log_loss(y, model.predict_proba(x), sample_weight=weights))
 
 
@@ -130,10 +131,12 @@ def test_a_given_run_stays_open(backend):
 
 
 def test_iterations_beyond_what_judging_may_cost_are_left_out(backend, monkeypatch):
-    monkeypatch.setattr(callback_module, "FREE_S", 0.0)
-    monkeypatch.setattr(callback_module, "SHARE", 0.0)
-    fit(LogisticRegression(), "costly")
-    assert [step for step, _ in values(backend, "costly", "accuracy")] == [0]
+    monkeypatch.setattr(judging, "FREE_S", 0.0)
+    monkeypatch.setattr(judging, "SHARE", 0.0)
+    last = fit(LogisticRegression(), "costly").n_iter_[0] - 1
+    assert sorted(step for step, _ in values(backend, "costly", "accuracy")) == [0, last]
+    fit(LogisticRegression(), "asked for", scoring="accuracy")
+    assert len(values(backend, "asked for", "accuracy")) == last + 1
 
 
 # searches
@@ -186,7 +189,7 @@ def test_a_saved_estimator_has_the_configuration_without_the_token(backend):
     assert b"very-secret" not in saved
     [loaded], [callback] = pickle.loads(saved)._skl_callbacks, model._skl_callbacks
     assert loaded.__getstate__() == callback.__getstate__()
-    assert loaded._fits == {}
+    assert loaded.fits == {}
 
 
 class Copier:
@@ -207,7 +210,7 @@ def test_a_copy_for_a_worker_knows_the_run_but_not_the_token(backend):
     LogisticRegression().set_callbacks(callback, copier).fit(x, y)
     assert b"very-secret" not in copier.copy
     [copy, _] = pickle.loads(copier.copy)._skl_callbacks
-    [fit] = copy._fits.values()
+    [fit] = copy.fits.values()
     assert (fit.estimator, fit.run.logged) == (None, 0)
 
 
@@ -231,8 +234,13 @@ def test_a_hook_that_fails_costs_a_warning(monkeypatch, caplog, hook):
     def fail(*_):
         raise RuntimeError("not before lunch")
 
-    inside = {"setup": "parameters", "on_fit_task_begin": "_task", "on_fit_task_end": "_judge", "teardown": "log_fit"}
-    monkeypatch.setattr(callback_module, inside[hook], fail)
+    inside = {
+        "setup": (callback_module, "parameters"),
+        "on_fit_task_begin": (tasks, "place"),
+        "on_fit_task_end": (tasks, "path_to_iteration"),
+        "teardown": (prevue.Run, "__exit__"),
+    }
+    monkeypatch.setattr(*inside[hook], fail)
     assert fit(LogisticRegression(), "failing hooks", mode="disabled").n_iter_ > 0
     assert f"{hook} failed: RuntimeError: not before lunch" in caplog.text
 

@@ -15,7 +15,8 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
 from prevue_core.contract import MAX_LAYERS
-from prevue_sklearn.describe import describe_estimator, last_step
+from prevue_sklearn.describe import describe_estimator
+from prevue_sklearn.steps import last_step
 
 x = np.random.default_rng(0).normal(size=(30, 4))
 y = np.arange(30) % 3

@@ -37,8 +37,8 @@ assert plugin.prevue_describe_model(object()) is None and "sklearn" not in sys.m
 
 def test_names_are_found_where_they_are_looked_for():
     assert prevue.PrevueSklearnCallback is prevue_sklearn.PrevueSklearnCallback
-    with pytest.raises(AttributeError, match="autolog"):
-        prevue_sklearn.autolog  # noqa: B018
+    with pytest.raises(AttributeError, match="log_all"):
+        prevue_sklearn.log_all  # noqa: B018
 
 
 def test_the_demo_trains_runs_of_several_settings(backend, capsys):
