@@ -53,13 +53,13 @@ class Kind:
     def checked(self, kind: str, payload: Payload) -> Payload:
         """Return a payload in its one form. Raises InvalidValue."""
         if unknown := [name for name in payload if name not in self.fields]:
-            raise InvalidValue(f"a {kind} has no {shown(unknown[0])}; use {', '.join(self.fields)}")
+            raise InvalidValue(f"the {kind} has no {shown(unknown[0])}; use {', '.join(self.fields)}")
         checked = {}
         for name, field in self.fields.items():
             if payload.get(name) is not None:
-                checked[name] = field.check(f"{name} of a {kind}", payload[name])
+                checked[name] = field.check(f"{name} of the {kind}", payload[name])
             elif field.is_needed:
-                raise InvalidValue(f"a {kind} needs {name}: {field.about}")
+                raise InvalidValue(f"the {kind} needs {name}: {field.about}")
         self.whole(checked)
         return checked
 
@@ -194,9 +194,9 @@ def _png(what: str, value: Any) -> str:
 def size_of_png(png: bytes) -> tuple[int, int]:
     """Return width and height of an image in pixels. Raises InvalidValue where it is no PNG, or too large a file."""
     if not png.startswith(_PNG) or png[12:16] != b"IHDR" or len(png) < 33:
-        raise InvalidValue(f"an image that begins with {png[:8]!r} is not a PNG; give PNG bytes, or an array")
+        raise InvalidValue(f"the image begins with {png[:8]!r} and is no PNG; give PNG bytes, or an array")
     if len(png) > MAX_PNG_BYTES:
-        raise InvalidValue(f"an image has {len(png)} bytes as PNG; use at most {MAX_PNG_BYTES}: scale it down")
+        raise InvalidValue(f"the image has {len(png)} bytes as PNG; use at most {MAX_PNG_BYTES}: scale it down")
     width, height = struct.unpack(">II", png[16:24])
     return width, height
 
@@ -210,20 +210,20 @@ _NON_FINITE = ("NaN", "Infinity", "-Infinity")
 def _whole_histogram(payload: Payload) -> None:
     edges, counts = payload["edges"], payload["counts"]
     if len(edges) != len(counts) + 1:
-        raise InvalidValue(f"a histogram has {len(edges)} edges for {len(counts)} counts; use one more than counts")
+        raise InvalidValue(f"the histogram has {len(edges)} edges for {len(counts)} counts; use one more than counts")
     if any(left >= right for left, right in pairwise(edges)):
-        raise InvalidValue("the edges of a histogram do not rise; sort them, each once")
+        raise InvalidValue("the edges of the histogram do not rise; sort them, each once")
 
 
 def _whole_table(payload: Payload) -> None:
     lengths = {len(column["values"]) for column in payload["columns"]}
     if len(lengths) > 1:
         told = ", ".join(map(str, sorted(lengths)))
-        raise InvalidValue(f"the columns of a table have {told} values; use equally long ones")
+        raise InvalidValue(f"the columns of the table have {told} values; use equally long ones")
     rows = lengths.pop()
     if rows * len(payload["columns"]) > MAX_CELLS:
         raise InvalidValue(
-            f"a table has {rows} rows of {len(payload['columns'])} columns; use at most {MAX_CELLS} cells"
+            f"the table has {rows} rows of {len(payload['columns'])} columns; use at most {MAX_CELLS} cells"
         )
     payload["row_count"] = max(rows, payload.get("row_count", 0))
 
@@ -237,7 +237,7 @@ def _equally_long(*names: str) -> Callable[[Payload], None]:
         lengths = {name: len(payload[name]) for name in names if name in payload}
         if len(set(lengths.values())) > 1:
             told = ", ".join(f"{length} in {name}" for name, length in lengths.items())
-            raise InvalidValue(f"a curve has different numbers of values: {told}; use equal ones")
+            raise InvalidValue(f"the curve has different numbers of values: {told}; use equal ones")
 
     return check
 
@@ -246,7 +246,7 @@ def _whole_matrix(payload: Payload) -> None:
     values = payload["values"]
     for name, length in (("rows", len(values)), ("columns", len(values[0]))):
         if name in payload and len(payload[name]) != length:
-            raise InvalidValue(f"a matrix has {length} {name} and {len(payload[name])} names for them; use as many")
+            raise InvalidValue(f"the matrix has {length} {name} and {len(payload[name])} names for them; use as many")
 
 
 _NUMBERS = _list_of(_number, MAX_POINTS)

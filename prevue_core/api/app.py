@@ -11,11 +11,13 @@ from prevue_core import __version__
 from prevue_core.api import auth, limits, watching
 from prevue_core.api.blueprint import Api, request_id
 from prevue_core.api.resources import (
+    events,
     export,
     health,
     models,
     projects,
     records,
+    results,
     retention,
     runs,
     series,
@@ -35,6 +37,8 @@ RESOURCES = (
     retention,
     models,
     series,
+    results,
+    events,
     export,
     sizes,
     records,

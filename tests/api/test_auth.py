@@ -5,14 +5,16 @@ import re
 import pytest
 
 from api.posting import NDJSON, lines, path_of
-from core.stream import Stream, start, started
+from core.stream import Stream, event, start, started
 from prevue_core import __version__
 from prevue_core.api.app import create_app
 from prevue_core.db import logins, tokens
 from prevue_core.db.accounts import OPEN, identify
+from prevue_core.db.models import Result
 from prevue_core.settings import server_settings
 
 PASSWORD = "correct horse battery"
+NOTE = {"type": "result", "kind": "text", "name": "note", "payload": {"text": "for bob alone"}}
 PUBLIC = {
     ("GET", "/"), ("GET", "/api/openapi.json"), ("GET", "/healthz"), ("GET", "/readyz"),
     ("GET", "/api/v1/identity"), ("POST", "/api/v1/sessions"), ("POST", "/api/v1/sessions/with-code"),
@@ -210,11 +212,17 @@ def test_tokens_are_listed_without_themselves_and_revoked(client, alice):
 
 def test_what_is_anothers_answers_as_what_does_not_exist(client, alice, problem_of):
     stream = started(uid="bob", project="secret")
+    stream.send(NOTE, event())
+    result_id = Result.select(Result.result_id).scalar()
     stranger = {
         "/api/v1/projects/{}": ("1", "999999"),
         "/api/v1/runs/{}": (stream.run_id, Stream().run_id),
         "/api/v1/runs/{}/series": (stream.run_id, Stream().run_id),
         "/api/v1/runs/{}/writers": (stream.run_id, Stream().run_id),
+        "/api/v1/runs/{}/results": (stream.run_id, Stream().run_id),
+        "/api/v1/runs/{}/results/names": (stream.run_id, Stream().run_id),
+        "/api/v1/runs/{}/results/steps?kind=text&split=train&name=note": (stream.run_id, Stream().run_id),
+        f"/api/v1/runs/{stream.run_id}/results/{{}}": (str(result_id), "999999"),
     }
     for path, names in stranger.items():
         told = []
@@ -223,6 +231,7 @@ def test_what_is_anothers_answers_as_what_does_not_exist(client, alice, problem_
             told.append(problem["detail"].replace(name, "NAME"))
         assert told[0] == told[1]
     assert client.get(f"/api/v1/series?run_id={stream.run_id}", headers=alice).json == {"series": []}
+    assert client.get(f"/api/v1/events?run_id={stream.run_id}", headers=alice).json["items"] == []
     assert client.get("/api/v1/projects", headers=alice).json["items"] == []
 
 
