@@ -55,8 +55,13 @@ def mean_scores(matrix: Floats, how: Means, beta: float = 1.0) -> tuple[Floats, 
         return share, share, share
     scores = class_scores(matrix, beta)
     weight = scores.support if how == "weighted" else _present(scores).astype(float)
-    precision, recall, f = (ratio((score * weight).sum(-1), weight.sum(-1)) for score in scores[:3])
+    precision, recall, f = (mean_over(score, weight) for score in scores[:3])
     return precision, recall, f
+
+
+def mean_over(values: Floats, weight: Floats) -> Floats:
+    """Return the mean over the last axis; 0 where no weight is."""
+    return ratio((values * weight).sum(-1), weight.sum(-1))
 
 
 def accuracy(matrix: Floats) -> Floats:

@@ -38,9 +38,7 @@ def interval(
     `counts`: how many samples are in each of c cells, shape (c,). `number` takes counts of shape (r, c), as drawn, and
     returns shape (r,), NaN where it isn't defined. Of very many cells fewer repeats are drawn; the answer says so.
     """
-    repeats = max(FEWEST_REPEATS, min(repeats, MOST_DRAWN // max(len(counts), 1)))
-    outcomes = np.concatenate([number(drawn) for drawn in _draws(counts, repeats, seed)])
-    return interval_of(outcomes, level)
+    return interval_of(np.concatenate([number(drawn) for drawn in draws(counts, repeats, seed)]), level)
 
 
 def interval_of(outcomes: Floats, level: float = LEVEL) -> Interval:
@@ -52,10 +50,14 @@ def interval_of(outcomes: Floats, level: float = LEVEL) -> Interval:
     return Interval(float(low), float(high), len(outcomes), level)
 
 
-def _draws(counts: Ints, repeats: int, seed: int) -> Iterator[Floats]:
-    # Shape (up to repeats, c) at a time, so that memory stays bounded.
+def draws(counts: Ints, repeats: int = REPEATS, seed: int = SEED, least_width: int = 1) -> Iterator[Floats]:
+    """Yield counts as drawn, shape (r, c), with as many rows at a time as memory is good for.
+
+    Of very many cells fewer repeats are drawn. `least_width`: how many numbers are made of a row, where that is more.
+    """
+    repeats = max(FEWEST_REPEATS, min(repeats, MOST_DRAWN // max(len(counts), 1)))
     random, total = np.random.default_rng(seed), int(counts.sum())
     shares = counts / total
-    at_once = max(1, _AT_ONCE // len(counts))
+    at_once = max(1, _AT_ONCE // max(len(counts), least_width))
     for start in range(0, repeats, at_once):
         yield random.multinomial(total, shares, min(at_once, repeats - start)).astype(float)

@@ -1,0 +1,74 @@
+"""The samples of an evaluation, as arrays."""
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from prevue_core.evaluation.arrays import Bools, Floats, Ints
+from prevue_core.evaluation.probabilities import softmax
+
+
+@dataclass(frozen=True)
+class Samples:
+    """n samples. What was not logged is None, or empty."""
+
+    task: str  # binary, multiclass, multilabel or regression
+    labels: list[str]  # of k classes; none of a regression
+    target: npt.NDArray[Any]  # (n,) class numbers or values; (n, k) of 0 and 1 for several labels at once
+    prediction: npt.NDArray[Any]
+    positive: int | None = None  # class of a binary task whose score is `score`
+    score_type: str | None = None  # probability, logit or decision
+    score: Floats | None = None  # (n,) of the positive class; of more classes of the one predicted
+    scores: npt.NDArray[np.float32] | None = None  # (n, k), or (n, 6) of `classes`
+    classes: Ints | None = None
+    weight: Floats | None = None  # None: each counts 1
+    slices: dict[str, npt.NDArray[np.str_]] = field(default_factory=dict)
+    features: dict[str, Floats] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.target)
+
+    def only(self, chosen: Bools) -> "Samples":
+        """Return some of the samples."""
+        columns: tuple[Any, ...] = (self.score, self.scores, self.classes, self.weight)
+        score, scores, classes, weight = (None if column is None else column[chosen] for column in columns)
+        return replace(
+            self,
+            target=self.target[chosen],
+            prediction=self.prediction[chosen],
+            score=score,
+            scores=scores,
+            classes=classes,
+            weight=weight,
+            slices={name: values[chosen] for name, values in self.slices.items()},
+            features={name: values[chosen] for name, values in self.features.items()},
+        )
+
+    def probabilities(self) -> Floats | None:
+        """Return the probability of each class, (n, k); None where scores only rank, or some are missing."""
+        if self.score_type in (None, "decision") or self.classes is not None:
+            return None
+        is_logit = self.score_type == "logit"
+        if self.task == "binary" and self.score is not None:
+            given = 1 / (1 + np.exp(-self.score)) if is_logit else self.score
+            return np.stack([given, 1 - given] if self.positive == 0 else [1 - given, given], axis=1)
+        scores = np.asarray(self.scores, float)
+        if self.task == "multilabel":
+            return 1 / (1 + np.exp(-scores)) if is_logit else scores
+        return softmax(scores) if is_logit else scores
+
+    def score_of(self, label: int) -> Floats | None:
+        """Return what ranks the samples for a class, the higher the more it is that; None where that was not logged."""
+        if self.task == "binary":
+            return self.score if self.score is None or label == self.positive else -self.score
+        if self.scores is None or self.classes is not None:
+            return None
+        # Logits of several classes rank a class by its probability: the others' logits count, too.
+        ranked = self.probabilities() if self.score_type == "logit" else None
+        return np.asarray(self.scores[:, label] if ranked is None else ranked[:, label], float)
+
+    def is_of(self, label: int) -> Bools:
+        """Return which samples are of a class."""
+        return np.asarray(self.target[:, label] == 1 if self.task == "multilabel" else self.target == label)

@@ -1,0 +1,165 @@
+"""Scores by name, their intervals and the report, against scikit-learn."""
+
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from sklearn import datasets, ensemble, linear_model, metrics, model_selection
+
+from prevue import evaluation as client
+from prevue_core.evaluation import report, scoring
+from prevue_core.evaluation.samples import Samples
+from tests.evaluation.cases import cases
+
+pytestmark = pytest.mark.filterwarnings("ignore")
+
+
+def split_of(data, model):
+    x, y = data(return_X_y=True)
+    x_train, x_test, y_train, y_test = model_selection.train_test_split(x, y, random_state=0)
+    return model.fit(x_train, y_train), x_test, y_test
+
+
+def logged(*args, **options):
+    """Return the samples as they are behind the wire: scores as float32."""
+    told = client.samples_of(*args, **options)
+    is_binary = told.task == "binary"
+    return Samples(
+        told.task, told.labels, told.target, told.prediction, told.positive, told.score_type,
+        score=told.scores[:, 0].astype(float) if is_binary and told.scores is not None else None,
+        scores=None if is_binary else told.scores, weight=told.weight,
+        slices={name: np.array(texts) for name, texts in told.slices.items()}, features=told.features,
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def cancer():
+    model, x, y = split_of(datasets.load_breast_cancer, linear_model.LogisticRegression(max_iter=10_000))
+    return y, model.predict_proba(x)[:, 1].astype("float32")
+
+
+@pytest.fixture(scope="module")
+def digits():
+    model, x, y = split_of(datasets.load_digits, linear_model.LogisticRegression(max_iter=30))
+    return y, model.predict_proba(x).astype("float32")
+
+
+def test_scores_of_two_classes_are_those_of_scikit_learn(cancer):
+    target, score = cancer
+    found, said = scoring.scores(logged(target, None, score)), score >= 0.5
+    expected = {
+        "accuracy": metrics.accuracy_score(target, said),
+        "balanced_accuracy": metrics.balanced_accuracy_score(target, said),
+        "matthews": metrics.matthews_corrcoef(target, said),
+        "kappa": metrics.cohen_kappa_score(target, said),
+        "precision": metrics.precision_score(target, said),
+        "recall": metrics.recall_score(target, said),
+        "f": metrics.f1_score(target, said),
+        "log_loss": metrics.log_loss(target, score.astype(float)),
+        "brier": metrics.brier_score_loss(target, score),
+        "roc_auc": metrics.roc_auc_score(target, score),
+        "average_precision": metrics.average_precision_score(target, score),
+    }
+    assert found == pytest.approx(expected)
+
+
+def test_scores_of_many_classes_are_those_of_scikit_learn(digits):
+    target, score = digits
+    found, said = scoring.scores(logged(target, None, score), beta=2), score.argmax(axis=1)
+    expected = {
+        "accuracy": metrics.accuracy_score(target, said),
+        "macro_f": metrics.fbeta_score(target, said, beta=2, average="macro"),
+        "weighted_precision": metrics.precision_score(target, said, average="weighted"),
+        "log_loss": metrics.log_loss(target, score.astype(float)),
+        "brier": metrics.brier_score_loss(target, score, scale_by_half=False),
+        "top_5_accuracy": metrics.top_k_accuracy_score(target, score, k=5),
+    }
+    assert {name: found[name] for name in expected} == pytest.approx(expected, rel=1e-6)
+    rest = metrics.roc_auc_score(target, score, multi_class="ovr", average=None)
+    assert [label["roc_auc"] for label in report.report(logged(target, None, score))["classes"]] == pytest.approx(rest)
+
+
+def test_scores_of_several_labels_are_those_of_scikit_learn():
+    x, y = datasets.make_multilabel_classification(300, n_classes=4, random_state=0)
+    model = ensemble.RandomForestClassifier(20, random_state=0).fit(x[:200], y[:200])
+    target, said = y[200:], model.predict(x[200:])
+    samples = logged(
+        target, said, np.column_stack([part[:, 1] for part in model.predict_proba(x[200:])]), task="multilabel"
+    )
+
+    found = report.report(samples, label=2)
+    expected = {
+        "macro_f": metrics.f1_score(target, said, average="macro"),
+        "weighted_recall": metrics.recall_score(target, said, average="weighted"),
+        "subset_accuracy": metrics.accuracy_score(target, said),
+        "hamming_loss": metrics.hamming_loss(target, said),
+    }
+    assert {name: found["scores"][name] for name in expected} == pytest.approx(expected)
+    assert found["matrix"] == metrics.multilabel_confusion_matrix(target, said).tolist()
+    assert [label["f"] for label in found["classes"]] == pytest.approx(metrics.f1_score(target, said, average=None))
+
+
+def test_a_regression_has_its_scores_and_boxes():
+    model, x, y = split_of(datasets.load_diabetes, linear_model.LinearRegression())
+    said = model.predict(x)
+    found = report.report(logged(y, said, features={"bmi": x[:, 2]}))
+    assert found["scores"]["r2"] == pytest.approx(metrics.r2_score(y, said))
+    assert sorted(found["errors_by"]) == ["bmi", "prediction", "target"]
+    assert len(found["points"]["target"]) == len(y)
+
+
+@given(cases(2, 3, most=12))
+@settings(max_examples=100, deadline=None)
+def test_every_report_is_json_without_nan(case):
+    samples = logged(case.target, None, case.scores, labels=range(case.classes), sample_weight=case.weight)
+    for found in (report.report(samples), scoring.intervals(samples)):
+        json.dumps(found, allow_nan=False)
+
+
+def test_intervals_hold_their_scores_and_shrink_with_more_samples(cancer):
+    target, score = cancer
+    samples, larger = logged(target, None, score), logged(np.tile(target, 16), None, np.tile(score, 16))
+    found, narrow = scoring.intervals(samples), scoring.intervals(larger)
+    for name, interval in found.items():
+        assert interval["low"] <= scoring.scores(samples)[name] <= interval["high"], name
+        assert narrow[name]["high"] - narrow[name]["low"] < 0.4 * (interval["high"] - interval["low"]), name
+    assert {"accuracy", "f", "roc_auc"} <= found.keys()
+
+
+@pytest.mark.parametrize("weight", [None, 2.0])
+def test_equal_weights_change_no_interval(digits, weight):
+    target, score = digits
+    plain = scoring.intervals(logged(target, None, score))
+    weighted = scoring.intervals(logged(target, None, score, sample_weight=np.full(len(target), weight or 1.0)))
+    for name, interval in plain.items():
+        assert weighted[name]["low"] == pytest.approx(interval["low"], abs=0.01), name
+
+
+def test_intervals_of_a_regression_are_those_of_the_plain_bootstrap():
+    model, x, y = split_of(datasets.load_diabetes, linear_model.LinearRegression())
+    said, random = model.predict(x), np.random.default_rng(1)
+    found = scoring.intervals(logged(y, said))
+    draws = random.integers(0, len(y), (2_000, len(y)))
+    for name, score in (("mae", metrics.mean_absolute_error), ("r2", metrics.r2_score)):
+        expected = np.quantile([score(y[draw], said[draw]) for draw in draws], (0.025, 0.975))
+        assert (found[name]["low"], found[name]["high"]) == pytest.approx(expected, rel=0.05), name
+
+
+def test_slices_have_the_scores_of_their_samples(cancer):
+    target, score = cancer
+    site = np.where(np.arange(len(target)) % 3 == 0, "a", "b")
+    rows = report.slices(logged(target, None, score, slices={"site": site}))
+    assert [(row["slice"], row["value"], row["samples"]) for row in rows] == [("site", "b", 95), ("site", "a", 48)]
+    inside = site == "a"
+    assert rows[1]["scores"]["accuracy"] == pytest.approx(metrics.accuracy_score(target[inside], score[inside] >= 0.5))
+
+
+def test_the_sweep_and_the_curves_belong_to_the_class_asked_for(digits):
+    target, score = digits
+    found = report.report(logged(target, None, score), label=3)
+    x, _, _ = metrics.roc_curve(target == 3, score[:, 3])
+    assert (found["label"], found["roc"]["x"][-1]) == (3, 1.0)
+    assert len(found["roc"]["x"]) <= len(x)
+    counts = np.array([found["sweep"][name] for name in ("true_positives", "false_negatives")])
+    assert set(counts.sum(axis=0)) == {float((target == 3).sum())}
