@@ -75,6 +75,11 @@ class PrevueTorchCallback:
         self._batches = 0  # of the whole run
         self._last_step = -1  # of an epoch
 
+    @property
+    def run(self) -> prevue.Run:
+        """The run, for `watch` and what else has no hook. It is opened, if it is not yet."""
+        return self._opened()
+
     @harmless
     def on_train_begin(self) -> None:
         """Open the run, or go on with it."""

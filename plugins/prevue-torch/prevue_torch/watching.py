@@ -59,7 +59,7 @@ class _Watch:
     def _before_step(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
         steps = self._steps[optimizer] = self._steps.get(optimizer, 0) + 1
         model = self._model()
-        if steps % self._log_freq or model is None:
+        if steps % self._log_freq or model is None or not self._run._is_recording:
             return
         own = {id(parameter) for group in optimizer.param_groups for parameter in group["params"]}
         tensors: dict[str, torch.Tensor] = {}
