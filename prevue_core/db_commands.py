@@ -102,8 +102,8 @@ def rebuild_rollups(run_id: uuid.UUID | None, data_dir: Path | None) -> None:
 def stats(as_json: bool, data_dir: Path | None) -> None:
     """Say what the database takes: tables, a point, the largest runs and projects, the trash.
 
-    What a run or project takes is estimated, by its share of the points. It reads all of an SQLite file, or all keys
-    of PostgreSQL's tables, and may run beside a backend.
+    What a run or project takes is estimated, by its share of the points and what its results hold. It reads all of an
+    SQLite file, or all keys of PostgreSQL's tables, and may run beside a backend.
     """
     connect(settings_of(data_dir=data_dir))
     import peewee
@@ -127,7 +127,8 @@ def _told(stats: "sizes.Stats") -> Iterator[str]:
     guess = "" if stats.measured != "rows" else " (tables are estimated: this SQLite was compiled without dbstat)"
     yield f"{stats.database}: {stats.bytes / 1e6:.1f} MB{free}{guess}"
     yield f"{stats.points} points{each}"
-    yield f"trash: {stats.trash.runs} runs, {stats.trash.points} points, {stats.trash.bytes / 1e6:.1f} MB"
+    trash = stats.trash
+    yield f"trash: {trash.runs} runs, {trash.points} points, {trash.results} results, {trash.bytes / 1e6:.1f} MB"
     yield f"\n{'table':<15}{'rows':>14}{'MB':>12}{'share':>8}"
     for table in stats.tables:
         if table.rows:
@@ -138,7 +139,8 @@ def _told(stats: "sizes.Stats") -> Iterator[str]:
             yield f"\nlargest {what}s"
         for one in holders:
             words = [one.project_name, one.run_name, one.run_id, "(in the trash)" if one.is_deleted else None]
-            yield f"{one.points:>13} points {one.bytes / 1e6:>9.1f} MB   {'  '.join(filter(None, words))}"
+            size = f"{one.points:>13} points {one.results:>7} results {one.bytes / 1e6:>9.1f} MB"
+            yield f"{size}   {'  '.join(filter(None, words))}"
 
 
 @db.command(epilog="Examples: prevue db purge      prevue db purge --older-than 0")

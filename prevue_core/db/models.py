@@ -261,7 +261,10 @@ class Result(Table):
 
     class Meta:
         table_name = "results"
-        indexes = ((("run_id", "result_id"), False), (("run_id", "kind", "split", "name", "rank", "step"), False))
+        indexes = (
+            (("run_id", "result_id", "payload_bytes"), False),
+            (("run_id", "kind", "split", "name", "rank", "step"), False),
+        )
 
 
 class Evaluation(Table):

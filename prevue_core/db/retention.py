@@ -34,6 +34,7 @@ from prevue_core.db.models import (
 from prevue_core.errors import Missing
 
 PURGE_ROWS = 5_000  # in one transaction
+PURGE_RESULTS = 100  # the same of results, which may have most of a megabyte each
 PAUSE_S = 0.05  # between two of them, in which others write
 EACH_S = 600.0  # the server looks into the trash
 _LOCK_KEY = 7_238_466  # any number, the same for every backend of this PostgreSQL database
@@ -206,13 +207,14 @@ def _bury(run_id: Any, before: datetime.datetime) -> bool:
 
 
 def _remove_some(table: Any, key: tuple[Any, ...], run_id: Any) -> int:
+    most = PURGE_RESULTS if table is Result else PURGE_ROWS
     if is_sqlite():
         column = key[0] if len(key) == 1 else peewee.Tuple(*key)
-        some = column.in_(table.select(*key).where(table.run_id == run_id).limit(PURGE_ROWS))
+        some = column.in_(table.select(*key).where(table.run_id == run_id).limit(most))
     else:
         # By their places: a planner that joins rows with themselves would read a large run whole, for each part.
         ctid = peewee.SQL("ctid")
-        of_run = table.select(ctid).where(table.run_id == run_id).limit(PURGE_ROWS)
+        of_run = table.select(ctid).where(table.run_id == run_id).limit(most)
         some = peewee.Expression(ctid, "=", peewee.fn.ANY(peewee.fn.ARRAY(of_run)))
     with writing():
         if not _is_first():

@@ -1,9 +1,11 @@
 """How much the tables take, and what of it is a run's or a project's.
 
 Tables are measured: by PostgreSQL itself, and on SQLite by its table `dbstat` where it was compiled with that, else as
-rows times the mean size of some. Runs share tables, so their size is an estimate: their share of the points.
+rows times the mean size of some. Runs share tables, so their size is an estimate: their share of the points, and what
+their results hold.
 """
 
+from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +14,7 @@ import peewee
 
 from prevue_core.db.accounts import Identity
 from prevue_core.db.connection import db, is_sqlite
-from prevue_core.db.models import TABLES, Metric, Project, Rollup, Series, TrainingRun
+from prevue_core.db.models import TABLES, Metric, Project, Result, Rollup, Series, TrainingRun
 from prevue_core.db.queries.runs import is_visible
 from prevue_core.db.shelves import is_kept
 
@@ -32,11 +34,12 @@ class TableSize:
 
 @dataclass
 class Share:
-    """What runs have of the points."""
+    """What runs have of points and results."""
 
     runs: int
     points: int  # as logged, those of steps that came again included
-    bytes: int  # estimated
+    results: int
+    bytes: int  # estimated: of points; and what results hold
 
 
 @dataclass
@@ -45,7 +48,8 @@ class Holder:
 
     project_name: str
     points: int
-    bytes: int  # estimated
+    results: int
+    bytes: int  # as of a share
     is_deleted: bool
     run_id: str | None = None
     run_name: str | None = None
@@ -106,56 +110,77 @@ def size_of_project(identity: Identity, project_id: int) -> Share:
 
 
 _NAMES = {table._meta.table_name for table in OF_POINTS}
-_SUM = peewee.fn.COALESCE(peewee.fn.SUM(Series.row_count), 0)
+_POINTS = peewee.fn.COALESCE(peewee.fn.SUM(Series.row_count), 0)
+_BYTES = peewee.fn.COALESCE(peewee.fn.SUM(Result.payload_bytes), 0)
 
 
 def _share(condition: Any, each: float) -> Share:
     runs = TrainingRun.select(TrainingRun.run_id).join(Project).where(condition)
-    points = int(Series.select(_SUM).where(Series.run_id.in_(runs)).scalar())
-    return Share(runs.count(), points, round(points * each))
+    points = int(Series.select(_POINTS).where(Series.run_id.in_(runs)).scalar())
+    results = Result.select(peewee.fn.COUNT(Result.result_id), _BYTES).where(Result.run_id.in_(runs))
+    count, held = results.scalar(as_tuple=True)
+    return Share(runs.count(), points, count, round(points * each) + int(held))
 
 
 def _points() -> int:
-    return int(Series.select(_SUM).scalar())
+    return int(Series.select(_POINTS).scalar())
 
 
 def _bytes_a_point() -> float:
-    """Return what a point takes, at the cost of a look: on SQLite all that is in the file is counted as points."""
+    """Return what a point takes, at the cost of a look: on SQLite all in the file but results is counted as points."""
     if is_sqlite():
         size = (_pragma("page_count") - _pragma("freelist_count")) * _pragma("page_size")
+        size = max(0, size - Result.select(_BYTES).scalar())
     else:
         size = sum(_relation_bytes(name) for name in _NAMES)
     return size / max(1, _points())
 
 
 def _largest_runs(each: float) -> list[Holder]:
-    query = (
-        Series.select(Series.run_id, TrainingRun.run_name, Project.project_name, ~is_kept(), _SUM)
-        .join(TrainingRun, on=TrainingRun.run_id == Series.run_id)
-        .join(Project)
-        .group_by(Series.run_id, TrainingRun.run_name, TrainingRun.deleted_at, Project.project_name, Project.deleted_at)
-    )
+    key = (TrainingRun.run_id, TrainingRun.run_name, TrainingRun.deleted_at, Project.project_name, Project.deleted_at)
+    shown = (TrainingRun.run_id, TrainingRun.run_name, Project.project_name, ~is_kept())
     return [
-        Holder(project, points, round(points * each), bool(is_deleted), str(run_id), run)
-        for run_id, run, project, is_deleted, points in _most(query)
+        Holder(project, points, results, size, bool(is_deleted), str(run_id), run)
+        for run_id, run, project, is_deleted, points, results, size in _largest(shown, key, each)
     ]
 
 
 def _largest_projects(each: float) -> list[Holder]:
-    query = (
-        Series.select(Project.project_name, Project.deleted_at.is_null(False), _SUM)
-        .join(TrainingRun, on=TrainingRun.run_id == Series.run_id)
-        .join(Project)
-        .group_by(Project.project_id, Project.project_name, Project.deleted_at)
-    )
+    key = (Project.project_id, Project.project_name, Project.deleted_at)
+    shown = (Project.project_name, Project.deleted_at.is_null(False))
     return [
-        Holder(project, points, round(points * each), bool(is_deleted)) for project, is_deleted, points in _most(query)
+        Holder(project, points, results, size, bool(is_deleted))
+        for project, is_deleted, points, results, size in _largest(shown, key, each)
     ]
 
 
-def _most(query: Any) -> Any:
-    for *names, points in query.order_by(_SUM.desc()).limit(LARGEST).tuples():
-        yield *names, int(points)  # PostgreSQL sums up to decimals
+def _largest(shown: tuple[Any, ...], key: tuple[Any, ...], each: float) -> Iterator[tuple[Any, ...]]:
+    """Yield what is shown of groups of runs, with points, results and bytes, the largest first."""
+    of_points = Series.select(Series.run_id, _POINTS.alias("points")).group_by(Series.run_id).alias("of_points")
+    of_results = (
+        Result.select(Result.run_id, peewee.fn.COUNT(Result.result_id).alias("results"), _BYTES.alias("held"))
+        .group_by(Result.run_id)
+        .alias("of_results")
+    )
+    points, results, held = (
+        peewee.fn.COALESCE(peewee.fn.SUM(column), 0)
+        for column in (of_points.c.points, of_results.c.results, of_results.c.held)
+    )
+    query = (
+        TrainingRun.select(*shown, points, results, held)
+        .join(Project)
+        .switch(TrainingRun)
+        .join(of_points, peewee.JOIN.LEFT_OUTER, on=TrainingRun.run_id == of_points.c.run_id)
+        .switch(TrainingRun)
+        .join(of_results, peewee.JOIN.LEFT_OUTER, on=TrainingRun.run_id == of_results.c.run_id)
+        .group_by(*key)
+        .having((points > 0) | (results > 0))
+        .order_by((points * each + held).desc())
+        .limit(LARGEST)
+    )
+    rows: Any = query.tuples()
+    for *names, point_count, result_count, result_bytes in rows:  # PostgreSQL sums up to decimals
+        yield *names, int(point_count), int(result_count), round(int(point_count) * each) + int(result_bytes)
 
 
 # tables

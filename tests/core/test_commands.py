@@ -105,7 +105,7 @@ def test_what_the_database_takes_is_told(call, long_run):
     lines = told.splitlines()
     assert (code, lines[0].startswith("sqlite: ")) == (0, True)
     assert lines[1].startswith("10000 points, ")
-    assert lines[2] == "trash: 0 runs, 0 points, 0.0 MB"
+    assert lines[2] == "trash: 0 runs, 0 points, 0 results, 0.0 MB"
     assert {"metrics", "series", "rollups"} <= {line.split()[0] for line in lines[5:] if line}
     assert sum(long_run in line for line in lines) == 1
     stats = json.loads(call(db_commands.stats, "--json")[1])

@@ -15,6 +15,7 @@ from prevue_core.db.models import (
     Event,
     Metric,
     Project,
+    Result,
     Rollup,
     Series,
     Token,
@@ -130,6 +131,16 @@ def test_a_purge_removes_a_part_in_each_transaction(monkeypatch):
     counts = purge()
     assert max(counts) == 7
     assert sum(counts) == 30 + 3  # rows of points, and the series, the writer and the run
+
+
+def test_results_are_purged_in_smaller_parts(monkeypatch):
+    monkeypatch.setattr(retention, "PURGE_RESULTS", 3)
+    stream = started()
+    stream.send(*({"type": "result", "kind": "text", "name": "n", "payload": {"text": "x"}} for _ in range(10)))
+    stream.send({"type": "event", "kind": "note", "text": "x"})
+    retention.delete_run(OPEN, stream.run_id)
+    assert purge() == [1, 3, 3, 3, 1, 1, 1]  # the writer, results, the event and the run
+    assert Result.select().count() == 0
 
 
 def test_a_purge_that_was_broken_off_is_taken_up_and_cannot_be_restored(monkeypatch):

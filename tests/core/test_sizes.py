@@ -79,7 +79,30 @@ def test_a_run_and_a_project_have_their_share_of_the_points(large, small):
     assert (run.runs, run.points, project.runs, project.points) == (1, 9_000, 1, 1_000)
     assert run.bytes == pytest.approx(9 * project.bytes, rel=0.01)
     stranger = Identity(10**6, "mallory", frozenset(SCOPES))
-    assert sizes.size_of_run(stranger, large.run_id) == sizes.Share(0, 0, 0)
+    assert sizes.size_of_run(stranger, large.run_id) == sizes.Share(0, 0, 0, 0)
+
+
+def test_what_results_hold_is_counted_where_they_are(large, small):
+    before = sizes.stats()
+    small.send(*({"type": "result", "kind": "text", "name": "n", "payload": {"text": "x" * 90_000}} for _ in range(20)))
+    stats = sizes.stats()
+    assert stats.bytes - before.bytes >= 1_800_000
+    assert stats.bytes_a_point == pytest.approx(before.bytes_a_point, rel=0.01)
+    assert [(one.run_name, one.points, one.results) for one in stats.largest_runs] == [
+        ("small", 1_000, 20),
+        ("large", 9_000, 0),
+    ]
+    run = sizes.size_of_run(OPEN, small.run_id)
+    assert (run.points, run.results) == (1_000, 20)
+    assert 20 * 90_000 < run.bytes == pytest.approx(stats.largest_runs[0].bytes, rel=0.5)
+    retention.delete_run(OPEN, small.run_id)
+    assert sizes.stats().trash.results == 20
+
+
+def test_a_run_with_nothing_but_results_is_among_the_largest():
+    stream = started(run_name="pictures")
+    stream.send({"type": "result", "kind": "text", "name": "n", "payload": {"text": "x"}})
+    assert [(one.run_name, one.points, one.bytes) for one in sizes.stats().largest_runs] == [("pictures", 0, 12)]
 
 
 def test_where_sqlite_cannot_measure_it_estimates(large, small, database, monkeypatch):

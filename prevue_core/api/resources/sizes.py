@@ -15,8 +15,10 @@ blueprint = Blueprint("sizes", __name__, description="What runs and projects tak
 class SizeSchema(ma.Schema):
     runs = ma.fields.Integer(required=True)
     points = ma.fields.Integer(required=True, metadata={"description": "as logged, those of equal steps included"})
+    results = ma.fields.Integer(required=True, metadata={"description": "histograms, tables, images and the like"})
     bytes = ma.fields.Integer(
-        required=True, metadata={"description": "estimated: the share of the points in what all points take"}
+        required=True,
+        metadata={"description": "estimated: the share of the points in what all points take, and what results hold"},
     )
 
 

@@ -176,7 +176,10 @@ def _tables(db: peewee.Database) -> list[type[peewee.Model]]:
 
         class Meta:
             table_name = "results"
-            indexes = ((("run_id", "result_id"), False), (("run_id", "kind", "split", "name", "rank", "step"), False))
+            indexes = (
+                (("run_id", "result_id", "payload_bytes"), False),
+                (("run_id", "kind", "split", "name", "rank", "step"), False),
+            )
 
     class Rollup(Table):
         run_id = peewee.UUIDField()
