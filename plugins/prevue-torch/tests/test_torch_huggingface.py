@@ -64,19 +64,19 @@ def test_series_equal_those_of_the_tensorboard_callback(backend, tmp_path):
 
 
 def test_a_training_fills_the_four_tables(backend, tmp_path):
-    callback = PrevueTrainerCallback(project_name="trainer", uid="ada", run_name="first", config={"mine": 1})
+    callback = PrevueTrainerCallback(project_name="trained", uid="ada", run_name="first", config={"mine": 1})
     trainer_of(callback, tmp_path, learning_rate=0.25).train()
-    [(state, name, config)] = backend.runs("trainer", "state, run_name, config")
+    [(state, name, config)] = backend.runs("trained", "state, run_name, config")
     assert (state, name) == ("finished", "first")
     assert '"mine":1' in config
     assert '"learning_rate":0.25' in config
     assert '"train_runtime"' in config
-    rows = backend.metrics("trainer", "step, epoch, metrics.split, metrics.model_id IS NULL")
+    rows = backend.metrics("trained", "step, epoch, metrics.split, metrics.model_id IS NULL")
     train, val = ([row[:2] for row in rows if row[2] == split] for split in ("train", "val"))
     assert sorted(set(train)) == [(2, 0), (4, 0), (6, 1), (8, 1)]
     assert sorted(set(val)) == [(4, 0), (8, 1)]
     assert {row[3] for row in rows} == {0}
-    model, connector, architecture = backend.model("trainer")
+    model, connector, architecture = backend.model("trained")
     assert (model, connector, architecture["parameters"]) == ("Tiny", "torch", 16 + 10)
 
 

@@ -1,19 +1,14 @@
 """The hooks of the plugin, its names and its demo."""
 
-import re
 import subprocess
 import sys
 import types
 from importlib.metadata import entry_points
-from pathlib import Path
 
-import pytest
 from torch import nn
 
 from prevue_core.manager import plugins, refuse
 from prevue_torch import plugin
-
-README = (Path(__file__).parents[1] / "README.md").read_text()
 
 
 def test_prevue_describe_model_answers_for_a_module():
@@ -45,15 +40,3 @@ def test_the_demo_trains_runs_of_several_settings(backend, capsys):
     sql = "SELECT DISTINCT split, name FROM series WHERE run_id = ?"
     shown = {(split, name) for split in ("train", "val") for name in ("loss", "accuracy")}
     assert all(set(backend.rows(sql, run_id)) == {*shown, ("train", "batch/loss")} for run_id, _ in runs)
-
-
-@pytest.mark.parametrize("text", re.findall(r"```python\n(.*?)```", README, re.DOTALL))
-def test_what_the_readme_shows_works(backend, text):
-    import torch
-
-    model, batch = nn.Linear(3, 2), (torch.randn(4, 3), torch.tensor([0, 1, 0, 1]))
-    names = {"model": model, "loader": [batch] * 3, "criterion": nn.CrossEntropyLoss()}
-    names |= {"optimizer": torch.optim.SGD(model.parameters()), "x_val": batch[0], "y_val": batch[1]}
-    exec(text.replace("http://localhost:8080", backend.url), {**names, "x_test": batch[0], "y_test": batch[1]})
-    assert sorted(step for (step,) in backend.metrics("test", "step")) == [3, 3, 6, 6, 9, 9, 12, 12, 15, 15, 15]
-    assert backend.runs("test") == [("finished",)]
