@@ -33,7 +33,7 @@ def logged(backend, request):
     """Log a display, and return its results."""
 
     def log(display, **arguments):
-        project = request.node.name[:60].replace("/", " ")
+        project = request.node.name[-60:].replace("/", " ")
         with prevue.init(project) as run:
             log_display(run, display, **arguments)
         return results(backend, project)

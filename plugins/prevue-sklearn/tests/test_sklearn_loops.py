@@ -31,7 +31,7 @@ inputs, targets = load_diabetes(return_X_y=True)
 
 @pytest.fixture
 def project(request):
-    return request.node.name[:60].replace("/", " ")
+    return request.node.name[-60:].replace("/", " ")
 
 
 # gradient boosting, live

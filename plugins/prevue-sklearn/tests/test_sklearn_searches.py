@@ -21,7 +21,7 @@ def logged(backend, request):
     """Log with a function into a project named after the test, and return the project."""
 
     def log(function, *what):
-        project = request.node.name[:60].replace("/", " ")
+        project = request.node.name[-60:].replace("/", " ")
         with prevue.init(project) as run:
             function(run, *what)
         return project

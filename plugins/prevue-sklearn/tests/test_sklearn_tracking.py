@@ -33,7 +33,7 @@ def tracked(backend, request):
     """Track an estimator in a project named after the test, and return the project."""
 
     def track_and_finish(estimator):
-        with track(estimator, project := request.node.name[:60].replace("/", " ")):
+        with track(estimator, project := request.node.name[-60:].replace("/", " ")):
             return project
 
     return track_and_finish
