@@ -48,7 +48,17 @@ LAYERS: list[tuple[str, set[str], set[str]]] = [
     ),
     ("prevue_core.serving", {*GROUND, "prevue_core.api"}, {"waitress"}),
     ("prevue_core.logs", set(), {"pythonjsonlogger"}),
-    ("prevue_core.evaluation", {"prevue_core.evaluation"}, {"numpy"}),
+    ("prevue_core.evaluation", {"prevue_core.evaluation", "prevue_core.errors"}, {"numpy"}),
+    (
+        "prevue_core.db.queries.evaluations",
+        {*GROUND, "prevue_core.db", "prevue_core.evaluation"},
+        {"peewee", "orjson", "numpy"},
+    ),
+    (
+        "prevue_core.api.resources.evaluations",
+        {*GROUND, "prevue_core.db", "prevue_core.api", "prevue_core.evaluation"},
+        {"flask", "marshmallow", "werkzeug", "numpy"},
+    ),
     ("prevue_core.db.migrations", set(), {"peewee"}),
     ("prevue_core.db", {*GROUND, "prevue_core.db"}, {"peewee", "playhouse", "psycopg2", "orjson", "argon2", "lark"}),
     (

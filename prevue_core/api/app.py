@@ -11,6 +11,7 @@ from prevue_core import __version__
 from prevue_core.api import auth, limits, watching
 from prevue_core.api.blueprint import Api, request_id
 from prevue_core.api.resources import (
+    evaluations,
     events,
     export,
     health,
@@ -38,6 +39,7 @@ RESOURCES = (
     models,
     series,
     results,
+    evaluations,
     events,
     export,
     sizes,

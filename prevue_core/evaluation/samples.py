@@ -30,8 +30,8 @@ class Samples:
     def __len__(self) -> int:
         return len(self.target)
 
-    def only(self, chosen: Bools) -> "Samples":
-        """Return some of the samples."""
+    def only(self, chosen: Bools | Ints) -> "Samples":
+        """Return some of the samples: those where it is true, or those at the places given, in their order."""
         columns: tuple[Any, ...] = (self.score, self.scores, self.classes, self.weight)
         score, scores, classes, weight = (None if column is None else column[chosen] for column in columns)
         return replace(

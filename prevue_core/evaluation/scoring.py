@@ -28,8 +28,8 @@ _OF_MATRICES: dict[str, MatrixScore] = {
 def scores(samples: Samples, beta: float = 1.0) -> dict[str, float | None]:
     """Return the scores of all samples together, by name."""
     if samples.task == "regression":
-        told = regression_scores(samples.target, samples.prediction, samples.weight)
-        return {name: number(value) for name, value in told._asdict().items()}
+        errors = regression_scores(samples.target, samples.prediction, samples.weight)
+        return {name: number(value) for name, value in errors._asdict().items()}
     matrix = matrix_of(samples)
     found = {name: number(score(matrix)) for name, score in matrix_scores(samples, beta).items()}
     return {**found, **_other_scores(samples)}
@@ -43,7 +43,7 @@ def intervals(samples: Samples, beta: float = 1.0) -> dict[str, dict[str, Any]]:
         found = _matrix_intervals(samples, matrix_scores(samples, beta))
     if samples.task == "binary" and samples.score is not None and samples.weight is None:
         found["roc_auc"] = auc_interval(samples.target == samples.positive, samples.score)
-    return {name: {**one._asdict(), "low": number(one.low), "high": number(one.high)} for name, one in found.items()}
+    return {name: told(one) for name, one in found.items()}
 
 
 def areas(samples: Samples, label: int) -> dict[str, float | None]:
@@ -55,6 +55,11 @@ def areas(samples: Samples, label: int) -> dict[str, float | None]:
         "roc_auc": number(ranking.roc_auc(ranked)),
         "average_precision": number(ranking.average_precision(ranked)),
     }
+
+
+def told(found: Interval | None) -> Any:
+    """Return an interval for JSON."""
+    return None if found is None else {**found._asdict(), "low": number(found.low), "high": number(found.high)}
 
 
 def number(value: Any) -> float | None:
@@ -74,8 +79,8 @@ def _other_scores(samples: Samples) -> dict[str, float | None]:
         found["brier"] = probabilities.brier_score(samples.target, given, weight)
     if samples.task == "multiclass" and samples.scores is not None and samples.scores.shape[1] > TOP:
         found[f"top_{TOP}_accuracy"] = _top_accuracy(samples)
-    told = {name: number(value) for name, value in found.items()}
-    return {**told, **areas(samples, samples.positive or 0)} if samples.task == "binary" else told
+    numbers = {name: number(value) for name, value in found.items()}
+    return {**numbers, **areas(samples, samples.positive or 0)} if samples.task == "binary" else numbers
 
 
 def _top_accuracy(samples: Samples) -> float:

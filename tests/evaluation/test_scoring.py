@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 from hypothesis import given, settings
-from sklearn import datasets, ensemble, linear_model, metrics, model_selection
+from sklearn import datasets, ensemble, linear_model, metrics, model_selection, naive_bayes
 
 from prevue import evaluation as client
 from prevue_core.evaluation import report, scoring
@@ -35,13 +35,13 @@ def logged(*args, **options):
 
 @pytest.fixture(scope="module")
 def cancer():
-    model, x, y = split_of(datasets.load_breast_cancer, linear_model.LogisticRegression(max_iter=10_000))
+    model, x, y = split_of(datasets.load_breast_cancer, naive_bayes.GaussianNB())
     return y, model.predict_proba(x)[:, 1].astype("float32")
 
 
 @pytest.fixture(scope="module")
 def digits():
-    model, x, y = split_of(datasets.load_digits, linear_model.LogisticRegression(max_iter=30))
+    model, x, y = split_of(datasets.load_digits, naive_bayes.GaussianNB(var_smoothing=1e-2))
     return y, model.predict_proba(x).astype("float32")
 
 

@@ -1,0 +1,108 @@
+"""Two evaluations on the same samples: what differs, by how much, and whether that is more than chance.
+
+The first is A, the second B; a difference is B minus A. With many comparisons some intervals miss 0 by chance: one in
+twenty, at 95%.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from prevue_core.errors import InvalidValue
+from prevue_core.evaluation import pairs
+from prevue_core.evaluation.areas import auc_difference
+from prevue_core.evaluation.arrays import Bools, Floats, Ints
+from prevue_core.evaluation.mistakes import wrong
+from prevue_core.evaluation.resampling import Interval, draws, interval_of
+from prevue_core.evaluation.samples import Samples
+from prevue_core.evaluation.scoring import matrix_scores, scores, told
+
+Json = dict[str, Any]
+GROUPS = ("both", "only_a", "only_b", "neither")  # who is right
+
+
+def matched(a: Samples, b: Samples, ids_a: list[str] | None, ids_b: list[str] | None) -> tuple[Ints, Ints]:
+    """Return the places in A and in B of the samples that both have, in the order of A.
+
+    By their names where both have them, else one by one, which takes as many samples with the same targets. Raises
+    InvalidValue where they can't be matched.
+    """
+    if (a.task, a.labels) != (b.task, b.labels):
+        raise InvalidValue(f"a {a.task} of {len(a.labels)} labels and a {b.task} of {len(b.labels)} are not comparable")
+    if ids_a is not None and ids_b is not None:
+        _refuse_twice(ids_a, ids_b)
+        place_of = {name: place for place, name in enumerate(ids_b)}
+        found = [(place, place_of[name]) for place, name in enumerate(ids_a) if name in place_of]
+        if not found:
+            raise InvalidValue("the two have no sample_ids in common; evaluate both on the same samples")
+        of_a, of_b = (np.array(places) for places in zip(*found, strict=True))
+    else:
+        if len(a) != len(b):
+            raise InvalidValue(f"{len(a)} and {len(b)} samples without sample_ids can't be matched; log sample_ids")
+        of_a = of_b = np.arange(len(a))
+    if not np.array_equal(a.target[of_a], b.target[of_b]):
+        raise InvalidValue("the same samples have other targets in the two; evaluate both on the same samples")
+    return of_a, of_b
+
+
+def compared(a: Samples, b: Samples, beta: float = 1.0) -> Json:
+    """Return the comparison of two evaluations whose samples are matched: the same number, in the same order."""
+    found: Json = {"samples": len(a), "scores": _differences(a, b, beta)}
+    if a.task != "regression":
+        agreed = pairs.agreement(~wrong(a), ~wrong(b))
+        found |= {"agreement": agreed._asdict(), "mcnemar": pairs.mcnemar(agreed)._asdict()}
+    return found
+
+
+def of_group(a: Samples, b: Samples, group: str) -> Ints:
+    """Return the places of the samples that both, only A, only B or neither are right about."""
+    right_a, right_b = ~wrong(a), ~wrong(b)
+    chosen: dict[str, Bools] = {
+        "both": right_a & right_b,
+        "only_a": right_a & ~right_b,
+        "only_b": right_b & ~right_a,
+        "neither": ~(right_a | right_b),
+    }
+    return np.flatnonzero(chosen[group])
+
+
+def _refuse_twice(*names: list[str]) -> None:
+    for given in names:
+        if len(set(given)) < len(given):
+            raise InvalidValue("some sample_ids stand for several samples; give each a name of its own")
+
+
+def _differences(a: Samples, b: Samples, beta: float) -> list[Json]:
+    of_a, of_b = scores(a, beta), scores(b, beta)
+    intervals = _intervals(a, b, beta)
+    rows = []
+    for name, value in of_a.items():
+        other, found = of_b.get(name), intervals.get(name)
+        difference = None if value is None or other is None else other - value
+        rows.append({"name": name, "a": value, "b": other, "difference": difference, "interval": told(found)})
+    return rows
+
+
+def _intervals(a: Samples, b: Samples, beta: float) -> dict[str, Interval]:
+    if a.task == "regression":
+        return _of_errors(a, b)
+    if a.task == "multilabel" or a.weight is not None:
+        return {}
+    found = {
+        name: pairs.matrix_difference(a.target, a.prediction, b.prediction, len(a.labels), score)
+        for name, score in matrix_scores(a, beta).items()
+    }
+    if a.task == "binary" and a.positive == b.positive and a.score is not None and b.score is not None:
+        found["roc_auc"] = auc_difference(a.target == a.positive, a.score, b.score)
+    return found
+
+
+def _of_errors(a: Samples, b: Samples) -> dict[str, Interval]:
+    """Return the intervals of the differences of mean errors; R2 is left out, as it says the same as RMSE."""
+    weight = np.ones(len(a)) if a.weight is None else a.weight
+    errors = [samples.prediction - samples.target for samples in (a, b)]
+    each = np.stack([weight * part for part in (np.ones(len(a)), *map(abs, errors), *(error**2 for error in errors))])
+    drawn = np.concatenate([counts @ each.T for counts in draws(np.ones(len(a), int))])
+    means: Floats = drawn[:, 1:] / drawn[:, :1]
+    rmse = np.sqrt(means[:, 2:])
+    return {"mae": interval_of(means[:, 1] - means[:, 0]), "rmse": interval_of(rmse[:, 1] - rmse[:, 0])}

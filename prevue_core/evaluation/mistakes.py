@@ -1,0 +1,85 @@
+"""Which samples to look at: those of a cell or a slice, the worst first."""
+
+from typing import Literal
+
+import numpy as np
+
+from prevue_core.evaluation.arrays import Bools, Floats, Ints
+from prevue_core.evaluation.samples import Samples
+
+Order = Literal["logged", "worst", "surest", "unsure"]
+ORDERS: tuple[Order, ...] = ("logged", "worst", "surest", "unsure")
+
+
+def chosen(
+    samples: Samples,
+    *,
+    target: int | None = None,
+    prediction: int | None = None,
+    slice_name: str | None = None,
+    slice_value: str | None = None,
+    is_wrong: bool | None = None,
+) -> Ints:
+    """Return the places of the samples of a true class, a predicted one, a group, or those that are wrong or right.
+
+    Of several labels at once a class is one that is among a sample's.
+    """
+    keep = np.ones(len(samples), bool)
+    for values, label in ((samples.target, target), (samples.prediction, prediction)):
+        if label is not None:
+            keep &= values[:, label] == 1 if samples.task == "multilabel" else values == label
+    if slice_name is not None:
+        keep &= samples.slices[slice_name] == slice_value
+    if is_wrong is not None:
+        keep &= wrong(samples) == is_wrong
+    return np.flatnonzero(keep)
+
+
+def wrong(samples: Samples) -> Bools:
+    """Return which samples are predicted wrongly, of a regression not exactly."""
+    differs = samples.target != samples.prediction
+    return np.asarray(differs.any(axis=1) if samples.task == "multilabel" else differs)
+
+
+def ordered(samples: Samples, places: Ints, order: Order) -> Ints:
+    """Return `places` in an order, of ties the earlier logged first.
+
+    `worst`: the largest error, or the lowest probability of the true class; `surest`: wrong samples first, those with
+    the highest probability of what was predicted first of all; `unsure`: the lowest such probability first.
+    """
+    if order == "logged":
+        return places
+    if order == "worst":
+        key = _badness(samples)
+    else:
+        sure = confidence(samples)
+        key = -sure if order == "unsure" else sure + 2 * wrong(samples) * max(1.0, float(np.abs(sure).max()))
+    return places[np.argsort(-key[places], kind="stable")]
+
+
+def confidence(samples: Samples) -> Floats:
+    """Return how sure the model was of what it predicted: a probability, or a score that ranks; 0 where none is known.
+
+    Of a regression the error is taken, as nothing else tells.
+    """
+    if samples.task == "regression":
+        return np.asarray(np.abs(samples.prediction - samples.target))
+    given = samples.probabilities()
+    if samples.task == "multilabel":
+        return np.zeros(len(samples)) if given is None else np.abs(given - 0.5).min(axis=1) + 0.5
+    if given is not None:
+        return np.asarray(given[np.arange(len(samples)), samples.prediction])
+    if samples.score is None:
+        return np.zeros(len(samples))
+    if samples.task == "binary":  # a decision's distance from its border
+        return np.abs(samples.score)
+    return np.nan_to_num(samples.score)
+
+
+def _badness(samples: Samples) -> Floats:
+    given = samples.probabilities()
+    if samples.task == "regression" or given is None:
+        return confidence(samples) * np.where(wrong(samples), 1.0, -1.0)
+    if samples.task == "multilabel":
+        return np.asarray(np.abs(given - samples.target).sum(axis=1))
+    return np.asarray(1 - given[np.arange(len(samples)), samples.target])

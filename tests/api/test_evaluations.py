@@ -1,0 +1,181 @@
+"""Evaluations over HTTP: what a test's predictions say, and which of two models is better."""
+
+import uuid
+
+import numpy as np
+import pytest
+
+from core.stream import started
+from prevue.evaluation import samples_of
+from prevue.evaluation_blocks import records_of
+
+random = np.random.default_rng(11)
+TARGET = random.integers(0, 2, 400)
+SCORE = np.clip(TARGET * 0.4 + random.random(400) * 0.6, 0, 1).astype("float32")
+
+
+def log(stream, *given, name="test", split="test", step=None, **more):
+    """Send an evaluation as the client does."""
+    told = {"name": name, "split": split, **({} if step is None else {"step": step})}
+    assert stream.send(*records_of(samples_of(*given, **more), **told)).rejected == []
+
+
+def listed(client, stream, **query):
+    return client.get(f"/api/v1/runs/{stream.run_id}/evaluations", query_string=query).json["items"]
+
+
+def asked(client, stream, what="", number=0, **query):
+    evaluation = listed(client, stream)[number]["evaluation_id"]
+    return client.get(f"/api/v1/runs/{stream.run_id}/evaluations/{evaluation}{what}", query_string=query)
+
+
+@pytest.fixture
+def binary():
+    stream = started()
+    site = np.where(np.arange(400) % 4 == 0, "a", "b")
+    names = [f"s{number}" for number in range(400)]
+    log(stream, TARGET, None, SCORE, labels=["well", "ill"], sample_ids=names, slices={"site": site})
+    return stream
+
+
+def test_evaluations_are_listed_with_what_they_are_of_the_last_first(client, binary):
+    log(binary, [1.5, 2.5], [1.0, 2.0], name="prices", split="val", step=7, features={"age": [1, 2]})
+    rows = listed(client, binary)
+    assert [(row["name"], row["task"], row["step"], row["sample_count"]) for row in rows] == [
+        ("prices", "regression", 7, 2),
+        ("test", "binary", None, 400),
+    ]
+    assert (rows[1]["labels"], rows[1]["positive"], rows[1]["slices"]) == (["well", "ill"], 1, ["site"])
+    assert [row["name"] for row in listed(client, binary, split="val")] == ["prices"]
+    assert asked(client, binary, number=1).json == rows[1]
+
+
+def test_a_report_has_the_scores_the_matrix_and_the_curves(client, binary):
+    told = asked(client, binary, "/report").json
+    said = SCORE >= 0.5
+    assert told["scores"]["accuracy"] == pytest.approx((said == TARGET).mean())
+    assert told["matrix"] == [[float(((a == TARGET) & (said == b)).sum()) for b in (0, 1)] for a in (0, 1)]
+    assert [label["label"] for label in told["classes"]] == ["well", "ill"]
+    assert (told["roc"]["x"][-1], told["roc"]["y"][-1]) == (1, 1)
+    assert told["sweep"]["true_positives"][-1] == TARGET.sum()
+    assert asked(client, binary, "/report", label=0).json["scores"] == told["scores"]
+
+
+def test_samples_that_come_later_are_in_the_next_report(client):
+    stream = started()
+    records = list(records_of(samples_of(np.arange(5_000) % 2, np.zeros(5_000, int)), name="test", split="test"))
+    stream.send(*records[:1])
+    assert asked(client, stream, "/report").status_code == 404
+    stream.send(*records[1:2])
+    assert sum(map(sum, asked(client, stream, "/report").json["matrix"])) == 4_096
+    stream.send(*records[2:])
+    assert sum(map(sum, asked(client, stream, "/report").json["matrix"])) == 5_000
+
+
+def test_intervals_and_slices_hold_their_scores(client, binary):
+    told = asked(client, binary, "/report").json["scores"]
+    intervals = asked(client, binary, "/intervals").json["intervals"]
+    assert intervals["roc_auc"]["low"] < told["roc_auc"] < intervals["roc_auc"]["high"]
+    assert intervals["accuracy"]["repeats"] == 1_000
+    slices = asked(client, binary, "/slices").json["slices"]
+    assert [(row["slice"], row["value"], row["samples"]) for row in slices] == [("site", "b", 300), ("site", "a", 100)]
+
+
+def test_samples_are_those_of_a_cell_the_surest_mistakes_first(client, binary):
+    told = asked(client, binary, "/samples", target=1, prediction=0, order="surest", limit=5).json
+    wrong = np.flatnonzero((TARGET == 1) & (SCORE < 0.5))
+    expected = wrong[np.argsort(SCORE[wrong], kind="stable")][:5]
+    assert told["total"] == len(wrong)
+    assert [row["sample_no"] for row in told["items"]] == expected.tolist()
+    assert told["items"][0] == {
+        "sample_no": int(expected[0]),
+        "sample_id": f"s{expected[0]}",
+        "target": "ill",
+        "prediction": "well",
+        "score": pytest.approx(1 - SCORE[expected[0]]),
+        "slices": ["a" if expected[0] % 4 == 0 else "b"],
+    }
+    rest = asked(client, binary, "/samples", target=1, prediction=0, order="surest", offset=5).json["items"]
+    assert len(rest) == len(wrong) - 5
+
+
+def test_samples_of_a_slice(client, binary):
+    told = asked(client, binary, "/samples", slice_name="site", slice_value="a", is_wrong=True).json
+    assert told["total"] == ((SCORE >= 0.5) != TARGET)[::4].sum()
+    answer = asked(client, binary, "/samples", slice_name="age", slice_value="1")
+    assert (answer.status_code, answer.json["detail"]) == (422, "slice 'age' is not known; use site")
+
+
+def compare(client, a, b, **query):
+    keys = [(stream.run_id, listed(client, stream)[0]["evaluation_id"]) for stream in (a, b)]
+    of = {"run_a": keys[0][0], "evaluation_a": keys[0][1], "run_b": keys[1][0], "evaluation_b": keys[1][1]}
+    return client.get("/api/v1/evaluations/compare", query_string={**of, **query})
+
+
+def test_an_advantage_that_is_real_is_told_from_one_that_is_noise(client):
+    right = [TARGET ^ (random.random(400) < share) for share in (0.3, 0.29, 0.1)]
+    runs = [started() for _ in right]
+    for stream, said in zip(runs, right, strict=True):
+        log(stream, TARGET, said, sample_ids=range(400))
+    noise, real = compare(client, runs[0], runs[1]).json, compare(client, runs[0], runs[2]).json
+    of = {row["name"]: row for row in real["scores"]}["accuracy"]
+    assert of["difference"] == pytest.approx((right[2] == TARGET).mean() - (right[0] == TARGET).mean())
+    assert 0 < of["interval"]["low"] < of["difference"] < of["interval"]["high"]
+    assert real["mcnemar"]["p_value"] < 0.001
+    of = {row["name"]: row for row in noise["scores"]}["accuracy"]
+    assert of["interval"]["low"] < 0 < of["interval"]["high"]
+    assert noise["mcnemar"]["p_value"] > 0.05
+    assert sum(noise["agreement"].values()) == noise["samples"] == 400
+
+
+def test_samples_are_matched_by_their_ids_in_any_order(client):
+    a, b = started(), started()
+    order = random.permutation(400)[:300]
+    log(a, TARGET, TARGET, sample_ids=range(400))
+    log(b, TARGET[order], 1 - TARGET[order], sample_ids=order)
+    told = compare(client, a, b, group="only_a", limit=3).json
+    assert (told["samples"], told["agreement"]["only_a"]) == (300, 300)
+    first = told["items"][0]
+    assert first["sample_id"] == str(min(order))
+    assert (first["prediction"], first["prediction_b"]) == (str(TARGET[min(order)]), str(1 - TARGET[min(order)]))
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ((TARGET[:300], TARGET[:300]), "400 and 300 samples without sample_ids can't be matched"),
+        ((1 - TARGET, TARGET), "the same samples have other targets in the two"),
+        ((TARGET * 2, TARGET, None), "are not comparable"),
+    ],
+)
+def test_what_is_not_comparable_is_told(client, given, message):
+    a, b = started(), started()
+    log(a, TARGET, TARGET)
+    log(b, *given)
+    answer = compare(client, a, b)
+    assert answer.status_code == 422
+    assert message in answer.json["detail"]
+
+
+def test_what_is_not_there_is_told(client, binary):
+    assert client.get(f"/api/v1/runs/{uuid.uuid4()}/evaluations").status_code == 404
+    assert client.get(f"/api/v1/runs/{binary.run_id}/evaluations/999999").status_code == 404
+    assert client.get(f"/api/v1/runs/{binary.run_id}/evaluations/999999/report").status_code == 404
+    answer = asked(client, binary, "/report", label=2)
+    assert (answer.status_code, answer.json["detail"]) == (422, "label 2 is no class; use 0 to 1")
+
+
+@pytest.mark.parametrize("task", ["multiclass", "multilabel", "regression"])
+def test_every_task_has_a_report(client, task):
+    stream = started()
+    scores = random.random((50, 4))
+    given = {
+        "multiclass": (np.arange(50) % 4, None, scores / scores.sum(axis=1, keepdims=True)),
+        "multilabel": (scores > 0.4, None, scores),
+        "regression": (scores[:, 0], scores[:, 1]),
+    }[task]
+    log(stream, *given, task=task)
+    told = asked(client, stream, "/report").json
+    assert told["scores"]
+    assert set(asked(client, stream, "/intervals").json["intervals"]) <= set(told["scores"])
+    assert asked(client, stream, "/samples", order="worst").json["total"] == 50
