@@ -1,0 +1,84 @@
+"""The command `prevue evaluate`: which of two models is better on the same test."""
+
+import json
+from typing import Any
+
+import click
+
+from prevue.account_commands import json_option, url_option
+from prevue.api import Api
+
+LEVEL = 0.05
+
+
+@click.group()
+def evaluate() -> None:
+    """Compare what models came to in tests."""
+
+
+@evaluate.command(
+    epilog="Examples: prevue evaluate compare 019ab1c2-... 019ab1d7-...      "
+    "prevue evaluate compare RUN_A RUN_B --name holdout --json"
+)
+@click.argument("run_a", type=click.UUID)
+@click.argument("run_b", type=click.UUID)
+@click.option("--name", help="Of the evaluations; otherwise the last of each run.")
+@url_option
+@json_option
+def compare(run_a: Any, run_b: Any, name: str | None, url: str | None, as_json: bool) -> None:
+    """Compare the evaluations of two runs on the same samples.
+
+    Differences are RUN_B minus RUN_A, with paired 95% intervals. Samples are matched by their ids, or one by one.
+    """
+    with Api(url) as api:
+        keys = [(str(run_id), _last(api, str(run_id), name)) for run_id in (run_a, run_b)]
+        told = api.compare_evaluations(*keys)
+    if as_json:
+        click.echo(json.dumps(told))
+        return
+    click.echo(f"{told['samples']} samples, A = {run_a}, B = {run_b}\n")
+    click.echo(f"{'':20} {'A':>10} {'B':>10} {'B - A':>10}  95% interval")
+    for row in told["scores"]:
+        click.echo(
+            f"{row['name']:20} {_number(row['a'])} {_number(row['b'])} {_signed(row['difference'])}  {_told(row)}"
+        )
+    if "mcnemar" in told:
+        agreed, test = told["agreement"], told["mcnemar"]
+        click.echo(
+            f"\nRight on {agreed['both']} both, on {agreed['only_a']} only A, on {agreed['only_b']} only B, on "
+            f"{agreed['neither']} neither. {_verdict(test['p_value'])}"
+        )
+    click.echo("With many scores or models compared, one interval in twenty misses 0 by chance.")
+
+
+def _last(api: Api, run_id: str, name: str | None) -> int:
+    found = api.evaluations(run_id, name=name, limit=1)
+    if not found:
+        which = "no evaluation" if name is None else f"no evaluation {name!r}"
+        raise click.ClickException(f"run {run_id} has {which}; log one with run.log_evaluation(y_true, y_pred)")
+    number: int = found[0]["evaluation_id"]
+    return number
+
+
+def _number(value: float | None) -> str:
+    return f"{'-':>10}" if value is None else f"{value:10.4f}"
+
+
+def _signed(value: float | None) -> str:
+    return f"{'-':>10}" if value is None else f"{value:+10.4f}"
+
+
+def _told(row: dict[str, Any]) -> str:
+    interval = row["interval"]
+    if interval is None or interval["low"] is None:
+        return ""
+    word = "may be chance" if interval["low"] <= 0 <= interval["high"] else "more than chance"
+    return f"{interval['low']:+.4f} to {interval['high']:+.4f}  {word}"
+
+
+def _verdict(p_value: float) -> str:
+    """Say what McNemar's test means, in words."""
+    share = f"McNemar p = {p_value:.2g}"
+    if p_value < LEVEL:
+        return f"Were both equally good, so uneven a split would be rare ({share})."
+    return f"Were both equally good, such a split would be nothing special ({share})."
