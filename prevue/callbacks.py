@@ -11,14 +11,15 @@ from prevue.config import ClientSettings, client_settings
 from prevue.current import init
 from prevue.notices import notices
 from prevue.run import RESUME_TIMEOUT_S, Run
-from prevue.spool import encode
+from prevue.run_config import checked_config
 from prevue_core.contract import check_label
 from prevue_core.errors import InvalidValue, shown
 
 P = ParamSpec("P")
 
-WHERE = ("url", "project", "uid", "run_id", "resume", "token", "mode")  # arguments of `init` that are settings
-CONSTRUCTORS = {"project": "project_name", "name": "run_name"}  # what callbacks call arguments of `init`
+# The arguments of `init` that are settings; and what callbacks call two of its arguments.
+WHERE = ("url", "project", "uid", "run_id", "resume", "token", "mode", "system_metrics")
+CONSTRUCTORS = {"project": "project_name", "name": "run_name"}
 
 
 def harmless(function: Callable[P, None]) -> Callable[P, None]:
@@ -51,9 +52,7 @@ def check_arguments(
         raise InvalidValue(f"tags {tags!r} is one text; use a list of text")
     for tag in tags or []:
         check_label("tag", tag)
-    if config is not None and not isinstance(config, Mapping):
-        raise InvalidValue(f"config {shown(config)} is not a dict; use names and values")
-    encode({"type": "config", "config": dict(config or {})})
+    checked_config(config)
 
 
 def check_given(run: Any, others: Mapping[str, Any]) -> None:
@@ -94,9 +93,12 @@ class Opening:
 
         `config`: what the framework tells; names that the user gave count. `instead`: of arguments given before.
         """
-        if self.run is None:
-            self.run = self._given or self._opened({**(config or {}), **(self._arguments.get("config") or {})}, instead)
-            self._run_id = self.run.run_id
+        if self.run is None and self._given is not None:
+            self.run = self._given
+            self.run.config.update({key: value for key, value in (config or {}).items() if key not in self.run.config})
+        elif self.run is None:
+            self.run = self._opened({**(config or {}), **(self._arguments.get("config") or {})}, instead)
+        self._run_id = self.run.run_id
         return self.run
 
     def _opened(self, config: Mapping[str, Any], instead: Mapping[str, Any]) -> Run:

@@ -4,8 +4,10 @@ import click
 
 from prevue.account_commands import login, logout, token, user
 from prevue.doctor import doctor
+from prevue.evaluation_commands import evaluate
 from prevue.export_commands import export
 from prevue.import_commands import import_
+from prevue.plugin_commands import plugin
 from prevue.run_commands import projects, runs
 from prevue.sync_commands import sync
 from prevue_core import __version__
@@ -19,7 +21,7 @@ def cli() -> None:
     """Prevue shows how machine-learning models train and how well they test."""
 
 
-for command in (login, logout, user, token, runs, projects, export, import_, sync, doctor):
+for command in (login, logout, user, token, runs, projects, evaluate, export, import_, sync, plugin, doctor):
     cli.add_command(command)
 
 

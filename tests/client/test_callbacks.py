@@ -3,7 +3,8 @@ import functools
 import pytest
 
 import prevue
-from prevue.callbacks import check_arguments, check_given, harmless
+from client.records import RUN_ID
+from prevue.callbacks import Opening, batches_between, check_arguments, check_given, harmless
 from prevue_core.errors import InvalidValue
 
 
@@ -44,7 +45,7 @@ def test_what_ends_a_program_goes_through():
         ({"tags": "first"}, "tags 'first' is one text; use a list of text"),
         ({"tags": [7]}, "tag 7 is of type int"),
         ({"config": [1]}, r"config \[1\] is not a dict; use names and values"),
-        ({"config": {"model": object()}}, "a config record cannot be written as JSON"),
+        ({"config": {"model": object()}}, "config 'model': <object object .* is not JSON"),
     ],
 )
 def test_what_init_would_refuse_is_refused_when_a_callback_is_made(given, told):
@@ -71,3 +72,71 @@ def test_a_run_is_given_alone():
 def test_what_is_no_run_is_refused(run):
     with pytest.raises(InvalidValue, match=r"is not a run; give what prevue\.init\(\) returned"):
         check_given(run, {})
+
+
+# the run of a callback
+
+
+def of_type(records, kind):
+    return [record for record in records if record["type"] == kind]
+
+
+def test_what_comes_after_the_end_goes_on_with_the_run(spooled):
+    opening = Opening("some", mode="offline", resume="never", run_id=RUN_ID)
+    for _ in range(2):
+        assert opening.open() is opening.open() is opening.run
+        opening.close()
+        assert opening.run is None
+    assert [record["run_id"] for record in of_type(spooled(), "start")] == [RUN_ID] * 2
+    assert [record["state"] for record in of_type(spooled(), "end")] == ["finished"] * 2
+
+
+def test_an_error_makes_the_run_a_failed_one(spooled):
+    opening = Opening("some", mode="offline")
+    opening.open()
+    opening.close(MemoryError("no memory"))
+    [end] = of_type(spooled(), "end")
+    assert (end["state"], end["message"]) == ("failed", "MemoryError: no memory")
+
+
+def test_the_users_configuration_counts_before_the_frameworks(spooled):
+    opening = Opening("some", mode="offline", config={"epochs": "mine"})
+    opening.open({"epochs": 3, "batch_size": 32})
+    opening.close()
+    [start] = of_type(spooled(), "start")
+    assert (start["connector_name"], start["config"]) == ("some", {"epochs": "mine", "batch_size": 32})
+
+
+def test_a_given_run_stays_open_and_gets_the_configuration_that_it_lacks(spooled, new_run):
+    run = new_run(mode="offline", config={"epochs": "mine"})
+    opening = Opening("some", run)
+    assert opening.open({"epochs": 3, "batch_size": 32}) is run
+    opening.close()
+    run.log({"loss": 1.0})
+    assert [record["config"] for record in of_type(spooled(), "config")] == [{"batch_size": 32}]
+    assert of_type(spooled(), "metrics")
+
+
+def test_a_copy_is_made_of_what_was_given_without_the_token():
+    opening = Opening("some", project="mine", name="first", url="there", token="secret", tags=["a"])
+    kept = opening.for_copy()
+    assert kept.pop("token") is None
+    arguments = {"connector_name": "some", "project_name": "mine", "run_name": "first", "url": "there", "tags": ["a"]}
+    assert {name: value for name, value in kept.items() if value is not None} == arguments
+
+
+@pytest.mark.parametrize("given", [{"connector_name": ""}, {"url": "ftp://a"}, {"tags": "a"}, {"resume": "no"}])
+def test_what_cannot_be_used_is_refused_when_the_callback_is_made(given):
+    with pytest.raises(InvalidValue):
+        Opening(**{"connector_name": "some", **given})
+
+
+@pytest.mark.parametrize(("update_freq", "batches"), [("epoch", 0), ("batch", 1), (10, 10)])
+def test_batches_are_logged_as_often_as_is_said(update_freq, batches):
+    assert batches_between(update_freq) == batches
+
+
+@pytest.mark.parametrize("update_freq", [0, -1, True, "step", 1.5, None])
+def test_another_frequency_is_refused(update_freq):
+    with pytest.raises(InvalidValue, match=r"update_freq .* is not known; use 'epoch', 'batch' or a number of batches"):
+        batches_between(update_freq)
