@@ -83,6 +83,7 @@ LAYERS: list[tuple[str, set[str], set[str]]] = [
     ("prevue.account_commands", {*GROUND, "prevue"}, {"click"}),
     ("prevue.run_commands", {*GROUND, "prevue"}, {"click"}),
     ("prevue.export_commands", {*GROUND, "prevue"}, {"click"}),
+    ("prevue.evaluation_commands", {*GROUND, "prevue"}, {"click"}),
     ("prevue.import_commands", {*GROUND, "prevue"}, {"click"}),
     ("prevue.doctor", {*GROUND, "prevue"}, {"click"}),
     ("prevue.plugin_commands", {*GROUND, "prevue"}, {"click"}),

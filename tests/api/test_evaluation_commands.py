@@ -1,0 +1,65 @@
+"""`prevue evaluate` against a real server, over evaluations that real models logged."""
+
+import json
+
+import pytest
+from sklearn import datasets, dummy, linear_model, model_selection, naive_bayes, pipeline, preprocessing
+
+import prevue
+from api.test_run_commands import call  # noqa: F401 - a fixture
+from prevue.api import Api
+
+
+@pytest.fixture(scope="module")
+def cancer():
+    return model_selection.train_test_split(*datasets.load_breast_cancer(return_X_y=True), random_state=0)
+
+
+@pytest.fixture
+def tested(backend, cancer, tmp_path, monkeypatch):
+    """Train a model, log its test, and return the run's id."""
+    monkeypatch.setenv("PREVUE_SPOOL_DIR", str(tmp_path / "spool"))
+    x_train, x_test, y_train, y_test = cancer
+
+    def tested(model, **options):
+        model.fit(x_train, y_train)
+        with prevue.init(project="cancer", uid="alice", url=backend, system_metrics=False) as run:
+            score = model.predict_proba(x_test)
+            run.log_evaluation(y_test, None, score, labels=["ill", "well"], sample_ids=range(len(y_test)), **options)
+        return run.run_id
+
+    return tested
+
+
+def test_what_a_training_logs_is_compared_in_numbers_and_in_words(tested, call, backend):  # noqa: F811
+    chance = tested(dummy.DummyClassifier(strategy="stratified", random_state=0))
+    good = tested(pipeline.make_pipeline(preprocessing.StandardScaler(), linear_model.LogisticRegression()))
+    exit_code, out, _ = call("evaluate", "compare", chance, good)
+    assert exit_code == 0
+    assert "143 samples" in out
+    (line,) = [line for line in out.splitlines() if line.startswith("accuracy")]
+    assert line.endswith("more than chance")
+    assert "Were both equally good, so uneven a split would be rare" in out
+
+    with Api(backend) as api:
+        (row,) = api.evaluations(good)
+        report = api.report(good, row["evaluation_id"])
+        assert report["scores"]["accuracy"] > 0.9
+        assert api.samples(good, row["evaluation_id"], order="surest", limit=3)["items"][0]["sample_id"] is not None
+    told = json.loads(call("evaluate", "compare", chance, good, "--json")[1])
+    assert told["scores"][0]["b"] == report["scores"]["accuracy"]
+
+
+def test_two_models_that_are_as_good_are_told_to_be(tested, call):  # noqa: F811
+    runs = [tested(naive_bayes.GaussianNB(var_smoothing=smoothing)) for smoothing in (1e-9, 1.1e-9)]
+    _, out, _ = call("evaluate", "compare", *runs)
+    assert "more than chance" not in out
+    assert "such a split would be nothing special" in out
+
+
+def test_a_run_without_an_evaluation_says_what_to_do(tested, call):  # noqa: F811
+    run_id = tested(naive_bayes.GaussianNB(), name="holdout")
+    exit_code, _, error = call("evaluate", "compare", run_id, run_id, "--name", "test")
+    assert exit_code == 1
+    assert f"Error: run {run_id} has no evaluation 'test'; log one with run.log_evaluation" in error
+    assert call("evaluate", "compare", run_id, run_id, "--name", "holdout")[0] == 0
