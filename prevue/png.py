@@ -60,8 +60,9 @@ def _range(array: Any) -> str:
 
 
 def _pixels_of_lists(given: Any) -> tuple[int, int, int, bytes]:
-    shape, level = [], given
-    while isinstance(level, list | tuple) and level:
+    shape: list[int] = []
+    level = given
+    while isinstance(level, list | tuple) and level and len(shape) <= 3:
         shape.append(len(level))
         level = level[0]
     height, width, channels = _size(tuple(shape))

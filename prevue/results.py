@@ -158,14 +158,15 @@ class LogsResults(ABC):
 
         `kind`: a word such as `checkpoint`, `lr_change`, `resume` or `note`. `step`: None: that of the last `log()`.
         """
-        self._event(kind, text, step)
+        self._event(kind, lambda: text, step)
 
     def alert(self, title: str, text: str = "", level: str = "warn") -> None:
         """Add an event of kind `alert` that somebody should look at; `level`: `info`, `warn` or `error`."""
-        if level not in ALERT_LEVELS:
+        is_known = isinstance(level, str) and level in ALERT_LEVELS
+        if not is_known:
             notices.warn("level", f"level {shown(level)} is not one of {', '.join(ALERT_LEVELS)}; 'warn' is used")
-            level = "warn"
-        self._event("alert", f"{title}\n{text}" if text else title, None, level=level)
+        told = {"level": level if is_known else "warn"}
+        self._event("alert", lambda: "\n".join(part for part in (str(title), str(text)) if part), None, **told)
 
     # how it is done
 
@@ -178,11 +179,11 @@ class LogsResults(ABC):
             record = {"type": "result", **self._moment(step), "kind": kind, "name": name, "payload": payload}
             self._append(record if split is None else {**record, "split": check_split(split)})
 
-    def _event(self, kind: str, text: Any, step: int | None, **more: Any) -> None:
+    def _event(self, kind: str, told: Callable[[], Any], step: int | None, **more: Any) -> None:
         if not self._is_recording:
             return
         with self._guarded(("event", shown(kind)), f"event {shown(kind)}"):
-            text = utf8(str(text))
+            text = utf8(str(told()))
             text = text if len(text) <= MAX_EVENT_CHARS else f"{text[: MAX_EVENT_CHARS - 4]} ..."
             kind = check_label("event kind", kind)[:64]
             self._append({"type": "event", **self._moment(step), "kind": kind, "text": text, **more})

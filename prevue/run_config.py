@@ -5,6 +5,7 @@ from typing import Any
 
 import orjson
 
+from prevue.masking import utf8
 from prevue.notices import notices
 from prevue.payloads import json_value
 from prevue_core.contract import MAX_CONFIG_BYTES, MAX_DEPTH, depth_of
@@ -36,37 +37,68 @@ class RunConfig(Mapping[str, Any]):
     def __setitem__(self, name: str, value: Any) -> None:
         self.update({name: value})
 
-    def update(self, values: Mapping[str, Any] | None = None, /, **more: Any) -> None:
-        """Add values; those of a name that is there already are replaced, whole."""
-        given = {**_dict(values), **more}
-        new = {}
-        for name, value in given.items():
-            try:
-                new[str(name)] = _stored(value)
-            except InvalidValue as error:
-                notices.warn(("config", str(name)), f"config {name!r}: {error}. It is left out; the rest is kept")
-        together = {**self._values, **new}
-        if len(orjson.dumps(together)) > MAX_CONFIG_BYTES:
-            notices.warn(
-                "config", f"config is larger than {MAX_CONFIG_BYTES} bytes with {shown(sorted(new))}; they are left out"
-            )
-        elif new:
-            self._values.update(new)
+    def update(self, values: Any = None, /, **more: Any) -> None:
+        """Add values: a dict, or an argparse.Namespace and the like. Of a name that is there the new value counts."""
+        try:
+            new = dict(_checked({**_named(values), **more}, self._leave_out))
+            if (size := len(orjson.dumps({**self._values, **new}))) > MAX_CONFIG_BYTES:
+                raise InvalidValue(_too_large(size, new))
+        except InvalidValue as error:
+            return self._leave_out("", error)
+        except Exception as error:  # noqa: BLE001 - foreign code: a mapping of any kind
+            return self._leave_out("", InvalidValue(f"config cannot be read ({type(error).__name__}: {error})"))
+        self._values.update(new)
+        if new:
             self._tell(new)
 
+    @staticmethod
+    def _leave_out(name: str, error: InvalidValue) -> None:
+        notices.warn(("config", name), f"{error}. It is left out; the rest is kept")
 
-def _dict(values: Any) -> dict[Any, Any]:
-    """Return a dict, or the names in an argparse.Namespace and the like."""
-    if values is None:
-        return {}
+
+def checked_config(config: Any) -> dict[str, Any]:
+    """Return a configuration as JSON has it. Raises InvalidValue where that cannot be."""
+
+    def refuse(name: str, error: InvalidValue) -> None:
+        raise error
+
+    if config is not None and not isinstance(config, Mapping):
+        raise InvalidValue(f"config {shown(config)} is not a dict; use names and values")
+    checked = dict(_checked(config or {}, refuse))
+    if (size := len(orjson.dumps(checked))) > MAX_CONFIG_BYTES:
+        raise InvalidValue(_too_large(size, checked))
+    return checked
+
+
+def _checked(values: Mapping[Any, Any], on_problem: Callable[[str, InvalidValue], None]) -> Iterator[tuple[str, Any]]:
+    for name, value in values.items():
+        name = utf8(str(name))
+        try:
+            yield name, _stored(name, value)
+        except InvalidValue as error:
+            on_problem(name, error)
+
+
+def _stored(name: str, value: Any) -> Any:
+    try:
+        stored = json_value(value)
+    except InvalidValue as error:
+        raise InvalidValue(f"config {name!r}: {error}") from None
+    except RecursionError:
+        stored = None
+    except Exception as error:  # noqa: BLE001 - foreign code: values of any kind
+        raise InvalidValue(f"config {name!r} cannot be read ({type(error).__name__}: {error})") from None
+    if (stored is None and value is not None) or depth_of(stored) >= MAX_DEPTH:
+        raise InvalidValue(f"config is nested deeper than {MAX_DEPTH} levels; flatten it")
+    return stored
+
+
+def _named(values: Any) -> dict[Any, Any]:
     found = values if isinstance(values, Mapping) else getattr(values, "__dict__", None)
-    if found is None:
-        notices.warn("config", f"config {shown(values)} is not a dict; use names and values")
+    if values is not None and found is None:
+        raise InvalidValue(f"config {shown(values)} is not a dict; use names and values")
     return dict(found or {})
 
 
-def _stored(value: Any) -> Any:
-    stored = json_value(value)
-    if depth_of(stored) >= MAX_DEPTH:
-        raise InvalidValue(f"it is nested deeper than {MAX_DEPTH} levels; flatten it")
-    return stored
+def _too_large(size: int, new: Mapping[str, Any]) -> str:
+    return f"config has {size} bytes with {shown(sorted(new))}; use at most {MAX_CONFIG_BYTES}"

@@ -6,12 +6,11 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
-import orjson
-
 from prevue.config import ClientSettings
 from prevue.environment import environment_at_start
+from prevue.run_config import checked_config
 from prevue.spool import encode
-from prevue_core.contract import FORMAT, MAX_DEPTH, check_label, depth_of
+from prevue_core.contract import FORMAT, check_label
 from prevue_core.errors import InvalidValue, shown
 
 
@@ -27,8 +26,6 @@ def start_record(
     """Return the record that opens a run's writers. Raises InvalidValue for what cannot be stored."""
     import platform  # takes a while to import, and only runs need it
 
-    if config is not None and not isinstance(config, Mapping):
-        raise InvalidValue(f"config {shown(config)} is not a dict; use names and values")
     if isinstance(tags, str):
         raise InvalidValue(f"tags {tags!r} is one text; use a list of text")
     if notes is not None and not isinstance(notes, str):
@@ -44,7 +41,7 @@ def start_record(
         "rank": settings.rank,
         "host": platform.node() or "unknown",
         "environment": environment_at_start(),
-        "config": dict(config or {}),
+        "config": checked_config(config),
         "tags": [check_label("tag", tag) for tag in tags or []],
     }
     if name is not None:
@@ -53,9 +50,7 @@ def start_record(
         start["group"] = check_label("group", group)
     if notes is not None:
         start["notes"] = notes
-    line = encode(start)  # raises now, to the caller, what could not be written
-    if depth_of(orjson.loads(line)["config"]) > MAX_DEPTH:
-        raise InvalidValue(f"config is nested deeper than {MAX_DEPTH} levels; flatten it")
+    encode(start)  # raises now, to the caller, what could not be written
     return start
 
 
