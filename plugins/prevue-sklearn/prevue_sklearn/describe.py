@@ -16,6 +16,7 @@ from prevue_core.contract import MAX_LAYERS
 
 COEFFICIENTS = ("coef_", "coefs_")
 INTERCEPTS = ("intercept_", "intercepts_")
+WRAPPED = ("estimator", "regressor", "base_estimator")  # parameters that hold what another one is made around
 ARCHITECTURE = ("hidden_layer_sizes", "kernel")  # and `activation`, which has a place of its own
 DETAILS_CHARS = 200  # kept of their values
 
@@ -25,11 +26,12 @@ def describe_estimator(estimator: Any, fitted: Mapping[int, Any] | None = None) 
 
     Layers are its steps, those of estimators inside as `outer/inner`, with `input_shape` beside `output_shape`, which
     is that of `transform` or `predict_proba`. Parameters are coefficients and intercepts; an estimator that is not
-    fitted has none yet, and one that learns something else, such as trees, has none at all.
+    fitted has none yet, and one that learns something else, such as trees, has none at all. What fits one estimator
+    several times has a step behind that one, which counts the parameters of all.
     `fitted`: by `id`, what to describe instead of an estimator that is being fitted.
     """
     found = _Steps(estimator, fitted or {})
-    layers = [_describe_step(name, step) for name, step in found.steps]
+    layers = [_describe_step(*step) for step in found.steps]
     parameters = sum(layer["parameters"] for layer in layers)
     left_out = max(0, len(layers) - MAX_LAYERS)
     return {
@@ -50,6 +52,8 @@ class _Inner(NamedTuple):
     is_chain: bool = False
     final: Any = None
     is_final_given_all: bool = False  # what the others are given, too
+    copies: int = 1  # of each that were fitted alike, for a class or a part of the data each
+    is_step: bool = False  # it has a step of its own, behind those
 
 
 class _Ends(NamedTuple):
@@ -63,30 +67,36 @@ class _Steps:
     """An estimator's steps by name, instead of one with estimators inside those, and `edges` between their places."""
 
     def __init__(self, estimator: Any, fitted: Mapping[int, Any]) -> None:
-        self.steps: list[tuple[str, Any]] = []
+        self.steps: list[tuple[str, Any, int]] = []
         self.edges: set[tuple[int, int]] = set()
         self._fitted = fitted
         self._add(estimator, "")
 
-    def _add(self, estimator: Any, path: str) -> _Ends:
+    def _add(self, estimator: Any, path: str, copies: int = 1) -> _Ends:
         estimator = self._fitted.get(id(estimator), estimator)
         inner = _inner(estimator)
         if not inner.estimators:
-            self.steps.append((path or type(estimator).__name__, estimator))
-            number = len(self.steps) - 1
-            return _Ends([number], [] if isinstance(estimator, str) and estimator == "drop" else [number])
-        parts = [self._add(one, _joined(path, name)) for name, one in inner.estimators]
+            return self._add_step(estimator, path, copies)
+        parts = [self._add(one, _joined(path, name), copies * inner.copies) for name, one in inner.estimators]
         if inner.is_chain:
             for before, after in pairwise(parts):
                 self.edges.update(product(before.gives, after.takes))
             return _Ends(parts[0].takes, parts[-1].gives)
         takes = [number for part in parts for number in part.takes]
         gives = [number for part in parts for number in part.gives]
-        if inner.final is None:
+        if inner.is_step:
+            final = self._add_step(estimator, path, copies)
+        elif inner.final is not None:
+            final = self._add(inner.final, _joined(path, "final_estimator"), copies)
+        else:
             return _Ends(takes, gives)
-        final = self._add(inner.final, _joined(path, "final_estimator"))
         self.edges.update(product(gives, final.takes))
         return _Ends(takes + final.takes if inner.is_final_given_all else takes, final.gives)
+
+    def _add_step(self, estimator: Any, path: str, copies: int) -> _Ends:
+        self.steps.append((path or type(estimator).__name__, estimator, copies))
+        number = len(self.steps) - 1
+        return _Ends([number], [] if isinstance(estimator, str) and estimator == "drop" else [number])
 
 
 def _joined(path: str, name: str) -> str:
@@ -107,7 +117,26 @@ def _inner(estimator: Any) -> _Inner:
         return _Inner([*named.items()], final=final, is_final_given_all=bool(getattr(estimator, "passthrough", False)))
     if hasattr(estimator, "refit") and hasattr(estimator, "estimator"):  # ...SearchCV
         return _Inner([("estimator", getattr(estimator, "best_estimator_", estimator.estimator))], is_chain=True)
-    return _Inner([])
+    return _wrapped(estimator)
+
+
+def _wrapped(estimator: Any) -> _Inner:
+    """Return what another estimator is made around: OneVsRestClassifier, BaggingRegressor, RFE, MultiOutput..."""
+    name = next((name for name in WRAPPED if hasattr(getattr(estimator, name, None), "get_params")), None)
+    if name is None:
+        return _Inner([])
+    fitted = [one for one in _copies(estimator, name) if hasattr(one, "get_params")]
+    inner = fitted[0] if fitted else getattr(estimator, name)
+    return _Inner([(name, inner)], copies=max(1, len(fitted)), is_step=True)
+
+
+def _copies(estimator: Any, name: str) -> list[Any]:
+    """Return the fitted estimators of one that was made around another, as far as it keeps them."""
+    if hasattr(estimator, "calibrated_classifiers_"):
+        return [one.estimator for one in estimator.calibrated_classifiers_]
+    if isinstance(several := getattr(estimator, "estimators_", None), list | tuple):
+        return list(several)
+    return [getattr(estimator, f"{name}_", None)]
 
 
 def _are_named(estimators: Any) -> bool:
@@ -116,23 +145,31 @@ def _are_named(estimators: Any) -> bool:
     return all(isinstance(item, tuple) and len(item) == 2 for item in estimators)
 
 
-def _describe_step(name: str, step: Any) -> dict[str, Any]:
+def _describe_step(name: str, step: Any, copies: int) -> dict[str, Any]:
     is_estimator = hasattr(step, "get_params")
-    features = getattr(step, "n_features_in_", None)
-    parameters = _parameters(step)
+    features = _features(step)
+    parameters = _parameters(step) * copies
     return {
         "name": name,
         "type": type(step).__name__ if is_estimator else str(step),
-        "input_shape": None if features is None else [None, int(features)],
+        "input_shape": None if features is None else [None, features],
         "output_shape": _output_shape(step),
         "parameters": parameters,
         "trainable_parameters": parameters,
-        **_settings(step),
+        **_settings(step, copies),
     }
 
 
-def _settings(step: Any) -> dict[str, str]:
-    told = [
+def _features(step: Any) -> int | None:
+    try:
+        return int(step.n_features_in_)
+    except Exception:  # noqa: BLE001 - foreign code: not fitted, or a property that asks an estimator that is not
+        return None
+
+
+def _settings(step: Any, copies: int) -> dict[str, str]:
+    told = [f"{copies} of them"] if copies > 1 else []
+    told += [
         f"{name}={value}" for name in ARCHITECTURE if isinstance(value := getattr(step, name, None), str | int | tuple)
     ]
     activation = getattr(step, "activation", None)

@@ -4,14 +4,25 @@ import json
 
 import numpy as np
 import pytest
-from sklearn.compose import ColumnTransformer
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.compose import ColumnTransformer, TransformedTargetRegressor
 from sklearn.decomposition import PCA
-from sklearn.ensemble import RandomForestClassifier, StackingClassifier, VotingClassifier
+from sklearn.ensemble import (
+    AdaBoostClassifier,
+    BaggingClassifier,
+    RandomForestClassifier,
+    StackingClassifier,
+    VotingClassifier,
+)
+from sklearn.feature_selection import RFE, SelectFromModel
 from sklearn.linear_model import LinearRegression, LogisticRegression, RidgeClassifier, SGDClassifier
 from sklearn.model_selection import GridSearchCV
+from sklearn.multiclass import OneVsOneClassifier, OneVsRestClassifier
+from sklearn.multioutput import MultiOutputClassifier
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.semi_supervised import SelfTrainingClassifier
 from sklearn.svm import SVC
 
 from prevue_core.contract import MAX_LAYERS
@@ -162,3 +173,67 @@ def test_of_an_estimator_with_very_many_steps_the_first_are_described():
 def test_the_last_step_is_what_predicts():
     search = GridSearchCV(make_pipeline(PCA(2), LogisticRegression()), {"pca__n_components": [1]}, cv=2).fit(x, y)
     assert last_step(search) is search.best_estimator_.steps[-1][1]
+
+
+@pytest.mark.parametrize(
+    ("model", "copies"),
+    [
+        (OneVsRestClassifier(LogisticRegression()), 3),
+        (OneVsOneClassifier(LogisticRegression()), 3),
+        (BaggingClassifier(LogisticRegression(), n_estimators=4), 4),
+        (AdaBoostClassifier(LogisticRegression(), n_estimators=2), None),
+        (CalibratedClassifierCV(LogisticRegression(), cv=2), 2),
+        (SelectFromModel(LogisticRegression()), 1),
+        (RFE(LogisticRegression(), n_features_to_select=4), 1),
+        (MultiOutputClassifier(LogisticRegression()), 2),
+        (SelfTrainingClassifier(LogisticRegression()), 1),
+    ],
+)
+@pytest.mark.filterwarnings("ignore::FutureWarning", "ignore:y contains no unlabeled samples")
+def test_what_is_made_around_another_stands_behind_it(model, copies):
+    targets = np.stack([y, y], axis=1) if isinstance(model, MultiOutputClassifier) else y
+    before, _ = described(model)
+    fitted, by_name = described(model.fit(x, targets))
+    kind = type(model).__name__
+    [(inner, outer)] = connected(model)
+    assert (inner.removeprefix("base_"), outer) == ("estimator", kind)  # SelfTrainingClassifier has renamed its own
+    assert [layer["type"] for layer in fitted["layers"]] == ["LogisticRegression", kind]
+    assert [layer["type"] for layer in before["layers"]] == ["LogisticRegression", kind]
+    copies = len(model.estimators_) if copies is None else copies
+    one = describe_estimator(_one_of(model))["parameters"]
+    assert by_name[inner]["parameters"] == one * copies > 0
+    assert ("details" in by_name[inner]) == (copies > 1)
+
+
+def _one_of(model):
+    if hasattr(model, "calibrated_classifiers_"):
+        return model.calibrated_classifiers_[0].estimator
+    if hasattr(model, "estimators_"):
+        return model.estimators_[0]
+    return getattr(model, "estimator_", None) or model.base_estimator_
+
+
+def test_pipelines_inside_others_are_followed():
+    inner = make_pipeline(StandardScaler(), LogisticRegression())
+    model = Pipeline([("first", PCA(2)), ("vote", OneVsRestClassifier(inner))]).fit(x, y)
+    assert connected(model) == {
+        ("first", "vote/estimator/standardscaler"),
+        ("vote/estimator/standardscaler", "vote/estimator/logisticregression"),
+        ("vote/estimator/logisticregression", "vote"),
+    }
+    description, by_name = described(model)
+    assert by_name["vote"]["output_shape"] == [None, 3]
+    assert description["parameters"] == 3 * 3
+
+
+def test_a_transformed_target_is_described():
+    model = TransformedTargetRegressor(LinearRegression(), func=np.log1p, inverse_func=np.expm1).fit(x, y)
+    assert connected(model) == {("regressor", "TransformedTargetRegressor")}
+    assert described(model)[0]["parameters"] == 5
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning")
+def test_what_is_made_of_trees_is_one_step():
+    assert [layer["type"] for layer in described(AdaBoostClassifier(n_estimators=2).fit(x, y))[0]["layers"]] == [
+        "AdaBoostClassifier"
+    ]

@@ -7,8 +7,10 @@ import pytest
 from sklearn.ensemble import VotingClassifier
 from sklearn.gaussian_process.kernels import RBF
 from sklearn.linear_model import LogisticRegression
-from sklearn.preprocessing import FunctionTransformer
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
+from prevue_core.contract import MAX_CONFIG_BYTES
 from prevue_sklearn.parameters import parameters, plain
 
 
@@ -40,7 +42,8 @@ def test_a_value_becomes_json(value, expected):
 def test_what_is_long_or_deep_is_named_not_copied():
     endless = []
     endless.append(endless)
-    for value in (np.zeros(10_000), list(range(10_000)), "x" * 10_000, endless):
+    wide = [["x" * 100] * 50] * 50
+    for value in (np.zeros(10_000), list(range(10_000)), "x" * 10_000, endless, wide, {"a": wide}):
         assert len(json.dumps(plain(value))) < 1_000
 
 
@@ -49,3 +52,11 @@ def test_parameters_of_estimators_inside_have_their_path():
     found = parameters(model)
     assert (found["a"], found["a__C"], found["b__func"]) == ("LogisticRegression", 2, "numpy.log1p")
     assert found["estimators"] == [["a", "LogisticRegression"], ["b", "FunctionTransformer"]]
+
+
+def test_of_very_many_parameters_the_first_are_kept():
+    model = Pipeline([(f"step {number} " + "x" * 100, StandardScaler()) for number in range(1_000)])
+    found = parameters(model)
+    assert len(json.dumps(found)) < MAX_CONFIG_BYTES
+    assert len(found) - 1 + found["parameters_left_out"] == len(model.get_params())
+    assert found["parameters_left_out"] > 1_000

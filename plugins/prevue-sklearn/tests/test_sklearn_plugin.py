@@ -8,14 +8,16 @@ from importlib.metadata import entry_points
 from pathlib import Path
 
 import pytest
+import sklearn
 from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
 
 import prevue
 import prevue_sklearn
 from prevue_core.manager import plugins, refuse
-from prevue_sklearn import plugin
+from prevue_sklearn import plugin, tracking
 
+VERSION = tuple(map(int, sklearn.__version__.split(".")[:2]))
 README = (Path(__file__).parents[1] / "README.md").read_text()
 
 
@@ -36,7 +38,14 @@ assert plugin.prevue_describe_model(object()) is None and "sklearn" not in sys.m
 
 
 def test_names_are_found_where_they_are_looked_for():
-    assert prevue.PrevueSklearnCallback is prevue_sklearn.PrevueSklearnCallback
+    assert prevue_sklearn.track is tracking.track
+    others = set(prevue_sklearn.__all__) - {"PrevueSklearnCallback"}
+    assert all(callable(getattr(prevue_sklearn, name)) for name in others)
+    if VERSION < (1, 9):
+        with pytest.raises(ImportError, match=rf"needs scikit-learn 1\.9 or newer, this is {sklearn.__version__}"):
+            prevue.PrevueSklearnCallback  # noqa: B018
+    else:
+        assert prevue.PrevueSklearnCallback is prevue_sklearn.PrevueSklearnCallback
     with pytest.raises(AttributeError, match="log_all"):
         prevue_sklearn.log_all  # noqa: B018
 
@@ -54,7 +63,14 @@ def test_the_demo_trains_runs_of_several_settings(backend, capsys):
     assert all(json.loads(text)["parameters"] > 0 for run_id, _ in runs for (text,) in backend.rows(described, run_id))
 
 
-@pytest.mark.parametrize("text", re.findall(r"```python\n(.*?)```", README, re.DOTALL))
+BLOCKS = [
+    text
+    for text in re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    if "Callback" not in text or VERSION >= (1, 9)
+]
+
+
+@pytest.mark.parametrize("text", BLOCKS)
 def test_what_the_readme_shows_works(backend, text):
     before = len(backend.runs("test"))
     x, y = load_digits(n_class=3, return_X_y=True)
