@@ -8,6 +8,7 @@ import math
 import sys
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from prevue.masking import utf8
@@ -20,6 +21,7 @@ from prevue_core.result_kinds import MAX_CELLS, MAX_TEXT_CHARS, USUAL_BUCKETS, P
 
 CUT = " ..."  # at the end of a text that is too long
 LARGEST = sys.float_info.max
+MAX_OTHER_CHARS = 1_000  # of the text of what JSON has no form for
 
 
 def histogram(values: Any = None, counts: Any = None, edges: Any = None) -> Payload:
@@ -80,7 +82,7 @@ def image(given: Any) -> Payload:
 
 
 def json_value(value: Any) -> Any:
-    """Return a value as JSON has it: numbers out of arrays, paths as text, sets as lists; NaN as text.
+    """Return a value as JSON has it: numbers out of arrays, sets as lists; NaN, paths, devices and the like as text.
 
     Raises InvalidValue for what is none of these.
     """
@@ -110,8 +112,11 @@ def _other(value: Any) -> Any:
         return utf8(str(value))
     if hasattr(value, "value") and hasattr(value, "name"):  # a member of an enum
         return json_value(value.value)
-    if hasattr(value, "isoformat"):
-        return str(value)
+    if callable(value) and hasattr(value, "__qualname__"):  # a class or a function
+        return utf8(f"{value.__module__}.{value.__qualname__}")
+    kind: Any = type(value)
+    if kind.__repr__ is not object.__repr__ and len(text := str(value)) <= MAX_OTHER_CHARS:
+        return utf8(text)  # it tells what it is, as times, devices and types of tensors do
     raise InvalidValue(f"{shown(value)} of type {type(value).__name__} is not JSON; use text, numbers, lists, dicts")
 
 
@@ -129,6 +134,8 @@ def array_of(values: Any) -> Any:
     elif not (hasattr(values, "__array__") or hasattr(values, "__array_interface__")):
         return None
     array = numpy.asarray(values)
+    if array.dtype.kind == "O" and array.ndim == 0:  # it was none: NumPy's own types, say
+        return None
     if array.dtype.kind == "V":  # bfloat16 of JAX
         return array.astype(numpy.float32)
     return array
@@ -155,9 +162,10 @@ def _binned(array: Any) -> Payload:
     if not flat.size:
         raise InvalidValue("a histogram was given no finite value; give numbers")
     low, high = float(flat.min()), float(flat.max())
-    is_wide = 0.0 < high - low < math.inf
-    # Equal widths are three times as fast as given edges, but may be too narrow for floats.
-    counts, edges = numpy.histogram(flat, USUAL_BUCKETS, (low, high)) if is_wide else (None, flat[:0])
+    counts, edges = None, numpy.empty(0)
+    if 0.0 < high - low < math.inf:  # equal widths are three times as fast as given edges
+        with suppress(ValueError):  # floats lie no closer
+            counts, edges = numpy.histogram(flat, USUAL_BUCKETS, (low, high))
     if counts is None or not (edges[1:] > edges[:-1]).all():
         counts, edges = numpy.histogram(flat, numpy.asarray(_edges(low, high)))
     return {"counts": counts.tolist(), "edges": [float(edge) for edge in edges], **lost}
