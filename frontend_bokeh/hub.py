@@ -20,6 +20,7 @@ from frontend_bokeh.blocks import fragment
 from frontend_bokeh.source import Key, RunState, Source, Sums
 from prevue.api import StoredRun
 from prevue.series import Series
+from prevue_core.contract import SYSTEM_SPLIT
 from prevue_core.errors import ApiError
 
 LIVE_POLL_S = 0.3
@@ -331,7 +332,8 @@ _HEADLINES = (("val", "accuracy"), ("train", "accuracy"), ("val", "loss"), ("tra
 def _live(state: RunState) -> list[Any]:
     """Return how far a run is, by its first process: the highest step, and split, name and last value of its headline
     metric."""
-    series = state.series[min(state.series)] if state.series else {}
+    first = state.series[min(state.series)] if state.series else {}
+    series = {key: sums for key, sums in first.items() if key[0] != SYSTEM_SPLIT}  # whose steps are seconds
     step = max((sums["last_step"] for sums in series.values()), default=None)
     key = next((key for key in (*_HEADLINES, *series) if key in series), None)
     return [step, *(key or (None, None)), None if key is None else series[key]["last"]]

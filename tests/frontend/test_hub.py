@@ -234,6 +234,15 @@ def test_new_rows_come_with_the_one_that_they_go_on_from(source):
     looking(source, scene)
 
 
+def test_samples_of_the_machine_are_no_steps_of_the_training(source):
+    async def scene(hub, page):
+        source.log("a", ("system", "cpu_percent"), *range(500))
+        source.log("a", TRAIN_LOSS, 0.3)
+        await page.until(lambda page: page.ticks and page.ticks[-1].live == [[0, 2, "train", "loss", 0.3]])
+
+    looking(source, scene)
+
+
 def test_the_ranks_of_a_run_are_told_with_what_each_has(source):
     async def scene(hub, page):
         for rank in (1, 2):
