@@ -21,11 +21,12 @@ OFFLINE, READ = DOCS / "how-to" / "train-without-a-server.md", DOCS / "how-to" /
 TENSORBOARD = DOCS / "how-to" / "come-from-tensorboard.md"
 FIND = DOCS / "how-to" / "find-runs.md"
 BOTH = {(split, name) for split in ("train", "val") for name in ("loss", "accuracy")}
+FIT_TIMES = {("train", f"{step}fit_time") for step in ("", "standardscaler/", "final_estimator/")}
 # By tutorial: how many runs its program logs, and the series that its text and its picture speak of.
 TUTORIALS = {
-    "keras": (3, BOTH),
+    "keras": (3, BOTH | {("train", "learning_rate")}),
     "torch": (3, BOTH | {("train", "batch/loss")}),
-    "sklearn": (4, {*BOTH - {("val", "loss")}, ("train", "n_iter"), ("test", "accuracy")}),
+    "sklearn": (4, {*BOTH - {("val", "loss")}, ("train", "n_iter"), ("test", "accuracy")} | FIT_TIMES),
 }
 
 
@@ -33,7 +34,8 @@ TUTORIALS = {
 def environ(listening: StoredBackend, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """The environment of a reader whose backend is `listening`."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PREVUE_")}
-    return {**kept, "PREVUE_URL": listening.url, "PREVUE_SPOOL_DIR": str(tmp_path_factory.mktemp("spool"))}
+    ours = {"PREVUE_SPOOL_DIR": str(tmp_path_factory.mktemp("spool")), "PREVUE_SYSTEM_METRICS": "0"}
+    return {**kept, "PREVUE_URL": listening.url, **ours}
 
 
 def command(page: Path, heading: str) -> str:

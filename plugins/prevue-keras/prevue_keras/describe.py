@@ -4,28 +4,32 @@ The same code gives the same description, however many models the process made b
 makes through the whole process (`dense_7`), so those are numbered anew, as a fresh process would.
 """
 
+import json
 import math
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import keras
 
-from prevue_core.contract import MAX_LAYERS
+from prevue_core.contract import MAX_LAYERS, MAX_RECORD_BYTES
 from prevue_keras.arguments import activation, details
 from prevue_keras.connections import Connections
+from prevue_keras.serialized import to_json
+
+ROOM_BYTES = MAX_RECORD_BYTES - 10_000  # for all that is told of a model; the rest is for what is around it
 
 
 def describe_model(model: Any) -> dict[str, Any]:
     """Return the description of a model, see the hook `prevue_describe_model`.
 
     The layers of a model inside are listed as `outer/inner`, and operations on a functional model's tensors are too.
-    Parameters of what is not built yet are not counted.
+    Parameters of what is not built yet are not counted. `to_json` is the model's own, where it has one.
     """
     names = _fresh_names(model)
     found = Connections(model, names)
     left_out = max(0, len(found.layers) - MAX_LAYERS)
-    return {
+    described = {
         "name": names[id(model)],
         "framework": "keras",
         "framework_version": keras.__version__,
@@ -34,6 +38,29 @@ def describe_model(model: Any) -> dict[str, Any]:
         **_edges(found, left_out),
         **_sizes(model),
     }
+    return {**described, **_serialized(model, names, len(json.dumps(described)))}
+
+
+def layers_by_name(model: Any) -> list[tuple[str, Any]]:
+    """Return the layers of a model, each with the name that the description has."""
+    return Connections(model, _fresh_names(model)).layers
+
+
+def renamed_layers(model: Any) -> dict[str, str]:
+    """Return the names that layers have in the description by those that they have in Keras."""
+    return _renamed(model, _fresh_names(model))
+
+
+def _renamed(model: Any, names: Mapping[int, str]) -> dict[str, str]:
+    return {one.name: names[id(one)] for one in _everything(list(model._flatten_layers()))}
+
+
+def _serialized(model: Any, names: Mapping[int, str], size: int) -> dict[str, Any]:
+    """Return what Keras makes the model of again, unless it would not fit a record beside `size` bytes."""
+    text = to_json(model, _renamed(model, names))
+    if text is None or size + len(json.dumps(text)) > ROOM_BYTES:
+        return {}
+    return {"to_json": text}
 
 
 def _edges(found: Connections, left_out: int) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """A real backend, and real trainings in processes of their own: Keras takes its backend once, when it is imported."""
 
 import contextlib
+import json
 import os
 import re
 import subprocess
@@ -9,10 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from keras_backends import BACKENDS
 
 from prevue.testing_backend import StoredBackend
-
-os.environ.setdefault("KERAS_BACKEND", "torch")  # of the tests that use Keras in pytest's process
 
 HERE = Path(__file__).parent
 
@@ -48,22 +48,27 @@ class Backend(StoredBackend):
                 found.setdefault((split, name), []).append(row[0] if len(row) == 1 else tuple(row))
         return found
 
+    def of_runs(self, project, table, columns):
+        """Return columns of another table's rows, such as `events`, of a project's runs."""
+        sql = f"SELECT {columns} FROM {table} JOIN runs USING (run_id) JOIN projects USING (project_id)"
+        return self.rows(f"{sql} WHERE project_name = ? ORDER BY step", project)
+
     def config(self, project):
         """Return the configuration of a project's only run."""
         [(config,)] = self.runs(project, "config")
         return json.loads(config)
 
-    def environment(self, keras_backend="torch", **variables):
+    def environment(self, keras_backend=None, **variables):
         """Return the environment of a training whose records wait in this folder."""
         mine = {
             "PREVUE_SPOOL_DIR": str(self.folder / "spool"),
             "PREVUE_URL": self.url,
-            "PREVUE_SYSTEM_METRICS": "0",
+            "PREVUE_SYSTEM_METRICS": "0",  # tests count rows
             "PYTHONPATH": str(HERE),
         }
-        mine["PREVUE_SYSTEM_METRICS"] = "0"  # tests count rows
         outer = {name: value for name, value in os.environ.items() if not name.startswith("PREVUE_")}
-        return {**outer, **mine, "KERAS_BACKEND": keras_backend, "TF_CPP_MIN_LOG_LEVEL": "2", **variables}
+        computes = {"KERAS_BACKEND": keras_backend or os.environ["KERAS_BACKEND"]}
+        return {**outer, **mine, **computes, "TF_CPP_MIN_LOG_LEVEL": "2", **variables}
 
     def train(self, code, **environment):
         """Run Python code in a process of its own and return what became of it."""
@@ -85,7 +90,7 @@ def backend(tmp_path):
     return Backend(tmp_path)
 
 
-@pytest.fixture(scope="module", params=["tensorflow", "torch"])
+@pytest.fixture(scope="module", params=BACKENDS)
 def trained(request, tmp_path_factory):
     """A backend after the trainings of `keras_trainings`, with each of Keras's backends."""
     with Backend(tmp_path_factory.mktemp(request.param)).listening() as backend:

@@ -34,6 +34,15 @@ def main():
     with_copies()
     of_other_models()
     without_its_optimizer()
+    with_batches()
+    with_seven_steps_an_execution()
+    from_a_later_epoch()
+    with_tests()
+    stopped_early()
+    with_two_outputs()
+    with_a_schedule()
+    with_accumulated_gradients()
+    with_histograms()
 
 
 def fit(model, callback, **arguments):
@@ -48,7 +57,7 @@ def twice_with_one_callback():
     callback, model = PrevueKerasCallback(project_name="further fits"), classifier()
     fit(model, callback)
     fit(model, callback)
-    fit(classifier(), callback)  # its optimizer begins at 0
+    fit(classifier(), callback, batch_size=16, epochs=1)  # its optimizer begins at 0
 
 
 def into_a_run_of_before():
@@ -113,3 +122,78 @@ def without_its_optimizer():
     model = OwnStep()
     model.compile("sgd")
     fit(model, PrevueKerasCallback(project_name="without optimizer"))
+
+
+def with_batches():
+    fit(classifier(), PrevueKerasCallback(project_name="batches", update_freq="batch"), validation_data=(x_val, y_val))
+    fit(classifier(), PrevueKerasCallback(project_name="each fourth batch", log_freq=4))
+    unbuilt = compiled(keras.Sequential([layers.Dense(10)]))
+    fit(unbuilt, PrevueKerasCallback(project_name="batches, built by fit", update_freq=5))
+
+
+def with_seven_steps_an_execution():
+    if keras.backend.backend() == "torch":  # Keras refuses it there
+        return
+    model = classifier()
+    model.compile("sgd", model.loss, steps_per_execution=7)
+    fit(model, PrevueKerasCallback(project_name="seven steps", update_freq="batch"))
+
+
+def from_a_later_epoch():
+    fit(classifier(), PrevueKerasCallback(project_name="later epoch"), initial_epoch=3, epochs=5)
+
+
+def with_tests():
+    model, callback = classifier(), PrevueKerasCallback(project_name="tested")
+    fit(model, callback, validation_data=(x_val, y_val))
+    model.evaluate(x_val, y_val, verbose=0, callbacks=[callback])
+    other = PrevueKerasCallback(project_name="tested only")
+    model.evaluate(x_val, y_val, verbose=0, callbacks=[other])
+
+
+class StopAfterTwo(keras.callbacks.Callback):
+    def on_epoch_end(self, epoch, logs=None):
+        self.model.stop_training = epoch == 1
+
+
+def stopped_early():
+    callback = PrevueKerasCallback(project_name="stopped early")
+    fit(classifier(), callback, epochs=9, callbacks=[callback, StopAfterTwo()])
+
+
+def two_outputs():
+    layers.Dense(1)  # numbers of layers go on, here as in a notebook
+    inputs = keras.Input((64,))
+    model = keras.Model(inputs, {"digit": layers.Dense(10, name="digit")(inputs), "test_a": layers.Dense(1)(inputs)})
+    losses = {"digit": keras.losses.SparseCategoricalCrossentropy(from_logits=True), "test_a": "mse"}
+    model.compile("adam", losses, metrics={"digit": ["accuracy"], "test_a": ["mae"]})
+    return model
+
+
+def with_two_outputs():
+    model, callback = two_outputs(), PrevueKerasCallback(project_name="two outputs", update_freq="batch")
+    targets, validation = [{"digit": y, "test_a": y % 2} for y in (y_train, y_val)]
+    model.fit(x_train, targets, epochs=1, verbose=0, callbacks=[callback], validation_data=(x_val, validation))
+    model.evaluate(x_val, validation, verbose=0, callbacks=[callback])
+
+
+def with_a_schedule():
+    model = classifier()
+    rate = keras.optimizers.schedules.ExponentialDecay(0.5, decay_steps=10, decay_rate=0.5)
+    model.compile(keras.optimizers.SGD(rate, momentum=0.9), model.loss)
+    given = {"batch_size": "mine", "seed": 3}
+    fit(model, PrevueKerasCallback(project_name="schedule", config=given))
+    fit(classifier(), PrevueKerasCallback(project_name="batches of 64"), batch_size=64)
+
+
+def with_accumulated_gradients():
+    model = classifier()
+    model.compile(keras.optimizers.SGD(0.1, gradient_accumulation_steps=4), model.loss)
+    fit(model, PrevueKerasCallback(project_name="accumulated", update_freq="batch"))
+
+
+def with_histograms():
+    layers.Dense(1)  # uses up a name
+    fit(classifier(), PrevueKerasCallback(project_name="histograms", histogram_freq=2), epochs=3)
+    with prevue.init("given configuration", config={"epochs": "mine"}) as run:
+        fit(classifier(), PrevueKerasCallback(run=run, describe=False, log_lr=False))

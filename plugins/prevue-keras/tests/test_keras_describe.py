@@ -149,6 +149,49 @@ def test_of_several_outputs_the_first_counts():
     assert described(keras.Model(inputs, sequence))[1]["lstm"]["output_shape"] == [None, 5, 4]
 
 
+# as Keras tells it
+
+
+def test_a_model_is_made_again_from_its_own_json():
+    inputs = keras.Input((6,))
+    inner = keras.Sequential([layers.Dense(4, activation="relu"), layers.Dense(4)])
+    model = keras.Model(inputs, [layers.Dense(2)(inner(inputs)), layers.Dense(3)(inputs)])
+    again = keras.models.model_from_json(described(model)[0]["to_json"])
+    assert [weight.shape for weight in again.weights] == [weight.shape for weight in model.weights]
+    assert described(again)[0] == described(model)[0]
+
+
+def test_neither_compiling_nor_the_size_of_a_batch_makes_another_model():
+    model, compiled = (keras.Sequential([layers.Dense(4), layers.Dropout(0.5)]) for _ in range(2))
+    model(np.zeros((5, 6)))
+    compiled.compile("adam", "mse")
+    compiled.fit(np.zeros((8, 6)), np.zeros((8, 4)), batch_size=4, verbose=0)
+    assert described(compiled)[0] == described(model)[0]
+    assert "adam" not in described(compiled)[0]["to_json"].lower()
+
+
+def test_settings_that_the_table_has_no_room_for_make_another_model():
+    told = [described(dense(kernel_initializer=name))[0] for name in ("zeros", "ones", "zeros")]
+    assert told[0] == told[2] != told[1]
+
+
+def test_a_model_that_keras_cannot_tell_has_its_layers_only():
+    class Secretive(layers.Dense):
+        def get_config(self):
+            raise RuntimeError("not before lunch")
+
+    description, by_name = described(keras.Sequential([keras.Input((3,)), Secretive(4)]))
+    assert "to_json" not in description
+    assert by_name["secretive"]["parameters"] == 16
+
+
+def test_what_keras_tells_is_left_out_where_there_is_no_room_for_it():
+    weighty = layers.Normalization(mean=[0.5] * 300_000, variance=[2.0] * 300_000)
+    description, by_name = described(keras.Sequential([keras.Input((300_000,)), weighty]))
+    assert "to_json" not in description
+    assert list(by_name) == ["normalization"]
+
+
 # settings
 
 

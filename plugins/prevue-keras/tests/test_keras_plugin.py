@@ -39,7 +39,9 @@ demo.load()(__import__("os").environ["PREVUE_URL"], uid="guide", once=True)"""
     assert len(runs) == len(ended.stdout.splitlines()) >= 3
     assert {state for _, state, _ in runs} == {"finished"}
     sql = "SELECT split, name FROM series WHERE run_id = ?"
-    shown = {(split, name) for split in ("train", "val") for name in ("loss", "accuracy")}
+    shown = {(split, name) for split in ("train", "val") for name in ("loss", "accuracy")} | {
+        ("train", "learning_rate")
+    }
     assert all(set(backend.rows(sql, run_id)) == shown for run_id, _, _ in runs)
     assert len({model for _, _, model in runs}) == 3  # a dense one with relu, one with tanh, a residual one
     assert len(backend.model("demo")[2]["edges"]) == 6
