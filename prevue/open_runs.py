@@ -3,6 +3,7 @@
 import atexit
 import os
 import sys
+import threading
 import time
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,7 @@ from prevue import folder as folder_module
 from prevue import notices as notices_module
 from prevue.ending import ending_of_program
 from prevue.repository import RepositoryThread
-from prevue.sender import EXIT_S, Sender
+from prevue.sender import EXIT_OTHERS_S, EXIT_S, Sender
 from prevue.system import SystemThread
 
 if TYPE_CHECKING:
@@ -44,6 +45,10 @@ def _finish_all() -> None:
     ending = ending_of_program()
     for run in list(_live):
         run._end(ending, EXIT_S)
+    until = time.monotonic() + EXIT_OTHERS_S
+    for thread in threading.enumerate():  # of runs that were finished before, too
+        if isinstance(thread, Sender):
+            thread.end(max(0.0, until - time.monotonic()))
 
 
 def _finish_with_worker() -> None:

@@ -19,6 +19,7 @@ from prevue_core.errors import InvalidValue, Unreachable
 
 EXIT_S = 5.0  # that a program's exit may wait for the server
 EXIT_FAILING_S = 0.5  # the same while the server is failing
+EXIT_OTHERS_S = 0.5  # that it may take besides, to send what earlier processes left
 
 
 def deliver_leftover(folder: Path, transport: Transport, bounds: Bounds = Bounds()) -> Iterator[Delivery]:  # noqa: B008
@@ -64,7 +65,7 @@ class Sender(threading.Thread):
         self._wake = threading.Event()  # there is something to send
         self._hurry = threading.Event()  # do not wait any longer
         self._drained = threading.Event()
-        self._is_stopping = False
+        self._is_stopping = self._is_ending = False
         self.delivery: Delivery | None = None
         self.has_imported = threading.Event()  # what it needs, or failed to
 
@@ -74,9 +75,10 @@ class Sender(threading.Thread):
             self._wake.set()
 
     def flush(self, timeout_s: float | None, failing_timeout_s: float | None) -> bool:
-        """Wait until the server has everything, and return whether it has; the thread closes the source and ends then.
+        """Wait until the server has everything, and return whether it has; the thread has closed the source then.
 
-        At most `timeout_s` (None: for ever), and `failing_timeout_s` while requests fail.
+        At most `timeout_s` (None: for ever), and `failing_timeout_s` while requests fail. Behind it the thread sends
+        what earlier processes left, at leisure, as long as the program runs.
         """
         began = time.monotonic()
         self.hasten()
@@ -88,13 +90,20 @@ class Sender(threading.Thread):
         return self._drained.is_set()
 
     def hasten(self) -> None:
-        """Wait no longer, and end once the server has everything."""
+        """Wait no longer, and close the source once the server has everything."""
         self._is_stopping = True
         self._hurry.set()
         self._wake.set()
 
+    def end(self, timeout_s: float) -> None:
+        """Give the thread so long to send what earlier processes left, if its own is sent: the program ends."""
+        self._is_ending = True
+        self._hurry.set()
+        if self._drained.is_set():
+            self.join(timeout_s)
+
     def run(self) -> None:
-        """Send until `flush` finds everything sent, or the process ends."""
+        """Send until `flush` finds everything sent, and what earlier processes left too, or the process ends."""
         try:
             try:
                 from prevue.transport import HttpTransport  # requests takes 80 ms to import: not in the training's time
@@ -113,7 +122,8 @@ class Sender(threading.Thread):
                 self._pause(GATHER_S)
 
     def turns(self, delivery: Delivery, transport: Transport) -> Iterator[float | None]:
-        """Send all there is, until `hasten` finds everything sent; a seam for tests, which have clocks of their own.
+        """Send all there is, until `hasten` finds everything sent, and then what earlier processes left; a seam for
+        tests, which have clocks of their own.
 
         Yields before each request how many seconds it is to wait; None: until there is something to send and a moment
         for what comes behind it, or for a heartbeat.
@@ -135,6 +145,8 @@ class Sender(threading.Thread):
                 leftovers = chain(leftovers, self._refill(transport, str(self._store_id)))
         self._source.close(is_delivered=True)
         self._drained.set()
+        for _ in leftovers:  # a program that logs and ends at once had no time for it before
+            yield 0.0 if self._is_ending else GATHER_S
 
     def _has_time(self, delivery: Delivery, wait_s: float | None) -> bool:
         """Return whether a request for others is in nobody's way: the server answers, and this run is not behind."""

@@ -4,9 +4,11 @@ import os
 import socket
 import subprocess
 import sys
+import threading
 
 import pytest
 
+from client.conftest import PATIENCE_S
 from prevue.delivery import Answer
 from prevue_core.errors import Unreachable
 
@@ -107,6 +109,28 @@ def test_a_server_that_lost_everything_is_refilled(backend, start):
     process.communicate("go on\n")
     assert backend.steps() == list(range(4_000))
     assert numbers(backend.records) == list(range(4_002))
+
+
+def test_what_a_killed_process_logged_is_sent_by_one_that_ends_at_once(backend, start, python, waiting):
+    returned = kill_flat_out(start(FLAT_OUT))
+    assert python("import prevue.open_runs\nprevue.open_runs.EXIT_OTHERS_S = 30\n" + LOGS).returncode == 0
+    assert waiting() == []
+    assert set(range(returned)) <= set(backend.steps())
+
+
+def test_the_end_of_a_program_waits_only_a_moment_for_what_others_left(backend, start, python, waiting):
+    start(LOGS + "import os; os.kill(os.getpid(), 9)").wait()
+    (left,) = waiting()
+    is_over = threading.Event()
+
+    def hang(lines: bytes) -> None:
+        if backend.recording.requests[-1][0] == left:
+            is_over.wait(2 * PATIENCE_S)
+
+    backend.recording.faults += [hang] * 50
+    process = python(LOGS)  # which has PATIENCE_S
+    is_over.set()
+    assert (process.returncode, process.stderr, waiting()) == (0, "", [left])
 
 
 # without a server

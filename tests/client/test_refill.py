@@ -158,6 +158,13 @@ def test_the_next_program_refills_a_restored_server(delivered, program, backend,
         assert tiled(records) == list(range(len(records)))
 
 
+def test_a_program_that_ends_at_once_refills_it_too(delivered, program, backend):
+    spool, restore = delivered()
+    restore()
+    program(lambda: True)
+    assert [record["seq"] for record in backend.recording.records[spool.writer_id]] == list(range(41))
+
+
 def test_a_server_that_stays_the_same_is_not_asked_again(delivered, program, backend, server):
     delivered()
     program(lambda: len(backend.recording.records) == 2)
