@@ -1,17 +1,15 @@
 """Logging in and out. The dashboard only hands names and passwords on: the backend knows whether they are right."""
 
 import datetime
-import hmac
 from typing import Any
 
 from tornado.web import HTTPError
 
-from frontend_bokeh.auth import LOGGED_OUT, is_from_own_page, local_path
+from frontend_bokeh.auth import LOGGED_OUT, local_path
+from frontend_bokeh.forms import check_form, check_key, field
 from frontend_bokeh.pages import Page
 from prevue.api import Api
 from prevue_core.errors import ApiError, Unreachable
-
-FORM = "application/x-www-form-urlencoded"
 
 
 class LoginPage(Page):
@@ -30,15 +28,15 @@ class LoginPage(Page):
 
     async def post(self) -> None:
         """Log in and lead to the page that was asked for, or show the form again with what is wrong."""
-        _check_form(self)
-        then = local_path(_field(self, "next"))
+        check_form(self)
+        then = local_path(field(self, "next"))
         try:
             login = await self.gate.ask("", self._log_in)
         except Unreachable as error:
             raise HTTPError(503, "%s", error) from error
         except ApiError as error:
             self.set_status(error.status or 400)
-            given = {name: _field(self, name) for name in ("username", "code")}
+            given = {name: field(self, name) for name in ("username", "code")}
             self.show("login.html", title="Log in", then=then, error=error.detail, **given)
             return
         self.set_cookie(
@@ -52,9 +50,9 @@ class LoginPage(Page):
         self.redirect(then, status=303)
 
     def _log_in(self, api: Api) -> dict[str, Any]:
-        username, password = _field(self, "username"), _field(self, "password")
+        username, password = field(self, "username"), field(self, "password")
         address = self.gate.address(self.request)
-        if code := _field(self, "code").strip():
+        if code := field(self, "code").strip():
             return api.log_in_with_code(code, username or None, password, address=address)
         return api.log_in(username, password, address=address)
 
@@ -69,10 +67,9 @@ class LogoutPage(Page):
 
     async def post(self) -> None:
         """End the session and forget it."""
-        _check_form(self)
+        check_form(self)
         session = self.gate.session(self.request)
-        if not hmac.compare_digest(_field(self, "form_key").encode(), self.gate.form_key(session).encode()):
-            raise HTTPError(403, "this page is of an earlier login; load it again")
+        check_key(self, session)
         self.clear_cookie(self.gate.cookie(self.request), secure=self.request.protocol == "https")
         self._left = self.gate.reference(session)
         try:
@@ -85,16 +82,3 @@ class LogoutPage(Page):
         """Close the pages that the session has opened, now that the browser has its answer."""
         if self._left:
             self.gate.close(LOGGED_OUT, reference=self._left)
-
-
-def _check_form(page: Page) -> None:
-    """Refuse what no form of ours has sent."""
-    if not is_from_own_page(page.request):
-        raise HTTPError(403, "only a page of this dashboard may send this")
-    if page.request.headers.get("Content-Type", "").partition(";")[0].strip().lower() != FORM:
-        raise HTTPError(415, "only a form may be sent here")
-
-
-def _field(page: Page, name: str) -> str:
-    """Return a field as it was typed: Tornado would trim a password."""
-    return page.request.body_arguments.get(name, [b""])[-1].decode(errors="replace")

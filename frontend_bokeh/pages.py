@@ -20,7 +20,7 @@ from frontend_bokeh.figures import curves, graph
 from frontend_bokeh.headers import guard_file, guard_page, request_id
 from frontend_bokeh.source import find_project, find_run
 from prevue.api import Api
-from prevue_core.errors import ApiError, NotFound, NotLoggedIn
+from prevue_core.errors import ApiError, NotFound, NotLoggedIn, Refused
 
 FOLDER = Path(__file__).parent
 MODELS_SHOWN = 50  # of a project, those of the newest runs
@@ -83,6 +83,8 @@ class Page(RequestHandler):
             raise Finish from None
         except NotFound as error:
             raise HTTPError(404, "%s", error) from error
+        except Refused as error:  # the visitor's right to do it, say
+            raise HTTPError(error.status or 503, "%s", error.detail or error) from error
         except ApiError as error:
             raise HTTPError(503, "%s", error) from error
 

@@ -1,19 +1,20 @@
 """The page of a run: how it stands, what it came to, how it was begun, and whether all of it has arrived."""
 
 import re
-import time
 from dataclasses import dataclass
 from typing import Any
 
 from tornado.web import HTTPError
 
 from frontend_bokeh import texts
+from frontend_bokeh.columns import end_of
 from frontend_bokeh.pages import Page
 from frontend_bokeh.source import find_project, find_run
-from prevue.api import Api, StoredRun
-from prevue_core.contract import LOST, decode_number
+from prevue.api import Api
+from prevue_core.contract import SYSTEM_SPLIT, decode_number
 
 ROWS_SHOWN = 500  # series of a rank, and processes
+EVENTS_SHOWN = 100  # the latest
 # What is told of where a run ran, in this order; further keys follow by their own names.
 FACTS = {
     "command": "Command",
@@ -75,12 +76,13 @@ def _shown(api: Api, project_id: int, run_id: str, rank: str | None) -> dict[str
     return {
         "run": run,
         "model": run.model(),
-        "duration": texts.duration(_end(run) - run.started_at),
+        "duration": texts.duration(end_of(run) - run.started_at),
         "delivery": Delivery(sorted(run.writers(), key=lambda one: (one["rank"], one["started_at"]))),
+        "events": api.events([run.run_id], limit=EVENTS_SHOWN),
         "metrics": metrics,
         "ranks": ranks,
         "rank": chosen,
-        "steps": max((one["last_step"] for one in series), default=None),
+        "steps": max((one["last_step"] for one in series if one["split"] != SYSTEM_SPLIT), default=None),
         "config": list(texts.flat(run.config)),
         "facts": _facts(run.environment),
         "failure": _failure(run.environment),
@@ -88,13 +90,6 @@ def _shown(api: Api, project_id: int, run_id: str, rank: str | None) -> dict[str
         "only": f"^{_SPECIAL.sub(_ESCAPED, run.run_name)}$",
         "rows_shown": ROWS_SHOWN,
     }
-
-
-def _end(run: StoredRun) -> float:
-    """Return when a run ended, as far as is known: of one that is lost nothing was heard later."""
-    if run.finished_at is not None:
-        return run.finished_at
-    return run.heard_at if run.state == LOST else time.time()
 
 
 def _sums(series: dict[str, Any]) -> dict[str, Any]:

@@ -54,6 +54,18 @@ class ClockFormatter extends TickFormatter {
   }
 }
 
+/** On a log axis each tick is exact by itself. */
+class LogFormatter extends TickFormatter {
+  static __name__ = "PrevueLogFormatter";
+  constructor({kind, ...attributes}) {
+    super(attributes);
+    this._text = kind === "relative" ? duration : short;
+  }
+  doFormat(ticks) {
+    return ticks.map((tick) => this._text(tick, tick));
+  }
+}
+
 /** Return a number as 950, 12k or 1.25M: as exact as neighbours at `precision` need it. */
 export function short(value, precision, largest = Math.abs(value)) {
   const [unit, letter] = largest >= 1e9 ? [1e9, "G"] : largest >= 1e6 ? [1e6, "M"] : largest >= 1e4 ? [1e3, "k"] : [1, ""];
@@ -89,11 +101,13 @@ const KINDS = {
   wall: () => [new ClockTicker({desired_num_ticks: 4}), new ClockFormatter()],
 };
 
-/** Give an x axis the ticks of a kind. */
-export function dressX(axis, kind) {
-  if (axis.kind === kind) return;
-  axis.kind = kind;
-  const [ticker, formatter] = KINDS[kind]();
+/** Give an x axis the ticks of a kind, on a logarithmic or a linear scale. */
+export function dressX(plot, axis, kind, isLog) {
+  if (axis.kind === `${kind} ${isLog}`) return;
+  axis.kind = `${kind} ${isLog}`;
+  const [ticker, formatter] = isLog ? [new LogTicker({desired_num_ticks: 6, mantissas: [1, 2, 5]}), new LogFormatter({kind})] : KINDS[kind]();
+  const Scale = isLog ? LogScale : LinearScale;
+  if (!(plot.x_scale instanceof Scale)) plot.x_scale = new Scale();
   axis.setv({ticker, formatter});
 }
 

@@ -1,13 +1,14 @@
 // Sections with a card for each key. Charts are built when their card comes into view, one a frame, and those that are
 // out of it longest are taken down: a page of hundreds of cards has few charts.
 
-import {counted, describe, oddText, tableOf, zoomNote} from "./cardtext.js";
+import {describe, oddText, placelessText, pointsText, tableOf, zoomNote} from "./cardtext.js";
 import {Chart} from "./charts.js";
 import {exported} from "./export.js";
 import {element, icon, toast} from "./page.js";
 import {change, matches, view} from "./view.js";
 
 const LIVE_CHARTS = 30;
+const HEIGHT = 210, TALL = 420, AROUND = 90; // CSS pixels: of plots, and of what is around one that fills the window
 const ZOOM_WAIT_MS = 120;
 const LOOK_WAIT_MS = 80;
 // Of a zoom's width: what is asked for beside it, so that lines come from the edges and a short average has its past.
@@ -29,6 +30,8 @@ export class Cards {
     this._grown = new Set(); // keys whose charts are out of view and are to be drawn when they come back
     this._shownKeys = "";
     this._watcher = new IntersectionObserver((entries) => this._seen(entries), {rootMargin: "200px"});
+    window.addEventListener("resize", () => this._refit());
+    document.addEventListener("keydown", (event) => event.key === "Escape" && this._full && this._fill(this._full));
     this._menu = document.querySelector("#save");
     for (const item of this._menu.querySelectorAll("button")) item.addEventListener("click", () => this._save(item.dataset.kind));
   }
@@ -38,11 +41,44 @@ export class Cards {
     return [...this.charts.keys()].filter((key) => !view.zoom.has(key));
   }
 
+  _pin(key) {
+    const pins = new Set(view.pins);
+    if (!pins.delete(key)) pins.add(key);
+    change({pins});
+    this._cards.get(key).querySelector(".tool.pin").focus();
+  }
+
+  /** Let one chart fill the window, or none any more. */
+  _fill(key) {
+    const before = this._host.querySelector(".card.full");
+    const now = before?.dataset.key === key ? null : key;
+    for (const card of [before, now && this._cards.get(now)].filter(Boolean)) {
+      card.classList.toggle("full", card.dataset.key === now);
+      card.querySelector(".tool.full").setAttribute("aria-pressed", String(card.dataset.key === now));
+      this._fit(card.dataset.key);
+      this.fetch([card.dataset.key]);
+    }
+  }
+
+  /** The key of the chart that fills the window. */
+  get _full() {
+    return this._host.querySelector(".card.full")?.dataset.key;
+  }
+
+  _refit() {
+    if (this._full) this._fit(this._full);
+  }
+
+  _fit(key) {
+    const {classList} = this._cards.get(key);
+    this.charts.get(key)?.grow(classList.contains("full") ? Math.max(HEIGHT, innerHeight - AROUND) : classList.contains("tall") ? TALL : undefined);
+  }
+
   /** Show the cards of the keys that pass the filter; return how many. */
   arrange() {
     const keys = this._project.shownKeys().filter((key) => matches(view.metrics, key.id));
     this._host.style.setProperty("--columns", view.columns);
-    const shown = JSON.stringify(keys.map((key) => key.id));
+    const shown = JSON.stringify(keys.map((key) => [key.id, view.pins.has(key.id)]));
     if (shown !== this._shownKeys) {
       this._shownKeys = shown;
       this._layOut(keys);
@@ -51,8 +87,8 @@ export class Cards {
   }
 
   _layOut(keys) {
-    const sections = Map.groupBy(keys, (key) => (key.split === "system" ? "system" : key.name.includes("/") ? key.name.split("/")[0] : "metrics"));
-    const rank = (title) => (title === "metrics" ? 0 : title === "system" ? 2 : 1);
+    const sections = Map.groupBy(keys, sectionOf);
+    const rank = (title) => ["pinned", "metrics", undefined, "system"].indexOf(["pinned", "metrics", "system"].includes(title) ? title : undefined);
     const titles = [...sections.keys()].sort((a, b) => rank(a) - rank(b) || a.localeCompare(b));
     const closed = new Set([...this._host.querySelectorAll("details:not([open])")].map((one) => one.dataset.title));
     this._host.replaceChildren(...titles.map((title) => this._section(title, sections.get(title), !closed.has(title))));
@@ -83,7 +119,9 @@ export class Cards {
           tool("reset", "reset zoom", () => this.unzoom(this.charts.get(key.id))),
           tool("table", "view as table", () => this._showTable(key.id)),
           tool("save", "save", (event) => this._openMenu(key.id, event.currentTarget)),
-          tool("grow", "larger", (event) => this._grow(key.id, event.currentTarget)))),
+          tool("pin", "pin", () => this._pin(key.id)),
+          tool("grow", "larger", (event) => this._grow(key.id, event.currentTarget)),
+          tool("full", "full screen", () => this._fill(key.id)))),
       element("div", {class: "plot", role: "img", "aria-label": key.id}),
       element("p", {class: "notice"}));
     this._cards.set(key.id, card);
@@ -126,6 +164,7 @@ export class Cards {
     const chart = new Chart(key, this._cards.get(key).querySelector(".plot"), this._spec, this);
     this.charts.set(key, chart);
     await chart.build();
+    this._fit(key);
     if (chart.zoom) this._askRange(chart);
     await new Promise(requestAnimationFrame);
   }
@@ -256,28 +295,29 @@ export class Cards {
   }
 
   /** A chart has drawn itself: tell on its card what that is. */
-  drawn(chart, {unloggable}) {
+  drawn(chart, limits) {
     const card = this._cards.get(chart.key);
     const {curves, key} = chart;
-    const points = counted(curves, chart.zoom);
+    card.querySelector(".tool.pin").setAttribute("aria-pressed", String(view.pins.has(key)));
     const error = this._project.failed.get(key);
     const isWaiting = !curves.length && !error && this.tracksOf(key).length > 0;
     card.dataset.state = isWaiting ? "loading" : curves.length ? "drawn" : error ? "failed" : "empty";
     card.classList.toggle("zoomed", Boolean(chart.zoom));
-    card.querySelector(".points").replaceChildren(...(curves.length ? [`${points.toLocaleString()} points`, ...zoomNote(chart)] : []));
+    card.querySelector(".points").replaceChildren(...(curves.length ? [pointsText(chart), ...zoomNote(chart)] : []));
     const odd = card.querySelector(".odd");
     odd.textContent = oddText(curves);
     odd.hidden = odd.textContent === "";
-    card.querySelector(".notice").replaceChildren(...this._notice(key, error, unloggable, curves));
+    card.querySelector(".notice").replaceChildren(...this._notice(key, error, limits, curves));
     card.querySelector(".plot").setAttribute("aria-label", describe(key, curves));
   }
 
-  _notice(key, error, unloggable, curves) {
+  _notice(key, error, limits, curves) {
     if (error) {
       const retry = element("button", {onclick: () => this._retry(key)}, icon("reset"), "Retry");
       return [element("span", {role: "alert"}, `Not loaded: ${error}`), retry];
     }
-    if (unloggable) return [`${unloggable.toLocaleString()} values at or below 0 have no place on a log axis`];
+    const placeless = placelessText(limits);
+    if (placeless) return [placeless];
     if (!curves.length && this.tracksOf(key).length && view.axis === "epoch") return ["No epoch was logged: choose another x axis"];
     return [];
   }
@@ -324,7 +364,7 @@ export class Cards {
   _grow(key, button) {
     const isTall = this._cards.get(key).classList.toggle("tall");
     button.setAttribute("aria-pressed", String(isTall));
-    this.charts.get(key).grow(isTall);
+    this._fit(key);
     this.fetch([key]);
   }
 
@@ -335,6 +375,12 @@ export class Cards {
     dialog.querySelector(".scroll").replaceChildren(curves.length ? tableOf(curves) : element("p", {}, "No run that is shown has a value."));
     dialog.showModal();
   }
+}
+
+function sectionOf(key) {
+  if (view.pins.has(key.id)) return "pinned";
+  if (key.split === "system") return "system";
+  return key.name.includes("/") ? key.name.split("/")[0] : "metrics";
 }
 
 /** The steps that a zoom stands for, in whatever run: blocks are asked for by step. */

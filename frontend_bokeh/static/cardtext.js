@@ -9,9 +9,20 @@ export function zoomNote({zoom, curves}) {
   return zoom ? [" · ", element("b", {}, isLive ? "zoomed, live paused" : "zoomed")] : [];
 }
 
-/** Return how many points curves stand for: those of the zoom, or all. */
-export function counted(curves, zoom) {
-  return curves.reduce((sum, curve) => sum + countedOf(curve, zoom), 0);
+/** Return how many points a chart stands for: all, or those of the zoom of all. */
+export function pointsText({curves, zoom, whole}) {
+  const points = curves.reduce((sum, curve) => sum + countedOf(curve, zoom), 0);
+  return `${points.toLocaleString()} ${zoom && whole >= points ? `of ${whole.toLocaleString()} ` : ""}points`;
+}
+
+/** Return what has no place on a chart's axes; empty: everything has. */
+export function placelessText({unloggable, unplaced, outlying}) {
+  const values = (count, what, one) => (count ? `${count.toLocaleString()} ${count === 1 ? one : what}` : "");
+  return [
+    values(unloggable, "values at or below 0 have no place on a log axis", "value at or below 0 has no place on a log axis"),
+    values(unplaced, "values at x ≤ 0 have no place on a log x axis", "value at x ≤ 0 has no place on a log x axis"),
+    values(outlying, "values lie outside: outliers are left out", "value lies outside: outliers are left out"),
+  ].filter(Boolean).join(" · ");
 }
 
 function countedOf({block: {columns, total}, x}, zoom) {

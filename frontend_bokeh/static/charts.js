@@ -3,7 +3,7 @@
 import {dressX, dressY} from "./axes.js";
 import {dashOfRank, isSplit, shadeOf} from "./ranks.js";
 import {nearest, seed, smooth} from "./series.js";
-import {view} from "./view.js";
+import {isLogX, view} from "./view.js";
 
 const Bokeh = window.Bokeh;
 const {Document} = Bokeh.require("document");
@@ -17,7 +17,8 @@ const INK = {light: "#667085", dark: "#8b96a5"}, TEXT = {light: "#17202e", dark:
 const ENDS = {failed: {light: "#c92a2a", dark: "#ff7b72"}, lost: {light: "#9a6700", dark: "#e3b341"}};
 const DASHES = [[], [7, 4], [2, 3]];
 const EDGE = 0.025; // of the height: how far inside of it marks of values lie that have no place
-const HEIGHT = 210, TALL = 420; // CSS pixels
+const HEIGHT = 210; // CSS pixels
+const OUTLYING = 0.01; // of the rows on each side, where outliers are left out
 
 /** A run keeps its colour; from the ninth on lines are dashed, from the seventeenth on dotted. */
 export function runColor(run) {
@@ -69,6 +70,12 @@ export class Chart {
     this._abort = new AbortController();
   }
 
+  /** How many points there are in all of what is shown. */
+  get whole() {
+    const blocks = this._page.blocksOf(this.key);
+    return this.curves.reduce((sum, {id}) => sum + (blocks.get(id)?.total ?? 0), 0);
+  }
+
   /** From and to on the x axis, or undefined: all is shown. */
   get zoom() {
     return view.zoom.get(this.key);
@@ -109,8 +116,9 @@ export class Chart {
     this.host.replaceChildren();
   }
 
-  grow(isTall) {
-    this.plot.height = isTall ? TALL : HEIGHT;
+  /** Make it so many CSS pixels high; none: as usual. */
+  grow(height = HEIGHT) {
+    this.plot.height = height;
   }
 
   /** Change what only the looks depend on, kind of axis and theme, and draw. */
@@ -118,7 +126,7 @@ export class Chart {
     if (!this.view) return;
     const [x, y] = ["x_axis", "y_axis"].map((name) => this.document.get_model_by_name(name));
     for (const axis of [x, y]) axis.major_label_text_color = INK[view.theme];
-    dressX(x, view.axis);
+    dressX(this.plot, x, view.axis, isLogX());
     dressY(this.plot, y, view.log);
     this.update();
   }
@@ -155,9 +163,9 @@ export class Chart {
     this._setRanges(limits);
     const bands = table("xs", "ys", "color", "run"), raw = table("xs", "ys", "color", "run", "alpha", "dash");
     const lines = table("xs", "ys", "color", "run", "alpha", "dash"), marks = table("x", "y", "color", "run", "marker", "size", "alpha");
-    const onAxis = view.log ? (values) => values.map((value) => (value > 0 ? value : NaN)) : (values) => values;
+    const onAxis = view.log ? positive : (values) => values;
     for (const curve of this.curves) {
-      const {run, block, x, y} = curve;
+      const {run, block, y} = curve, x = isLogX() ? positive(curve.x) : curve.x;
       const isFaded = this._page.highlighted !== null && this._page.highlighted !== run.id;
       const looks = {...looksOf(curve), run: run.id};
       if (!block.raw && !isFaded) add(bands, {...band(x, block.columns, limits.low), ...looks});
@@ -172,13 +180,19 @@ export class Chart {
     this._page.drawn(this, limits);
   }
 
-  /** The least and the greatest of what is visible, and how many rows a log axis cannot show. */
+  /** The least and the greatest of what is visible, and how many rows have no place: on a log axis, or as outliers. */
   _limits() {
-    const found = {low: Infinity, high: -Infinity, unloggable: 0};
+    const found = {low: Infinity, high: -Infinity, unloggable: 0, unplaced: 0, outlying: 0};
     const [from, to] = this.zoom ?? [-Infinity, Infinity];
+    const means = [];
     for (const {block: {columns}, x} of this.curves) {
       for (let i = 0; i < x.length; i++) {
         if (x[i] < from || x[i] > to || !Number.isFinite(columns.low[i])) continue;
+        if (isLogX() && x[i] <= 0) {
+          found.unplaced++;
+          continue;
+        }
+        if (!view.log || columns.mean[i] > 0) means.push(columns.mean[i]);
         if (view.log && columns.low[i] <= 0) found.unloggable++;
         for (const value of view.log ? [columns.low[i], columns.mean[i], columns.high[i]] : [columns.low[i], columns.high[i]]) {
           if (view.log && value <= 0) continue;
@@ -187,14 +201,25 @@ export class Chart {
         }
       }
     }
-    return found;
+    return view.robust ? this._inner(found, Float64Array.from(means).sort()) : found;
+  }
+
+  /** Limits that leave out the outermost of sorted means; what reaches far beyond them is counted. */
+  _inner(found, means) {
+    if (!means.length) return found;
+    const at = (share) => means[Math.round(share * (means.length - 1))];
+    const [bottom, top] = [at(OUTLYING), at(1 - OUTLYING)], margin = (top - bottom) * 0.5;
+    const [low, high] = [Math.max(found.low, view.log ? bottom : bottom - margin), Math.min(found.high, top + margin)];
+    const outlying = means.filter((mean) => mean < low || mean > high).length;
+    return {...found, low, high, outlying};
   }
 
   /** Where the curves begin and end on the x axis, also those parts that a zoom leaves out. */
   _extent() {
     const blocks = this._page.blocksOf(this.key);
     const xs = this.curves.map(({id, run, x}) => (blocks.has(id) ? this.xs(blocks.get(id), run) : x));
-    return [Math.min(...xs.map((x) => x[0])), Math.max(...xs.map((x) => x[x.length - 1]))];
+    const first = (x) => (isLogX() ? x.find((value) => value > 0) ?? Infinity : x[0]);
+    return [Math.min(...xs.map(first)), Math.max(...xs.map((x) => x[x.length - 1]))];
   }
 
   _setRanges({low, high}) {
@@ -203,7 +228,8 @@ export class Chart {
     this.plot.y_range.setv({start: back(start), end: back(end)});
     const inset = (end - start) * EDGE;
     this._edges = {bottom: back(start + inset), top: back(end - inset)};
-    const [from, to] = this.zoom ?? padded(...this._extent(), 0.02);
+    const [right, left] = isLogX() ? [Math.log, Math.exp] : [(value) => value, (value) => value];
+    const [from, to] = this.zoom ?? padded(...this._extent().map(right), 0.02).map(left);
     this.plot.x_range.setv({start: from, end: to});
   }
 
@@ -219,6 +245,7 @@ export class Chart {
       if (isAlone) yield {x: x[i], y: y[i], marker: "circle", size: 5};
     }
     const {bottom, top} = this._edges;
+    if (isLogX() && !(x.at(-1) > 0)) return;
     for (const {row, nan, inf, ninf} of block.odd) {
       if (nan) yield {x: x[row], y: bottom, marker: "diamond", size: 8};
       if (inf) yield {x: x[row], y: top, marker: "triangle", size: 8};
@@ -264,12 +291,17 @@ function add(columns, row) {
 
 /** The outline from the lowest to the highest value of each bucket. On a log axis it ends at the lowest that is there. */
 function band(x, {low, high}, bottom) {
-  const there = [...x.keys()].filter((i) => Number.isFinite(low[i]) && (!view.log || high[i] > 0));
+  const there = [...x.keys()].filter((i) => Number.isFinite(low[i]) && Number.isFinite(x[i]) && (!view.log || high[i] > 0));
   const back = there.toReversed();
   return {
     xs: [...there, ...back].map((i) => x[i]),
     ys: [...there.map((i) => high[i]), ...back.map((i) => (view.log ? Math.max(low[i], bottom) : low[i]))],
   };
+}
+
+/** Values as a log axis can have them. */
+function positive(values) {
+  return values.map((value) => (value > 0 ? value : NaN));
 }
 
 function padded(from, to, share) {

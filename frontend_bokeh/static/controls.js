@@ -2,7 +2,7 @@
 
 import {copy, element, isElsewhere, radiogroup, toast} from "./page.js";
 import {RANKS_SHOWN, isDistributed} from "./ranks.js";
-import {AXES, change, clamped, isRegex, onChange, readRank, view} from "./view.js";
+import {AXES, change, clamped, isLogX, isRegex, onChange, readRank, view} from "./view.js";
 
 const $ = (selector) => document.querySelector(selector);
 const SMOOTHING_STEP = 0.05;
@@ -33,6 +33,11 @@ export function startControls(unzoom) {
   const showColumns = radiogroup($("#per-row"), (columns) => change({columns: Number(columns)}));
   $("#smoothing").addEventListener("input", (event) => setSmoothing(event.target.value));
   $("#log").addEventListener("change", (event) => change({log: event.target.checked}));
+  $("#robust").addEventListener("change", (event) => change({robust: event.target.checked}));
+  $("#logx").addEventListener("change", ({target: {checked}}) => {
+    unzoom(); // it may begin at 0 or before
+    change({logX: checked});
+  });
   $("#rank").addEventListener("change", (event) => change({rank: readRank(event.target.value)}));
   $("#linked").addEventListener("change", (event) => change({linked: event.target.checked}));
   $("#run-filter").addEventListener("input", (event) => change({runs: event.target.value}));
@@ -52,6 +57,9 @@ export function startControls(unzoom) {
     if (clamped($("#smoothing").value) !== view.smoothing) $("#smoothing").value = view.smoothing;
     $("#smoothing-value").textContent = view.smoothing.toFixed(view.smoothing > 0.99 ? 3 : 2);
     $("#log").checked = view.log;
+    $("#logx").checked = isLogX();
+    $("#logx").disabled = view.axis === "wall";
+    $("#robust").checked = view.robust;
     $("#linked").checked = view.linked;
     $("#rank").value = view.rank;
     $("#sort").value = view.sort;

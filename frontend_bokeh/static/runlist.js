@@ -3,7 +3,7 @@
 import {looksOf, runColor} from "./charts.js";
 import {element, icon, number} from "./page.js";
 import {isSplit, ranksOf} from "./ranks.js";
-import {change, hide, isHidden, isShown, matches, view} from "./view.js";
+import {change, hide, isHidden, isListed, isShown, view} from "./view.js";
 
 const STATES = ["running", "lost", "failed", "finished"];
 const ORDERS = {
@@ -38,16 +38,19 @@ export class RunList {
     const sort = document.querySelector("#sort");
     sort.addEventListener("change", () => change({sort: sort.value}));
     document.querySelector("#runs-count").addEventListener("click", () => this._toggleAll());
+    document.querySelector("#only").addEventListener("click", () => change({only: new Set()}));
   }
 
   draw() {
     const all = [...this._project.runs.values()];
-    const found = all.filter((run) => matches(view.runs, run.name)).sort(ORDERS[view.sort]);
+    const found = all.filter(isListed).sort(ORDERS[view.sort]);
     if (!found.some((run) => run.id === this._current)) this._current = found[0]?.id ?? null;
     const rows = found.map((run) => this._row(run));
     const isSame = rows.length === this._host.children.length && rows.every((row, i) => row === this._host.children[i]);
     if (!isSame) this._replace(rows);
     const shown = all.filter(isShown).length, running = all.filter((run) => run.state === "running").length;
+    document.querySelector("#only").hidden = !view.only.size;
+    document.querySelector("#only span").textContent = `${view.only.size} chosen`;
     document.querySelector("#runs-count span").textContent = `${shown} of ${all.length} shown`;
     document.querySelector("#runs-foot").textContent = `${all.length} run${all.length === 1 ? "" : "s"} · ${running} running`;
     document.querySelector("#runs-skeleton").hidden = true;
@@ -114,7 +117,7 @@ export class RunList {
 
   /** Show all runs that pass the filter; if all are shown, hide them. */
   _toggleAll() {
-    const runs = [...this._project.runs.values()].filter((run) => matches(view.runs, run.name));
+    const runs = [...this._project.runs.values()].filter(isListed);
     const isAllShown = runs.every(isShown);
     hide(runs, () => isAllShown);
   }

@@ -7,7 +7,7 @@ import {element} from "./page.js";
 import {Project} from "./project.js";
 import {RunList} from "./runlist.js";
 import {Tooltip} from "./tooltip.js";
-import {change, hide, matches, onChange, readAddress, view} from "./view.js";
+import {change, hide, isListed, onChange, readAddress, view} from "./view.js";
 
 const $ = (selector) => document.querySelector(selector);
 const given = JSON.parse($("#given").textContent);
@@ -51,7 +51,8 @@ function nothing(cardCount) {
   const say = (text, label, act) => [element("p", {}, text), element("button", {onclick: act}, label)];
   const runs = [...project.runs.values()];
   if (!runs.length) return [$("#no-runs").content.cloneNode(true)];
-  const found = runs.filter((run) => matches(view.runs, run.name));
+  const found = runs.filter(isListed);
+  if (!found.length && view.only.size) return say("The chosen runs are not among the newest 200, or the filter hides them.", "Show all", () => change({only: new Set(), runs: ""}));
   if (!found.length) return say("No run's name matches the filter.", "Clear the filter", () => change({runs: ""}));
   if (!project.shownRuns().length) return say("All runs are hidden.", "Show all", () => hide(found, () => false));
   if (!cardCount && project.keys.size) return say("No metric's name matches the filter.", "Clear the filter", () => change({metrics: ""}));
@@ -120,11 +121,11 @@ function newlyShown() {
 onChange((changed) => {
   if (!project.isKnown) return;
   const any = (...names) => names.some((name) => changed.has(name));
-  if (any("runs", "hidden", "sort", "metrics", "columns", "theme", "rank")) arrange();
-  if (any("runs", "hidden")) cards.fetchRuns(newlyShown());
+  if (any("runs", "hidden", "only", "sort", "metrics", "columns", "theme", "rank", "pins")) arrange();
+  if (any("runs", "hidden", "only")) cards.fetchRuns(newlyShown());
   if (any("rank")) cards.fetchAll(); // what was not shown has been left behind
-  if (any("axis", "log", "theme")) cards.dress();
-  else if (any("smoothing")) cards.update();
+  if (any("axis", "log", "logX", "theme")) cards.dress();
+  else if (any("smoothing", "robust")) cards.update();
 });
 
 startControls(() => cards.unzoomAll());

@@ -10,7 +10,9 @@ const SHORT_ID = 12; // characters of a run's id that stand in the address
 export const view = {
   smoothing: 0,
   axis: "step",
-  log: false,
+  log: false, // the y axis
+  logX: false,
+  robust: false, // the y axis leaves outliers out
   rank: 0, // of distributed trainings: a process, or "all"
   linked: true, // the cursor of one chart shows in all
   columns: 3,
@@ -18,6 +20,8 @@ export const view = {
   metrics: "",
   sort: "newest",
   hidden: new Set(), // short ids
+  only: new Set(), // short ids; none: all runs are listed
+  pins: new Set(), // keys of charts that stand first
   zoom: new Map(), // by chart: from and to on the x axis
   theme: theme(),
 };
@@ -43,6 +47,9 @@ export function readAddress() {
   view.smoothing = clamped(query.get("smooth"));
   view.axis = oneOf(AXES, query.get("x"), "step");
   view.log = query.get("log") === "1";
+  view.logX = query.get("logx") === "1";
+  view.robust = query.get("robust") === "1";
+  view.pins = new Set(query.getAll("pin"));
   view.rank = readRank(query.get("rank"));
   view.linked = query.get("link") !== "0";
   view.columns = oneOf(COLUMNS, Number(query.get("cols")), 3);
@@ -50,6 +57,7 @@ export function readAddress() {
   view.metrics = query.get("metrics") ?? "";
   view.sort = oneOf(SORTS, query.get("sort"), "newest");
   view.hidden = new Set((query.get("hide") ?? "").split(",").filter(Boolean));
+  view.only = new Set((query.get("only") ?? "").split(",").filter(Boolean));
   view.zoom = new Map(query.getAll("zoom").map(readZoom).filter(Boolean));
 }
 
@@ -69,6 +77,9 @@ function writeAddress() {
   if (view.smoothing) query.set("smooth", view.smoothing);
   if (view.axis !== "step") query.set("x", view.axis);
   if (view.log) query.set("log", "1");
+  if (view.logX) query.set("logx", "1");
+  if (view.robust) query.set("robust", "1");
+  for (const key of view.pins) query.append("pin", key);
   if (view.rank !== 0) query.set("rank", view.rank);
   if (!view.linked) query.set("link", "0");
   if (view.columns !== 3) query.set("cols", view.columns);
@@ -76,9 +87,13 @@ function writeAddress() {
   if (view.metrics) query.set("metrics", view.metrics);
   if (view.sort !== "newest") query.set("sort", view.sort);
   if (view.hidden.size) query.set("hide", [...view.hidden].join(","));
+  if (view.only.size) query.set("only", [...view.only].join(","));
   for (const [key, [from, to]] of view.zoom) query.append("zoom", `${key}~${+from.toPrecision(12)}~${+to.toPrecision(12)}`);
   history.replaceState(null, "", location.pathname + (query.size ? `?${query}` : ""));
 }
+
+/** Whether the x axis is logarithmic now; of times of day there is no such axis. */
+export const isLogX = () => view.logX && view.axis !== "wall";
 
 /** Return a weight for smoothing: 1 would be a flat line. */
 export function clamped(weight) {
@@ -86,7 +101,8 @@ export function clamped(weight) {
 }
 
 export const isHidden = (run) => view.hidden.has(run.id.slice(-SHORT_ID));
-export const isShown = (run) => !isHidden(run) && matches(view.runs, run.name);
+export const isListed = (run) => (!view.only.size || view.only.has(run.id.slice(-SHORT_ID))) && matches(view.runs, run.name);
+export const isShown = (run) => !isHidden(run) && isListed(run);
 
 /** Hide some runs, and show the others of those given. */
 export function hide(runs, isToHide) {

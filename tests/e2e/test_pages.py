@@ -10,7 +10,7 @@ from serving import finished
 
 PROJECT = "/p/tester/pages"
 PATHS = {"projects": "/", "runs": PROJECT, "model": f"{PROJECT}/model", "none": "/p/tester/no-such"}
-PATHS |= {"run": "/p/tester/failing/runs/{failed}"}
+PATHS |= {"run": "/p/tester/failing/runs/{failed}", "table": f"{PROJECT}/table"}
 LAYERS = [{"name": "dense", "type": "Dense", "output_shape": [None, 16], "parameters": 160}]
 
 
@@ -42,6 +42,9 @@ def visit(page, dashboard, pages, expected_errors):
         if name == "runs":
             page.wait_for_function("() => document.querySelectorAll('[data-state=drawn]').length === 2")
             page.get_by_label("show one").click()
+        if name == "table":
+            page.get_by_label("choose one").check()
+            page.get_by_label("filter").focus()
         return addresses
 
     return visit

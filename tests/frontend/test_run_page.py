@@ -82,6 +82,14 @@ def test_what_is_stored_is_counted_for_each_process(backend):
     _, text = backend.page(backend.send(*gaps))
     assert "1 record stored 2,500 missing: dropped for want of room, damaged, or refused 1 rejected" in text
     assert re.search(r"0 gpu-3 77 – 1 2,500 1 3 ", text)
+    assert "– gap 2500 records are missing: dropped" in text
+
+
+def test_events_are_told_the_latest_first(backend):
+    notes = [{"type": "event", "kind": "note", "text": text, "step": step} for text, step in (("warm", 7), ("cold", 9))]
+    assert "9 note cold" in (text := backend.page(backend.send(*notes))[1])
+    assert text.index("cold") < text.index("7 note warm")
+    assert "None: gaps, alerts, notes" in backend.page(backend.send())[1]
 
 
 def test_a_run_without_metrics_or_configuration_says_so(backend):

@@ -1,0 +1,58 @@
+"""Columns of the table of runs: which there are, and what stands in them."""
+
+from frontend_bokeh import columns
+from prevue.api import StoredRun
+
+RUN = StoredRun(
+    run_id="a", run_name="one", project_id=1, project_name="p", user="ann", model_id=None, state="lost",
+    config={"lr": 0.1, "my key": {"a.b": "x"}}, environment={"cpus": 2}, tags=[], notes="", run_group=None,
+    started_at=100.0, heard_at=160.0, finished_at=None, archived_at=None, _api=None,
+    summaries={"metrics.val.accuracy.best": 0.5, "metrics.val.loss.last": float("nan")},
+)  # fmt: skip
+
+
+def text(field):
+    return columns.column_of(field).cell(RUN, columns.flat_of(RUN)).text
+
+
+def test_a_cell_has_what_the_run_has():
+    told = {
+        "metrics.val.accuracy.best": "0.5", "metrics.val.loss.last": "NaN", "metrics.train.loss.max": "–",
+        "config.lr": "0.1", 'config."my key"."a.b"': "x", "config.none": "–", "env.cpus": "2", "duration": "1 min",
+        "user": "ann", "group": "", "id": "a",
+    }  # fmt: skip
+    assert {field: text(field) for field in told} == told
+    assert columns.column_of("started").cell(RUN, {}).unix == 100.0
+
+
+def test_parts_in_quotes_are_read_as_the_language_has_them():
+    assert columns.column_of(r'config."my\u0020\"key"."a\\b"').parts == ("config", 'my "key', "a\\b")
+
+
+def test_what_cannot_be_a_column_is_none():
+    fields = ["", "nonsense", "metrics.loss", "config", ".", '"', "metrics..a.b", "duration.x"]
+    known = {"fields": [], "series": []}
+    assert columns.columns_of(fields, known) == []
+    assert len(columns.columns_of([f"config.k{number}" for number in range(99)], known)) == columns.MAX_COLUMNS
+
+
+def test_a_column_of_numbers_only_is_one_of_figures():
+    types = {"config.lr": ["number"], "config.act": ["text"], "config.any": ["number", "text"]}
+    known = {"fields": [{"field": field, "types": kinds} for field, kinds in types.items()], "series": []}
+    assert [column.is_figure for column in columns.columns_of(types, known)] == [True, False, False]
+
+
+def test_the_usual_columns_are_those_in_which_runs_differ_and_the_best_of_what_is_looked_at_first():
+    def key(name, examples, count):
+        return {"field": name, "types": ["number"], "examples": examples, "run_count": count}
+
+    def series(split, name):
+        return {"field": f"metrics.{split}.{name}", "split": split, "name": name, "run_count": 9}
+
+    fields = [key("config.same", [1], 9), key("config.lr", [1, 2], 5), key("config.depth", [1, 2], 7)]
+    fields += [key("env.cpus", [1, 2], 9)]
+    names = [series("system", "cpu"), series("train", "loss"), series("train", "lr"), series("val", "accuracy")]
+    assert columns.default_fields({"fields": fields, "series": names}) == [
+        "started", "duration", "config.depth", "config.lr", "metrics.val.accuracy.best", "metrics.train.loss.best",
+        "metrics.train.lr.best",
+    ]  # fmt: skip
