@@ -132,5 +132,5 @@ def _read_together(values: dict[Any, Any]) -> dict[Any, Any]:
     for device, names in on_device.items():
         precision = torch.float32 if device.type == "mps" else torch.float64  # Apple's GPUs have no float64
         together = torch.stack([values[name].detach().reshape(()).to(precision) for name in names])
-        values.update(zip(names, together.tolist(), strict=True))
+        values.update(zip(names, together.cpu().tolist(), strict=True))
     return values

@@ -8,9 +8,10 @@ from prevue.callbacks import harmless
 from prevue_torch.opening import LoggerRun, storable
 
 try:
-    from accelerate.tracking import GeneralTracker, on_main_process, register_tracker_class
+    from accelerate import tracking
+    from accelerate.tracking import GeneralTracker, on_main_process
 except ModuleNotFoundError as error:
-    if error.name != "accelerate":
+    if (error.name or "").partition(".")[0] != "accelerate":
         raise
     raise ImportError("PrevueTracker needs Accelerate: pip install 'prevue-torch[accelerate]'") from error
 
@@ -99,4 +100,5 @@ class PrevueTracker(GeneralTracker):
         self._run.close()
 
 
-register_tracker_class(PrevueTracker)
+if hasattr(tracking, "register_tracker_class"):  # from 1.15 on; before, `log_with` takes a tracker of ours
+    tracking.register_tracker_class(PrevueTracker)

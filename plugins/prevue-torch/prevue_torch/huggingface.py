@@ -11,7 +11,7 @@ from prevue_torch.opening import LoggerRun, storable
 try:
     from transformers import TrainerCallback
 except ModuleNotFoundError as error:
-    if error.name != "transformers":
+    if (error.name or "").partition(".")[0] != "transformers":
         raise
     raise ImportError("PrevueTrainerCallback needs transformers: pip install 'prevue-torch[transformers]'") from error
 

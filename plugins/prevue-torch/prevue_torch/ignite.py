@@ -15,7 +15,7 @@ try:
         BaseWeightsHandler,
     )
 except ModuleNotFoundError as error:
-    if error.name != "ignite":
+    if (error.name or "").partition(".")[0] != "ignite":
         raise
     raise ImportError("PrevueIgniteLogger needs Ignite: pip install 'prevue-torch[ignite]'") from error
 

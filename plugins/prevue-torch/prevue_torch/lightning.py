@@ -24,7 +24,7 @@ def _base() -> Any:
         try:
             return import_module(PACKAGES[package])
         except ModuleNotFoundError as error:
-            if error.name != package:
+            if (error.name or "").partition(".")[0] != package:
                 raise
     raise ImportError("PrevueLightningLogger needs Lightning: pip install 'prevue-torch[lightning]'")
 

@@ -18,7 +18,6 @@ KINDS = {"gradients": ("gradients",), "parameters": ("parameters",), "all": ("gr
 LOG_FREQ = 100  # steps of the optimizer
 BUCKETS = 64
 EXACT = 1 << 24  # up to where a float32 counts
-NAN, INF, NINF = BUCKETS, BUCKETS + 1, BUCKETS + 2  # where they are counted, behind the buckets
 
 _watched: "weakref.WeakKeyDictionary[nn.Module, _Watch]" = weakref.WeakKeyDictionary()
 
@@ -81,59 +80,48 @@ class _Watch:
 def histograms(tensors: dict[str, torch.Tensor]) -> dict[str, dict[str, Any]]:
     """Return histograms of 64 buckets from the least to the largest finite value; tensors without one are left out.
 
-    They are counted where the tensors live, and those of a device are read with one synchronisation.
+    They are counted where the tensors live; a device is waited for twice, however many there are.
     """
     on_device: dict[torch.device, dict[str, torch.Tensor]] = {}
     for name, tensor in tensors.items():
         values = (tensor.coalesce().values() if tensor.is_sparse else tensor).detach()
         if values.numel() and values.is_floating_point():
-            on_device.setdefault(values.device, {})[name] = _counted(values)
-    found = {}
-    for counted in on_device.values():
-        for name, numbers in zip(counted, torch.stack(list(counted.values())).tolist(), strict=True):
-            if numbers[0] <= numbers[1]:
-                found[name] = _payload(*numbers)
-    return found
+            on_device.setdefault(values.device, {})[name] = values.flatten().to(torch.float32)
+    return {name: payload for flats in on_device.values() for name, payload in _of_one_device(flats).items()}
 
 
-def _counted(values: torch.Tensor) -> torch.Tensor:
-    """Return the least and the largest finite value, the counts of the buckets, and of what is in none."""
-    flat = values.flatten().to(torch.float32)
-    return _counted_here(flat) if flat.device.type == "cpu" else _counted_there(flat)
+def _of_one_device(flats: dict[str, torch.Tensor]) -> dict[str, dict[str, Any]]:
+    ends = _read([torch.stack(torch.aminmax(flat)) for flat in flats.values()])
+    counts, payloads = [], {}
+    for (name, flat), (low, high) in zip(flats.items(), ends, strict=True):
+        payload: dict[str, Any] = {}
+        if not math.isfinite(high - low):
+            flat, payload = _without_the_lost(flat)
+            if not flat.numel():
+                continue
+            low, high = (float(one) for one in torch.aminmax(flat))
+        counts.append(_counts(flat, low, high))
+        payloads[name] = {"edges": _edges(low, high), **payload}
+    for payload, inside in zip(payloads.values(), _read(counts), strict=True):
+        payload["counts"] = inside if len(payload["edges"]) > 2 else [sum(inside)]
+    return payloads
 
 
-def _counted_there(flat: torch.Tensor) -> torch.Tensor:
-    """Count on a device, without waiting for it."""
-    is_finite = flat.isfinite()
-    low = torch.where(is_finite, flat, torch.inf).min()
-    high = torch.where(is_finite, flat, -torch.inf).max()
-    width = (high - low).clamp(min=torch.finfo(torch.float32).tiny)
-    place = ((flat - low) / width * BUCKETS).clamp(0, BUCKETS - 1)
-    place = torch.where(is_finite, place, torch.where(flat.isnan(), NAN, torch.where(flat > 0, INF, NINF)))
-    counts = torch.bincount(place.long(), minlength=NINF + 1)
-    precision = torch.float32 if flat.device.type == "mps" else torch.float64  # Apple's GPUs have no float64
-    return torch.cat([torch.stack([low, high]).to(precision), counts.to(precision)])
+def _read(numbers: list[torch.Tensor]) -> list[list[float]]:
+    return torch.stack(numbers).cpu().tolist() if numbers else []
 
 
-def _counted_here(flat: torch.Tensor) -> torch.Tensor:
-    """Count eight times as fast, with numbers that have to be at hand: on the CPU they are."""
-    low, high = (float(one) for one in torch.aminmax(flat))
-    lost = [0.0, 0.0, 0.0]
-    if not math.isfinite(low - high):
-        lost = [float(one.sum()) for one in (flat.isnan(), flat == torch.inf, flat == -torch.inf)]
-        flat = flat[flat.isfinite()]
-        low, high = (float(one) for one in torch.aminmax(flat)) if flat.numel() else (math.inf, -math.inf)
-    counts = torch.zeros(BUCKETS, dtype=torch.float64)
-    for part in flat.split(EXACT) if low <= high else ():
-        counts += torch.histc(part, BUCKETS, low, high)
-    return torch.cat([torch.tensor([low, high]), counts, torch.tensor(lost)])
+def _without_the_lost(flat: torch.Tensor) -> tuple[torch.Tensor, dict[str, int]]:
+    """Return the finite values, and how many are not; rare, so it may wait."""
+    is_lost = {"nan_count": flat.isnan(), "inf_count": flat == torch.inf, "ninf_count": flat == -torch.inf}
+    return flat[flat.isfinite()], {name: int(which.sum()) for name, which in is_lost.items()}
 
 
-def _payload(low: float, high: float, *counts: float) -> dict[str, Any]:
+def _counts(flat: torch.Tensor, low: float, high: float) -> torch.Tensor:
+    return sum(torch.histc(part, BUCKETS, low, high).round().to(torch.int64) for part in flat.split(EXACT))
+
+
+def _edges(low: float, high: float) -> list[float]:
     if low == high:
-        edges, inside = [low - 0.5, high + 0.5], [sum(counts[:BUCKETS])]
-    else:
-        edges = [low + (high - low) * number / BUCKETS for number in range(BUCKETS)] + [high]
-        inside = list(counts[:BUCKETS])
-    lost = {"nan_count": counts[NAN], "inf_count": counts[INF], "ninf_count": counts[NINF]}
-    return {"counts": inside, "edges": edges, **(lost if any(lost.values()) else {})}
+        return [low - 0.5, high + 0.5]
+    return [*(low + (high - low) * number / BUCKETS for number in range(BUCKETS)), high]

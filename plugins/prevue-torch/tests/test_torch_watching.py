@@ -9,7 +9,7 @@ from torch import nn
 
 import prevue
 from prevue_core.errors import InvalidValue
-from prevue_torch import unwatch, watch, watching
+from prevue_torch import unwatch, watch
 from prevue_torch.watching import histograms
 
 SQL = (
@@ -80,13 +80,7 @@ def test_another_model_and_a_model_that_is_gone_are_left_alone(backend):
     assert stored(backend, "others") == {}
 
 
-@pytest.fixture(params=["_counted_here", "_counted_there"])
-def either(request, monkeypatch):
-    """How tensors are counted on the CPU, and how on a device."""
-    monkeypatch.setattr(watching, "_counted_here", getattr(watching, request.param))
-
-
-def test_histograms_equal_those_of_torch(either):
+def test_histograms_equal_those_of_torch():
     values = torch.randn(1000)
     found = histograms({"all": values})["all"]
     counts, edges = torch.histogram(values, 64)
@@ -94,7 +88,7 @@ def test_histograms_equal_those_of_torch(either):
     assert found["counts"] == counts.tolist()
 
 
-def test_what_is_not_finite_is_counted_beside(either):
+def test_what_is_not_finite_is_counted_beside():
     odd = torch.tensor([1.0, 2.0, torch.nan, torch.inf, -torch.inf, -torch.inf])
     found = histograms(
         {"odd": odd, "same": torch.full((5,), 3.0), "none": torch.tensor([torch.nan]), "int": odd.long()}
