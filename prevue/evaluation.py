@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from prevue.json_values import array_of
 from prevue.masking import utf8
-from prevue.payloads import array_of
 from prevue_core.errors import InvalidValue, shown
 from prevue_core.evaluation_records import (
     BINARY,

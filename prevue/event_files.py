@@ -16,6 +16,7 @@ from types import ModuleType
 from typing import Any
 
 from prevue import payloads
+from prevue.json_values import json_value
 from prevue.tensorboard_forms import TRAIN, Tags, rising_buckets, split_of_folder
 from prevue_core.contract import check_name, encode_number
 from prevue_core.errors import InvalidValue, PrevueError
@@ -166,7 +167,7 @@ def _hparams(value: Any, place: Record, name: str) -> Iterator[Record]:
     )
     if data.WhichOneof("data") == "session_start_info":
         given = {name: getattr(one, one.WhichOneof("kind")) for name, one in data.session_start_info.hparams.items()}
-        yield {"type": "config", "time": place["time"], "config": payloads.json_value(given)}
+        yield {"type": "config", "time": place["time"], "config": json_value(given)}
 
 
 _READERS: dict[str, Callable[[Any, Record, str], Iterator[Record]]] = {

@@ -10,15 +10,15 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from prevue import payloads
+from prevue.json_values import json_value
 from prevue.masking import utf8
 from prevue.notices import notices
-from prevue.payloads import json_value
 from prevue.run_config import RunConfig
 from prevue.values import whole
 from prevue_core.contract import ALERT_LEVELS, MAX_EVENT_CHARS, check_int64, check_label, check_name, check_split
 from prevue_core.errors import InvalidValue, shown
-from prevue_core.result_kinds import Payload, check_kind, check_payload
+
+Payload = dict[str, Any]
 
 
 class LogsResults(ABC):
@@ -59,7 +59,7 @@ class LogsResults(ABC):
         at most 1024 buckets of one's own. `step`: None: that of the last `log()`. `split`: None: what the name's
         prefix says, as in `log()`, else `train`.
         """
-        self._result("histogram", name, lambda: payloads.histogram(values, counts, edges), step, split)
+        self._result("histogram", name, lambda payloads: payloads.histogram(values, counts, edges), step, split)
 
     def log_table(self, name: str, columns: Any, *, step: int | None = None, split: str | None = None) -> None:
         """Log a table: a dict of equally long lists, or a data frame.
@@ -67,11 +67,11 @@ class LogsResults(ABC):
         Numbers, text, true, false and None stay what they are, anything else becomes its text. At most 10 000 cells:
         of a longer table the first rows are kept, with the number of all.
         """
-        self._result("table", name, lambda: payloads.table(columns), step, split)
+        self._result("table", name, lambda payloads: payloads.table(columns), step, split)
 
     def log_text(self, name: str, text: str, *, step: int | None = None, split: str | None = None) -> None:
         """Log text, such as what a language model wrote; at most 100 000 characters, of a longer one the beginning."""
-        self._result("text", name, lambda: payloads.text(text), step, split)
+        self._result("text", name, lambda payloads: payloads.text(text), step, split)
 
     def log_image(self, name: str, image: Any, *, step: int | None = None, split: str | None = None) -> None:
         """Log an image of at most 512 KiB: the bytes of a PNG file, or an array, which is made one here.
@@ -79,7 +79,7 @@ class LogsResults(ABC):
         An array has the shape (height, width), or (height, width, 1, 3 or 4 channels); floats from 0 to 1, or whole
         numbers from 0 to 255.
         """
-        self._result("image", name, lambda: payloads.image(image), step, split)
+        self._result("image", name, lambda payloads: payloads.image(image), step, split)
 
     def log_result(
         self,
@@ -95,7 +95,7 @@ class LogsResults(ABC):
         `payload`: the fields of the kind, as docs/reference/results.md has them; a plugin's own kind, with a dot in its
         name, has any. Arrays and tensors in it become lists.
         """
-        self._result(kind, name, lambda: _json_dict(payload), step, split)
+        self._result(kind, name, lambda _: _json_dict(payload), step, split)
 
     def log_evaluation(
         self,
@@ -170,12 +170,18 @@ class LogsResults(ABC):
 
     # how it is done
 
-    def _result(self, kind: str, name: str, make: Callable[[], Payload], step: int | None, split: str | None) -> None:
+    def _result(
+        self, kind: str, name: str, make: Callable[[Any], Payload], step: int | None, split: str | None
+    ) -> None:
         if not self._is_recording:
             return
         with self._guarded(("result", shown(kind)), f"result {shown(name)}"):
+            # Some milliseconds that a run which logs only numbers need not wait for.
+            from prevue import payloads
+            from prevue_core.result_kinds import check_kind, check_payload
+
             kind, name = check_kind(kind), check_name(name, "result name")
-            payload = check_payload(kind, make())
+            payload = check_payload(kind, make(payloads))
             record = {"type": "result", **self._moment(step), "kind": kind, "name": name, "payload": payload}
             self._append(record if split is None else {**record, "split": check_split(split)})
 

@@ -5,9 +5,9 @@ from typing import Any
 
 import orjson
 
+from prevue.json_values import json_value
 from prevue.masking import utf8
 from prevue.notices import notices
-from prevue.payloads import json_value
 from prevue_core.contract import MAX_CONFIG_BYTES, MAX_DEPTH, depth_of
 from prevue_core.errors import InvalidValue, shown
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from prevue import payloads
+from prevue.json_values import json_value
 from prevue_core.errors import InvalidValue
 from prevue_core.result_kinds import check_payload
 
@@ -118,4 +119,4 @@ def test_an_array_that_is_no_image_is_told(pixels, told):
 
 def test_a_configuration_has_the_numbers_in_arrays():
     given = {"lr": np.float32(0.5), "n": np.int64(3), "flag": np.bool_(True), "shape": np.arange(3), "type": np.float32}
-    assert payloads.json_value(given) == {"lr": 0.5, "n": 3, "flag": True, "shape": [0, 1, 2], "type": "numpy.float32"}
+    assert json_value(given) == {"lr": 0.5, "n": 3, "flag": True, "shape": [0, 1, 2], "type": "numpy.float32"}

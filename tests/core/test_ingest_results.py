@@ -144,6 +144,8 @@ LISTS = {"x": [1, 2], "y": [1]}
         (result("histogram", {"counts": [1, 2], "edges": [0, 1]}), "the histogram has 2 edges for 2 counts"),
         (result("histogram", {"counts": "12", "edges": [0, 1]}), "counts of the histogram is '12'; use a list"),
         (result("curve", LISTS), "the curve has different numbers of values: 2 in x, 1 in y"),
+        (result("curve", {"x": [1], "y": [1], "low": [0, 0]}), "1 in x, 1 in y, 2 in low"),
+        (result("pr_curve", {"recall": [1, 0], "precision": [1, 0], "thresholds": [0]}), "1 in thresholds"),
         (result("curve", {"x": [1, "a"], "y": [1, 2]}), "x of the curve is 1 of type int; use text"),
         (result("curve", {"x": [], "y": []}), "x of the curve has 0 values; use 1 to 10000"),
         (result("table", {"columns": [{"name": "a"}]}), "columns of the table: {'name': 'a'} is not a column"),

@@ -9,7 +9,7 @@ from typing import Any
 
 import prevue
 from prevue.callbacks import Opening
-from prevue.payloads import json_value
+from prevue.json_values import json_value
 from prevue_core.errors import InvalidValue
 
 CONNECTOR = "torch"  # a model is the same, whichever library of the ecosystem trains it
