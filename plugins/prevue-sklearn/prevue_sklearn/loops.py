@@ -38,12 +38,13 @@ def was_told(run: prevue.Run, estimator: Any) -> bool:
 
 
 def staged(
-    run: prevue.Run, estimator: Any, x: Any, y: Any, scoring: Any = None, *, split: str = "val"
+    run: prevue.Run, estimator: Any, x: Any, y: Any, scoring: Any = None, *, split: str = "test"
 ) -> dict[str, list[float]]:
     """Judge a fitted boosting after each of its iterations on samples `x` with targets `y`, and log and return that.
 
     Gradient, histogram gradient and AdaBoost, alone, as the last step of a pipeline or the best of a search.
-    `scoring`: as scikit-learn takes it, names or callables; None: loss and accuracy, or R2. `split`: where curves go.
+    `scoring`: as scikit-learn takes it, names or callables; None: loss and accuracy, or R2. `split`: where curves go;
+    `val` has what an estimator has held back itself.
     Raises InvalidValue for an estimator without stages and a scoring that is not known.
     """
     judge = judge_for(scoring)

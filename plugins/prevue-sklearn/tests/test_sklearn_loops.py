@@ -83,7 +83,7 @@ def test_stages_of_a_classifier_are_judged_one_by_one(backend, project, model):
     assert curves["loss"] == pytest.approx([log_loss(y[held], scores) for scores in oracle])
     assert curves["accuracy"] == [accuracy_score(y[held], scores.argmax(axis=1)) for scores in oracle]
     first = 1 if hasattr(model, "validation_score_") else 0
-    assert values(backend, project, "loss", "val") == list(enumerate(curves["loss"], first))
+    assert values(backend, project, "loss", "test") == list(enumerate(curves["loss"], first))
 
 
 @pytest.mark.parametrize(
@@ -100,11 +100,11 @@ def test_stages_behind_other_steps_are_judged_by_what_is_asked_for(backend, proj
     search = GridSearchCV(pipeline, {"gradientboostingclassifier__n_estimators": [3, 4]}, cv=2)
     search.fit(x[known], y[known])
     with prevue.init(project) as run:
-        curves = staged(run, search, x[held], y[held], ["f1_macro", "roc_auc_ovr"], split="test")
+        curves = staged(run, search, x[held], y[held], ["f1_macro", "roc_auc_ovr"], split="held")
     best = search.best_estimator_
     oracle = best[-1].staged_predict(best[0].transform(x[held]))
     assert curves["f1_macro"] == [f1_score(y[held], guess, average="macro") for guess in oracle]
-    assert values(backend, project, "roc_auc_ovr", "test") == list(enumerate(curves["roc_auc_ovr"]))
+    assert values(backend, project, "roc_auc_ovr", "held") == list(enumerate(curves["roc_auc_ovr"]))
 
 
 def test_stages_leave_the_estimator_as_it_is():
