@@ -17,7 +17,7 @@ from tornado.httputil import HTTPMessageDelegate, HTTPServerRequest
 from tornado.ioloop import IOLoop
 from tornado.web import RequestHandler
 
-from frontend_bokeh import assets, login, pages, run_page, table_page
+from frontend_bokeh import assets, compare_page, login, pages, run_page, table_page
 from frontend_bokeh.auth import Gate
 from frontend_bokeh.headers import request_id
 from frontend_bokeh.hub import Hub
@@ -111,6 +111,7 @@ def make_server(
             (r"/p/([^/]+)/([^/]+)", pages.RunsPage, shared),
             (r"/p/([^/]+)/([^/]+)/runs/([^/]+)", run_page.RunPage, shared),
             (r"/p/([^/]+)/([^/]+)/table", table_page.TablePage, shared),
+            (r"/p/([^/]+)/([^/]+)/compare", compare_page.ComparePage, shared),
             (r"/changes", table_page.ChangesPage, shared),
             (r"/p/([^/]+)/([^/]+)/model", pages.ModelPage, shared),
             (r"/login", login.LoginPage, shared),

@@ -24,10 +24,9 @@ $("#all").addEventListener("change", (event) => {
 });
 for (const box of boxes) box.addEventListener("change", showChosen);
 window.addEventListener("pageshow", showChosen); // a browser that comes back has them as they were
-$("#show-curves").addEventListener("click", () => {
-  const ids = boxes.filter((box) => box.checked).map((box) => box.value.slice(-12));
-  location.assign(`${project}?only=${ids.join(",")}`);
-});
+const chosen = () => boxes.filter((box) => box.checked).map((box) => box.value);
+$("#show-curves").addEventListener("click", () => location.assign(`${project}?only=${chosen().map((id) => id.slice(-12)).join(",")}`));
+$("#compare").addEventListener("click", () => location.assign(`${project}/compare?${new URLSearchParams(chosen().map((id) => ["run", id]))}`));
 
 $("#choose").addEventListener("click", () => $("#columns").showModal());
 $("#unchoose").addEventListener("click", () => $("#columns").close());

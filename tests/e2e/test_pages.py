@@ -10,7 +10,7 @@ from serving import finished
 
 PROJECT = "/p/tester/pages"
 PATHS = {"projects": "/", "runs": PROJECT, "model": f"{PROJECT}/model", "none": "/p/tester/no-such"}
-PATHS |= {"run": "/p/tester/failing/runs/{failed}", "table": f"{PROJECT}/table"}
+PATHS |= {"run": "/p/tester/failing/runs/{failed}", "table": f"{PROJECT}/table", "compare": f"{PROJECT}/compare"}
 LAYERS = [{"name": "dense", "type": "Dense", "output_shape": [None, 16], "parameters": 160}]
 
 

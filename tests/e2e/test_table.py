@@ -137,6 +137,12 @@ def test_chosen_runs_are_drawn_and_put_away(shown, dashboard):
     shown.get_by_title("list all runs").click()
     shown.wait_for_function("() => window.prevue.charts.values().next().value.curves.length === 3")
     shown.goto(f"{dashboard}/p/tester/tabled/table")
+    for name in ("one", "three"):
+        shown.get_by_label(f"choose {name}").check()
+    shown.get_by_role("button", name="Compare").click()
+    expect(shown.locator("thead th")).to_have_count(3)
+    assert shown.get_by_role("row", name="lr").first.get_by_role("cell").all_text_contents() == ["0.01", "1.0"]
+    shown.goto(f"{dashboard}/p/tester/tabled/table")
     shown.get_by_label("choose one").check()
     shown.get_by_role("button", name="Delete").click()
     expect(shown.get_by_label("choose one")).to_have_count(0)

@@ -47,7 +47,7 @@ def ask(url, path, **headers):
 
 RUNS = "/p/ann%2Flee/digits"
 RUN_ID = "019ab1c2-0000-7000-8000-000000000001"
-PAGES = ["/", RUNS, f"{RUNS}/model", f"{RUNS}/runs/{RUN_ID}", f"{RUNS}/table"]
+PAGES = ["/", RUNS, f"{RUNS}/model", f"{RUNS}/runs/{RUN_ID}", f"{RUNS}/table", f"{RUNS}/compare"]
 
 
 @pytest.mark.parametrize("path", PAGES)
@@ -116,7 +116,14 @@ def test_files_outside_the_folder_stay_inside(dashboard, path):
 
 
 @pytest.mark.parametrize(
-    "path", ["/p/nobody/digits", "/p/nobody/digits/model", "/p/nobody/digits/table", "/p/n/100%25s"]
+    "path",
+    [
+        "/p/nobody/digits",
+        "/p/nobody/digits/model",
+        "/p/nobody/digits/table",
+        "/p/nobody/digits/compare",
+        "/p/n/100%25s",
+    ],
 )
 def test_an_unknown_project_is_a_page_that_says_so(dashboard, path):
     status, headers, page = ask(dashboard, path)
