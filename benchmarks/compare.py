@@ -43,7 +43,6 @@ import postgres
 
 HERE = Path(__file__).parent
 WORKLOADS = tuple(line.split()[0] for line in (__doc__ or "").split("Workloads:\n")[1].split("\n\n")[0].splitlines())
-LIMIT_S = 900  # for one driver
 
 # What the table shows: workload, figure, how it is called, whether more is better (None: neither is).
 SHOWN = (
@@ -84,8 +83,8 @@ SYSTEMS = (
     System(MLFLOW[POSTGRESQL], "mlflow", ("ingest",), "mlflow", on_postgresql=True, sizes=(("requests", 40),)),
     System("TensorBoard", "tensorboard", ("log", "chart", "runs"), "tensorboard"),
 )
-FULL = {"calls": 10_000, "requests": 200, "points": 1_000_000, "runs": 1_000, "reads": 7}
-QUICK = {"calls": 2_000, "requests": 40, "points": 100_000, "runs": 200, "reads": 5}
+FULL = {"calls": 10_000, "requests": 200, "points": 1_000_000, "runs": 1_000, "reads": 7, "rows": 50_000_000}
+QUICK = {"calls": 2_000, "requests": 40, "points": 100_000, "runs": 200, "reads": 5, "rows": 2_000_000}
 
 
 def main() -> None:
@@ -124,17 +123,11 @@ def measure(system: System, python: str, server: str, arguments: argparse.Namesp
     """Return the figures of one system by workload."""
     sizes = {**(QUICK if arguments.quick else FULL), **dict(system.sizes)}
     workloads = asked(system, arguments)
-    found: dict[str, Any] = {}
-    # The workload that fills 50 million rows begins with an empty database.
-    for part in ([one for one in workloads if one != "grown"], [one for one in workloads if one == "grown"]):
-        if part:
-            with ExitStack() as stack:
-                folder = stack.enter_context(tempfile.TemporaryDirectory())
-                options = {**sizes, "folder": folder}
-                if system.on_postgresql:
-                    options["database"] = stack.enter_context(postgres.fresh_database(server))
-                found |= dict(figures_of(system, python, part, options))
-    return found
+    with ExitStack() as stack:
+        options = {**sizes, "folder": stack.enter_context(tempfile.TemporaryDirectory())}
+        if system.on_postgresql:
+            options["database"] = stack.enter_context(postgres.fresh_database(server))
+        return dict(figures_of(system, python, workloads, options)) if workloads else {}
 
 
 def asked(system: System, arguments: argparse.Namespace) -> list[str]:

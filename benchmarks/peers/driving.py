@@ -47,6 +47,7 @@ def drive(workloads: dict[str, Workload], serving: Serving | None = None) -> Non
     parser.add_argument("--requests", type=int, default=100, help="of 1 000 points each")
     parser.add_argument("--points", type=int, default=1_000_000, help="of the long series")
     parser.add_argument("--runs", type=int, default=1_000, help="in the list of runs")
+    parser.add_argument("--rows", type=int, default=50_000_000, help="of a store that has grown")
     parser.add_argument("--reads", type=int, default=5, help="of a chart or a list; the fastest counts")
     arguments = parser.parse_args()
     out = os.dup(1)
@@ -101,6 +102,26 @@ def rate_of_requests(
             send(number * calls, bodies[number])
         rates.append(points * len(numbers) / (time.perf_counter() - began))
     return {"points_per_s": max(rates), "slowest_points_per_s": min(rates), "points": points * (requests + 1)}
+
+
+def rates_in_turn(
+    body_of: Callable[[range], bytes], senders: list[Callable[[int, bytes], Any]], requests: int, points: int
+) -> list[Figures]:
+    """Return how many points a second each of several `send`s stores, over all requests.
+
+    They take turns with each request, so that what else the machine does slows all of them alike.
+    """
+    calls = points // len(VALUES)
+    took: list[list[float]] = [[] for _ in senders]
+    for number in range(requests + 1):
+        body = body_of(range(number * calls, number * calls + calls))
+        for place in range(len(senders)):
+            mine = (place + number) % len(senders)
+            began = time.perf_counter()
+            senders[mine](number * calls, body)
+            took[mine].append(time.perf_counter() - began)
+    # The first one makes the run.
+    return [{"points_per_s": points * requests / sum(one[1:]), "median_ms": 1_000 * median(one[1:])} for one in took]
 
 
 def time_of_reads(read: Callable[[], bytes], reads: int) -> tuple[Figures, bytes]:
@@ -192,9 +213,9 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def large_requests(arguments: argparse.Namespace) -> int:
-    """Return how many large requests have as many points as there are to send."""
-    return max(4, int(arguments.requests) * POINTS_A_REQUEST // LARGE_POINTS)
+def large_requests(arguments: argparse.Namespace, times: int = 1) -> int:
+    """Return how many large requests have as many points as there are to send, or so many times as many."""
+    return max(4, times * int(arguments.requests) * POINTS_A_REQUEST // LARGE_POINTS)
 
 
 def size_of(folder: str) -> int:

@@ -7,17 +7,19 @@ import sys
 import urllib.parse
 import uuid
 from argparse import Namespace
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import driving
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
+sys.path.insert(0, str(Path(__file__).parents[2] / "tests"))
 import big_stores
 import floors
 import log_cost
 
+import postgres
 from prevue_core.db import connection, schema
 
 MILLION = 1_000_000
@@ -28,7 +30,7 @@ TIMES_LONGER = 10  # the second long series
 GRID_RUNS, GRID_NAMES = 10, 10  # so many losses and as many metrics
 ZOOM_STEPS = 2_000
 TABLE_RUNS = 10_000
-GROWN_COPIES = 5  # of 9 million rows, which makes 55 million
+GROWN_TIMES = 8  # as many requests as for a rate: what is compared may differ little
 
 
 def log(arguments: Namespace) -> driving.Figures:
@@ -48,24 +50,31 @@ def ingest_large(arguments: Namespace) -> driving.Figures:
 
 
 def _ingest(arguments: Namespace, points: int, requests: int) -> driving.Figures:
-    client, run, before = arguments.up(), str(uuid.uuid4()), stored_bytes(arguments)
+    before = stored_bytes(arguments)
+    figures = driving.rate_of_requests(body_of, sender(arguments.up()), requests, points)
+    return {**figures, "bytes_per_point": (stored_bytes(arguments) - before) / figures["points"]}
+
+
+def sender(client: driving.Client) -> Callable[[int, bytes], None]:
+    """Begin a run and return what stores, from a step on, what `body_of` made."""
+    run = str(uuid.uuid4())
     path = f"/api/v1/runs/{run}/writers/{uuid.uuid4()}/records?first_seq="
     start = {"type": "start", "project": "bench", "uid": "bench", "run_name": run}
     client.post(f"{path}0", json.dumps(start).encode(), "application/x-ndjson")
-
-    def body_of(steps: range) -> bytes:
-        records = (
-            {"type": "metrics", "time": 1_767_225_600.0 + step, "step": step, "values": driving.values_at(step)}
-            for step in steps
-        )
-        return "\n".join(map(json.dumps, records)).encode()
 
     def send(step: int, body: bytes) -> None:
         answer = client.post(f"{path}{1 + step}", body, "application/x-ndjson")  # behind the start record
         assert driving.read_json(answer)["rejected_count"] == 0
 
-    figures = driving.rate_of_requests(body_of, send, requests, points)
-    return {**figures, "bytes_per_point": (stored_bytes(arguments) - before) / figures["points"]}
+    return send
+
+
+def body_of(steps: range) -> bytes:
+    records = (
+        {"type": "metrics", "time": 1_767_225_600.0 + step, "step": step, "values": driving.values_at(step)}
+        for step in steps
+    )
+    return "\n".join(map(json.dumps, records)).encode()
 
 
 def floor(arguments: Namespace) -> driving.Figures:
@@ -78,16 +87,40 @@ def floor(arguments: Namespace) -> driving.Figures:
 
 
 def grown(arguments: Namespace) -> driving.Figures:
-    """How storing slows from 1 million rows stored to 50 million, by the best of some tries."""
-    filled(arguments, "first", MILLION)
-    few = max(ingest_large(arguments)["points_per_s"] for _ in range(arguments.reads))
-    source = filled(arguments, "second", 9 * MILLION)
-    with open_database(arguments):
-        for number in range(GROWN_COPIES):
-            big_stores.copy_run(source, big_stores.new_run("grown", f"copy {number}"))
+    """How storing slows from 1 million rows stored to all: two servers, each with a store of its own, take turns."""
+    with contextlib.ExitStack() as stack:
+        stores = [stack.enter_context(store_beside(arguments, name)) for name in ("few", "many")]
+        for store, rows in zip(stores, (MILLION, arguments.rows), strict=True):
+            fill_rows(store, rows)
+        senders = [sender(stack.enter_context(serving(store))) for store in stores]
+        requests = driving.large_requests(arguments, GROWN_TIMES)
+        few, many = driving.rates_in_turn(body_of, senders, requests, driving.LARGE_POINTS)
+        return {
+            "with_few": few["points_per_s"],
+            "with_many": many["points_per_s"],
+            "slower_percent": 100 - 100 * many["points_per_s"] / few["points_per_s"],
+            "median_slower_percent": 100 - 100 * few["median_ms"] / many["median_ms"],
+            "rows": arguments.rows,
+            "stored_bytes": stored_bytes(stores[1]),
+        }
+
+
+def fill_rows(store: Namespace, rows: int) -> None:
+    """Fill a store with runs of a million rows each."""
+    first = filled(store, "first", MILLION)
+    with open_database(store):
+        for number in range(1, rows // MILLION):
+            big_stores.copy_run(first, big_stores.new_run("grown", f"copy {number}"))
         big_stores.settle()
-    many = max(ingest_large(arguments)["points_per_s"] for _ in range(arguments.reads))
-    return {"with_few": few, "with_many": many, "slower_percent": 100 - 100 * many / few}
+
+
+@contextlib.contextmanager
+def store_beside(arguments: Namespace, name: str) -> Iterator[Namespace]:
+    """Yield the arguments with an empty store of the same kind in place of theirs."""
+    folder = Path(arguments.folder, name)
+    folder.mkdir()
+    with postgres.fresh_database(arguments.database) if arguments.database else contextlib.nullcontext() as database:
+        yield Namespace(**{**vars(arguments), "folder": str(folder), "database": database})
 
 
 def chart(arguments: Namespace) -> driving.Figures:

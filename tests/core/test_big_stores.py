@@ -100,3 +100,12 @@ def test_the_table_says_what_was_reached_and_by_which_command():
     lines = compare.told(found, ["zoom"])[1:]
     assert ["MISSED" in line for line in lines] == ["reached" not in line for line in lines] == [True, False]
     assert all(line.endswith("nox -s bench -- --only zoom") for line in lines)
+
+
+def test_senders_that_are_compared_take_turns_with_the_same_requests():
+    sent = []
+    senders = [lambda step, body, name=name: sent.append((name, step, body)) for name in "ab"]
+    figures = driving.rates_in_turn(str, senders, requests=2, points=8)
+    assert [name for name, _, _ in sent] == ["a", "b", "b", "a", "a", "b"]
+    assert [step for _, step, _ in sent] == [0, 0, 2, 2, 4, 4]
+    assert all(one["points_per_s"] > 0 for one in figures)
