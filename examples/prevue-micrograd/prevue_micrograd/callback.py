@@ -4,9 +4,7 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import Any
 
-import prevue
-from prevue.callbacks import check_arguments, harmless
-from prevue.config import client_settings
+from prevue.callbacks import Opening, harmless
 
 try:
     from micrograd.engine import Value
@@ -34,13 +32,9 @@ class PrevueMicrogradCallback:
 
         Raises InvalidValue, a ValueError, for a value that cannot be used.
         """
-        where: dict[str, Any] = {"project": project_name, "uid": uid, "url": url}
-        what: dict[str, Any] = {"name": run_name, "config": config}
-        client_settings(**where)
-        check_arguments(**what)
-        self._arguments = {**where, **what}
+        where = {"project": project_name, "uid": uid, "url": url}
+        self._opening = Opening("micrograd", name=run_name, config=config, **where)
         self._model = model
-        self._run: prevue.Run | None = None
 
     def __enter__(self) -> "PrevueMicrogradCallback":
         self._begin()
@@ -49,24 +43,23 @@ class PrevueMicrogradCallback:
     @harmless
     def on_epoch_end(self, epoch: int, logs: Mapping[str, Any]) -> None:
         """Log an epoch's values: numbers of Python or of micrograd; `val_...` goes to the split `val`."""
-        if self._run is not None:
-            self._run.log({name: _number(value) for name, value in logs.items()}, epoch=epoch)
+        if self._opening.run is not None:
+            self._opening.run.log({name: _number(value) for name, value in logs.items()}, epoch=epoch)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._end(kind, error, trace)
+        self._end(error)
 
     @harmless
     def _begin(self) -> None:
-        self._run = prevue.init(connector_name="micrograd", **self._arguments)
+        run = self._opening.open()
         if self._model is not None:
-            self._run.describe(self._model)
+            run.describe(self._model)
 
     @harmless
-    def _end(self, *raised: Any) -> None:
-        if self._run is not None:
-            self._run.__exit__(*raised)  # an exception makes the run a failed one
+    def _end(self, error: BaseException | None) -> None:
+        self._opening.close(error)  # an exception makes the run a failed one
 
 
 def _number(value: Any) -> Any:
