@@ -102,6 +102,11 @@ class Delivery:
         """Whether the last request brought nothing on its way."""
         return self._failing_since is not None
 
+    @property
+    def is_silent(self) -> bool:
+        """Whether the server has not heard this writer for so long that a heartbeat is due."""
+        return self._now() - self._heard_at >= HEARTBEAT_S
+
     def step(self, *, heartbeat: bool = False) -> float | None:
         """Send one batch. Return the seconds to wait before the next, or None if nothing more is worth a request yet.
 
@@ -112,7 +117,7 @@ class Delivery:
         seq = self.state.acknowledged
         batch = self._in_place_of.get(seq) or self._source.read(seq, self._limit)
         if batch is None:
-            if not heartbeat or self._now() - self._heard_at < HEARTBEAT_S:
+            if not (heartbeat and self.is_silent):
                 return None if self.is_drained else GATHER_S
             batch = Batch(seq, seq, b"", 0)
         try:

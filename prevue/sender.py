@@ -135,8 +135,9 @@ class Sender(threading.Thread):
             if self._has_time(delivery, wait_s):  # so that a training that logs without a pause does it, too
                 next(leftovers, None)
             if wait_s is None and not self._is_stopping:
-                while not self._wake.is_set() and next(leftovers, _NO_MORE) is not _NO_MORE:
+                while not (self._wake.is_set() or delivery.is_silent) and next(leftovers, _NO_MORE) is not _NO_MORE:
                     continue
+                wait_s = 0.0 if delivery.is_silent else None  # many leftovers take longer than a run may be silent
             yield wait_s
             self._wake.clear()
             wait_s = delivery.step(heartbeat=True)

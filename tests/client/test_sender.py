@@ -3,7 +3,7 @@ import logging
 import pytest
 
 from client.records import AWAY, log, stored, tiled
-from prevue.delivery import Answer
+from prevue.delivery import Answer, Delivery
 from prevue.folder import claim, release
 from prevue.sender import Sender, deliver_leftover
 from prevue.spool import MemorySpool, Spool
@@ -170,6 +170,24 @@ def test_leftovers_are_sent_while_the_run_logs_without_a_pause(new_spool, sender
     backend.recording.faults += [log_on] * 1_000  # whenever the server is asked, there is more to send
     backend.wait_for(lambda: all(len(backend.recording.records.get(one.writer_id, [])) == 10 for one in left))
     backend.recording.faults.clear()
+
+
+def test_a_silent_training_is_heard_while_many_leftovers_are_sent(new_spool, transport, tmp_path):
+    for spool in [new_spool(9) for _ in range(5)]:
+        spool.close(is_delivered=False)
+    spool, clock = new_spool(), [0.0]
+
+    def take_20_s(lines: bytes) -> None:
+        clock[0] += 20.0
+
+    transport.faults += [take_20_s] * 9
+    sender = Sender(spool, transport.url, lambda: None, tmp_path / "server")
+    sender.notify()
+    turns = sender.turns(Delivery(spool, transport, now=lambda: clock[0]), transport)
+    assert [next(turns) for _ in range(3)] == [None, 0.0, 0.0]
+    own = [at for at, request in enumerate(transport.requests) if request[0] == spool.writer_id]
+    assert own == [0, 3]
+    assert transport.requests[3] == (spool.writer_id, 1, b"")
 
 
 def test_a_leftover_that_cannot_be_read_stops_nobody(new_spool, sender_of, backend, tmp_path, caplog):
