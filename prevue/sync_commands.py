@@ -22,6 +22,7 @@ from prevue.transport import HttpTransport
 from prevue_core.errors import InvalidValue, Unreachable
 
 GIVE_UP_AFTER = 3  # failures in a row of one writer
+LONGEST_WAIT_S = 5.0  # for a server that asks for it; a longer one is left to the user
 
 
 @dataclass
@@ -170,11 +171,12 @@ def _drain(writer: Waiting, steps: Iterator[Delivery], tell: Callable[[int], Non
             tell(left - now_left)
             left = now_left
             failures = failures + 1 if delivery.is_failing else 0
-            if failures >= GIVE_UP_AFTER or delivery.needs_help:
-                writer.problem = f"{left} records still wait: {delivery.state.last_error}"
+            wait_s = delivery.state.next_try_s if failures else 0.0
+            if failures >= GIVE_UP_AFTER or delivery.needs_help or wait_s > LONGEST_WAIT_S:
+                again = "" if delivery.needs_help or wait_s <= LONGEST_WAIT_S else f"; try again in {wait_s:.0f} s"
+                writer.problem = f"{left} records still wait: {delivery.state.last_error}{again}"
                 break
-            if delivery.is_failing:
-                time.sleep(min(delivery.state.next_try_s, 5.0))
+            time.sleep(wait_s)
     except (InvalidValue, OSError) as error:
         writer.problem = f"{left} records still wait: {error}"
     return left

@@ -82,6 +82,14 @@ def test_sync_survives_a_fault_or_two(backend, command, left_behind):
     assert len(backend.records) == 7
 
 
+def test_sync_does_not_come_again_before_the_server_wants_it(backend, command, left_behind):
+    left_behind()
+    backend.recording.faults.append(Answer(429, retry_after_s=90.0))
+    (told,) = json.loads(command("sync", "--json").output)["problems"]
+    assert told["problem"].endswith("answers status 429; try again in 90 s")
+    assert len(backend.recording.requests) == 1
+
+
 def test_sync_puts_a_refused_record_aside(backend, command, left_behind, spool_dir):
     left_behind()
     refused = Answer(400, {"type": PROBLEM_REFUSED, "detail": "no"})
