@@ -3,6 +3,7 @@
 The server knows, and the spool of this machine, where records may wait that the server has not seen.
 """
 
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -97,11 +98,11 @@ def _start_in(folder: Path, run_id: str) -> _Start | None:
 
 def _last_step_in(folder: Path) -> int:
     """Return the highest step of log() in a writer's folder, whose process may still write to it."""
-    try:
-        lines = [line for path in folder.glob("*.ndjson") for line in path.read_bytes().splitlines()]
-    except OSError:  # delivered and removed meanwhile
-        return -1
-    return max(map(_step_of, lines), default=-1)
+    last = -1
+    for path in folder.glob("*.ndjson"):
+        with suppress(OSError), path.open("rb") as file:  # delivered and removed meanwhile
+            last = max(last, max(map(_step_of, file), default=-1))  # a line at a time: there may be a GiB of them
+    return last
 
 
 def _step_of(line: bytes) -> int:
