@@ -17,7 +17,7 @@ from prevue_core.errors import InvalidValue, shown
 # Judging on all training data may cost what an iteration does. Unless it was asked for, a fit spends so much on it, and
 # further iterations are left out: a long fit loses less than a hundredth of its time.
 FREE_S = 0.1
-SHARE = 0.005
+SHARE = 0.004
 
 Judge = Callable[..., dict[str, float]]  # of an estimator, x, y and its weights, or None
 
@@ -29,11 +29,13 @@ class Budget:
         self._is_limited = is_limited
         self._began_s = time.monotonic()
         self._spent_s = 0.0
+        self._last_s = 0.0  # what the last one took, and the next will
 
     @property
     def is_left(self) -> bool:
         """Whether there is time for another one."""
-        return not self._is_limited or self._spent_s <= FREE_S + SHARE * (time.monotonic() - self._began_s)
+        allowed_s = FREE_S + SHARE * (time.monotonic() - self._began_s)
+        return not self._is_limited or self._spent_s + self._last_s <= allowed_s
 
     @contextmanager
     def spent(self) -> Iterator[None]:
@@ -42,7 +44,8 @@ class Budget:
         try:
             yield
         finally:
-            self._spent_s += time.monotonic() - began_s
+            self._last_s = time.monotonic() - began_s
+            self._spent_s += self._last_s
 
 
 def judge_for(scoring: Any) -> Judge:

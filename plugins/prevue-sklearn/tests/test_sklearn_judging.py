@@ -80,10 +80,10 @@ def test_an_eval_set_that_is_no_pair_is_refused(given):
 
 def test_a_budget_ends_where_its_share_is_spent(monkeypatch):
     monkeypatch.setattr(judging, "FREE_S", 0.0)
-    now = iter([0.0, 0.0, 0.0, 1.0, 100.0, 300.0])  # made, looked, began, ended, looked, looked
+    now = iter([0.0, 0.0, 0.0, 1.0, 400.0, 600.0])  # made, looked, began, ended, looked, looked
     monkeypatch.setattr(judging.time, "monotonic", lambda: next(now))
     budget = Budget(is_limited=True)
     assert budget.is_left
     with budget.spent():
         pass
-    assert [budget.is_left, budget.is_left] == [False, True]  # a second is a share of 300, and not of 100
+    assert [budget.is_left, budget.is_left] == [False, True]  # two seconds are a share of 600, and not of 400

@@ -1,0 +1,67 @@
+"""Tests of fitted estimators, sample by sample: what arrives is what scikit-learn says of them."""
+
+import pytest
+from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits, make_multilabel_classification
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.linear_model import LinearRegression, LogisticRegression, RidgeClassifier
+from sklearn.metrics import accuracy_score, f1_score, r2_score, roc_auc_score
+from sklearn.model_selection import train_test_split
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+import prevue
+from prevue_sklearn import log_test
+
+
+@pytest.fixture
+def tested(backend):
+    """Fit an estimator on half of the samples, log its test on the others, and return what the backend says of it."""
+
+    def tested(estimator, data, **options):
+        x_train, x_test, y_train, y_test = train_test_split(*data, random_state=0)
+        estimator.fit(x_train, y_train)
+        with prevue.init(project="tests", url=backend.url) as run:
+            log_test(run, estimator, x_test, y_test, **options)
+        api = prevue.Api(backend.url)
+        (row,) = api.evaluations(run.run_id)
+        return row, api.report(run.run_id, row["evaluation_id"]), estimator, x_test, y_test
+
+    return tested
+
+
+def test_two_classes_with_probabilities(tested):
+    model = make_pipeline(StandardScaler(), LogisticRegression())
+    row, report, model, x, y = tested(model, load_breast_cancer(return_X_y=True), name="holdout", split="val")
+    assert (row["name"], row["split"], row["task"], row["score_type"]) == ("holdout", "val", "binary", "probability")
+    assert report["scores"]["accuracy"] == pytest.approx(accuracy_score(y, model.predict(x)))
+    assert report["scores"]["roc_auc"] == pytest.approx(roc_auc_score(y, model.predict_proba(x)[:, 1]), abs=1e-4)
+
+
+def test_ten_classes_without_probabilities(tested):
+    row, report, model, x, y = tested(RidgeClassifier(), load_digits(return_X_y=True))
+    assert (row["task"], row["score_type"], row["labels"]) == (
+        "multiclass",
+        "decision",
+        [str(digit) for digit in range(10)],
+    )
+    assert report["scores"]["macro_f"] == pytest.approx(f1_score(y, model.predict(x), average="macro"))
+    assert report["calibration"] is None
+
+
+def test_several_labels_at_once(tested):
+    data = make_multilabel_classification(200, n_classes=3, random_state=0)
+    row, report, model, x, y = tested(RandomForestClassifier(10, random_state=0), data)
+    assert row["task"] == "multilabel"
+    assert report["scores"]["macro_f"] == pytest.approx(f1_score(y, model.predict(x), average="macro"))
+
+
+def test_a_regression(tested):
+    row, report, model, x, y = tested(LinearRegression(), load_diabetes(return_X_y=True))
+    assert (row["task"], row["sample_count"]) == ("regression", len(y))
+    assert report["scores"]["r2"] == pytest.approx(r2_score(y, model.predict(x)))
+
+
+def test_what_cannot_be_tested_warns_and_raises_nothing(backend, caplog):
+    with prevue.init(project="tests", url=backend.url) as run:
+        log_test(run, LinearRegression(), [[1.0]], [1.0])
+    assert "log_test failed: NotFittedError" in caplog.text
