@@ -109,6 +109,7 @@ def make_server(
         extra_patterns=[
             (r"/", pages.ProjectsPage, shared),
             (r"/p/([^/]+)/([^/]+)", pages.RunsPage, shared),
+            (r"/p/([^/]+)/([^/]+)/configs", pages.ConfigsPage, shared),
             (r"/p/([^/]+)/([^/]+)/runs/([^/]+)", run_page.RunPage, shared),
             (r"/p/([^/]+)/([^/]+)/table", table_page.TablePage, shared),
             (r"/p/([^/]+)/([^/]+)/compare", compare_page.ComparePage, shared),

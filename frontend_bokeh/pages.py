@@ -13,16 +13,17 @@ import jinja2
 from bokeh.util.token import generate_jwt_token, generate_session_id
 from tornado.web import Finish, HTTPError, RequestHandler
 
-from frontend_bokeh import architecture
+from frontend_bokeh import architecture, texts
 from frontend_bokeh.assets import BOKEH_ADDRESS, asset
 from frontend_bokeh.auth import Gate, Visitor
 from frontend_bokeh.figures import curves, graph
 from frontend_bokeh.headers import guard_file, guard_page, request_id
-from frontend_bokeh.source import find_project, find_run
+from frontend_bokeh.source import RUNS_SHOWN, find_project, find_run
 from prevue.api import Api
 from prevue_core.errors import ApiError, NotFound, NotLoggedIn, Refused
 
 FOLDER = Path(__file__).parent
+MAX_GROUP_CHARS = 60  # of a value by which runs are grouped
 MODELS_SHOWN = 50  # of a project, those of the newest runs
 TOKEN_LIFE_S = 14 * 24 * 3600  # a page may stay open for days, and reconnect with the token that it has
 
@@ -123,6 +124,19 @@ class RunsPage(Page):
         data = {"token": self.token(project_id, owner, name), "spec": curves.spec(), "owner": owner, "project": name}
         text = json.dumps(data).replace("<", "\\u003c")  # inside a script element, only its end must not appear
         self.show("runs.html", title=f"{owner}/{name}", owner=owner, project=name, data=text, tab="runs")
+
+
+class ConfigsPage(Page):
+    """What a project's runs are configured with, for the page that groups them."""
+
+    async def get(self, owner: str, name: str) -> None:
+        """Tell it of those that the page of curves shows, by dotted keys."""
+        project_id = await self.ask(lambda api: find_project(api, owner, name))
+        if project_id is None:
+            raise HTTPError(404, "there is no project %s/%s", owner, name)
+        runs = await self.ask(lambda api: api.runs(project_id=project_id, limit=RUNS_SHOWN))
+        told = {run.run_id: {key: text[:MAX_GROUP_CHARS] for key, text in texts.flat(run.config)} for run in runs}
+        self.write({"runs": told})
 
 
 class ModelPage(Page):

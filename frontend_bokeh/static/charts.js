@@ -1,6 +1,7 @@
 // A chart: Bokeh's figure cloned from its cached JSON into a document of its own, filled and drawn in the browser.
 
 import {dressX, dressY} from "./axes.js";
+import {groupNamed, grouped} from "./groups.js";
 import {dashOfRank, isSplit, shadeOf} from "./ranks.js";
 import {nearest, seed, smooth} from "./series.js";
 import {isLogX, view} from "./view.js";
@@ -20,15 +21,17 @@ const EDGE = 0.025; // of the height: how far inside of it marks of values lie t
 const HEIGHT = 210; // CSS pixels
 const OUTLYING = 0.01; // of the rows on each side, where outliers are left out
 
-/** A run keeps its colour; from the ninth on lines are dashed, from the seventeenth on dotted. */
+const numberOf = (run) => groupNamed(run)?.at ?? run.color;
+
+/** A run, or its group, keeps its colour; from the ninth on lines are dashed, from the seventeenth on dotted. */
 export function runColor(run) {
-  return PALETTE[view.theme][run.color % PALETTE[view.theme].length];
+  return PALETTE[view.theme][numberOf(run) % PALETTE[view.theme].length];
 }
 
 /** Where a run is split by rank, each rank has a shade of that colour, and is dashed in its own way. */
 export function looksOf({run, rank}) {
-  if (isSplit(run)) return {color: shadeOf(runColor(run), run, rank, TEXT[view.theme]), dash: dashOfRank(run, rank)};
-  return {color: runColor(run), dash: DASHES[Math.floor(run.color / 8) % DASHES.length]};
+  if (isSplit(run) && !groupNamed(run)) return {color: shadeOf(runColor(run), run, rank, TEXT[view.theme]), dash: dashOfRank(run, rank)};
+  return {color: runColor(run), dash: DASHES[Math.floor(numberOf(run) / 8) % DASHES.length]};
 }
 
 /** Give every model of a document's JSON an id of its own; ids are found by walking, as text may look like one. */
@@ -65,6 +68,7 @@ export class Chart {
     this.window = null; // what came for the zoom: {low, blocks}
     this.zoomSeq = null; // names the question whose answer will be the window
     this.curves = [];
+    this.groups = null; // of the curves, where runs are grouped
     this._page = page;
     this._spec = spec;
     this._abort = new AbortController();
@@ -140,6 +144,7 @@ export class Chart {
       const x = block && this.xs(block, track.run);
       if (x?.length) this.curves.push({...track, block, x, y: this._smoothed(block, blocks.get(track.id))});
     }
+    this.groups = this.curves.length && groupNamed(this.curves[0].run) ? grouped(this.curves) : null;
     this.draw();
   }
 
@@ -166,18 +171,34 @@ export class Chart {
     const onAxis = view.log ? positive : (values) => values;
     for (const curve of this.curves) {
       const {run, block, y} = curve, x = isLogX() ? positive(curve.x) : curve.x;
-      const isFaded = this._page.highlighted !== null && this._page.highlighted !== run.id;
-      const looks = {...looksOf(curve), run: run.id};
+      const isFaded = this._isFaded([curve]), looks = {...looksOf(curve), run: run.id};
+      for (const mark of this._marks(curve)) add(marks, {...looks, alpha: isFaded ? 0.15 : 1, ...mark});
+      if (this.groups) {
+        add(raw, {xs: x, ys: onAxis(y), alpha: isFaded ? 0.04 : 0.22, ...looks});
+        continue;
+      }
       if (!block.raw && !isFaded) add(bands, {...band(x, block.columns, limits.low), ...looks});
       if (view.smoothing > 0) add(raw, {xs: x, ys: onAxis(block.columns.mean), alpha: isFaded ? 0.05 : 0.28, ...looks});
       add(lines, {xs: x, ys: onAxis(y), alpha: isFaded ? 0.15 : 1, ...looks});
-      for (const mark of this._marks(curve)) add(marks, {...looks, alpha: isFaded ? 0.15 : 1, ...mark});
+    }
+    for (const group of this.groups ?? []) {
+      const isFaded = this._isFaded(group.curves), looks = {...looksOf(group.curves[0]), run: group.name};
+      if (!isFaded && group.curves.length > 1) add(bands, {...band(group.x, group, limits.low), ...looks});
+      add(lines, {xs: group.x, ys: onAxis(group.mean), alpha: isFaded ? 0.15 : 1, ...looks});
     }
     Object.assign(this.sources.bands, {data: bands});
     Object.assign(this.sources.raw, {data: raw});
     Object.assign(this.sources.lines, {data: lines});
     Object.assign(this.sources.marks, {data: marks});
     this._page.drawn(this, limits);
+  }
+
+  /** Whether another run than those of the curves is pointed at. */
+  _isFaded(curves) {
+    const {highlighted} = this._page;
+    if (highlighted === null) return false;
+    const group = this.groups && groupNamed(this.curves.find(({run}) => run.id === highlighted)?.run ?? curves[0].run)?.name;
+    return !curves.some(({run}) => run.id === highlighted || (group && groupNamed(run).name === group));
   }
 
   /** The least and the greatest of what is visible, and how many rows have no place: on a log axis, or as outliers. */
@@ -258,9 +279,17 @@ export class Chart {
     if (this._cursor && this._cursor.location !== x) this._cursor.location = x;
   }
 
-  /** What stands at x, by track. */
+  /** What stands at x, by track or by group. */
   at(x) {
-    return this.curves.map(({run, rank, block: {columns, odd}, x: xs, y}) => {
+    if (!this.groups) return this._rowsAt(x, this.curves);
+    return this.groups.map(({name, curves, mean, least, most, count, x: xs}) => {
+      const at = nearest(xs, x), numbers = {value: mean[at], last: mean[at], low: least[at], high: most[at], count: count[at]};
+      return {...this._rowsAt(x, curves)[0], name, ...numbers, odd: undefined};
+    }).filter((row) => row.count);
+  }
+
+  _rowsAt(x, curves) {
+    return curves.map(({run, rank, block: {columns, odd}, x: xs, y}) => {
       const row = nearest(xs, x);
       const of = Object.fromEntries(["step", "epoch", "low", "high", "mean", "last", "count"].map((name) => [name, columns[name][row]]));
       return {run, rank, ...of, x: xs[row], value: Number.isFinite(y[row]) ? y[row] : of.last, odd: odd.find((one) => one.row === row)};

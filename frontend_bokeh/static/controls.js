@@ -1,5 +1,6 @@
 // The control bar, the fields of both filters, and the keys.
 
+import {groupKeys, loadConfigs} from "./groups.js";
 import {copy, element, isElsewhere, radiogroup, toast} from "./page.js";
 import {RANKS_SHOWN, isDistributed} from "./ranks.js";
 import {AXES, change, clamped, isLogX, isRegex, onChange, readRank, view} from "./view.js";
@@ -22,6 +23,13 @@ export function offerRanks(runs) {
   field.value = view.rank;
 }
 
+/** Let the user choose among the keys of the configurations, by which runs can be grouped. */
+export function offerGroups() {
+  const field = $("#group"), keys = [...new Set([...groupKeys(), ...(view.group ? [view.group] : [])])];
+  field.replaceChildren(element("option", {value: ""}, "no"), ...keys.map((key) => element("option", {value: key}, key)));
+  field.value = view.group;
+}
+
 /** Make the controls work. `unzoom()` shows whole curves. */
 export function startControls(unzoom) {
   const setAxis = (axis) => {
@@ -39,6 +47,10 @@ export function startControls(unzoom) {
     change({logX: checked});
   });
   $("#rank").addEventListener("change", (event) => change({rank: readRank(event.target.value)}));
+  $("#group").addEventListener("change", (event) => change({group: event.target.value}));
+  for (const kind of ["focus", "pointerenter"]) {
+    $("#group").addEventListener(kind, async () => await loadConfigs() && offerGroups(), {once: true});
+  }
   $("#linked").addEventListener("change", (event) => change({linked: event.target.checked}));
   $("#run-filter").addEventListener("input", (event) => change({runs: event.target.value}));
   $("#metric-filter").addEventListener("input", (event) => change({metrics: event.target.value}));
@@ -62,6 +74,7 @@ export function startControls(unzoom) {
     $("#robust").checked = view.robust;
     $("#linked").checked = view.linked;
     $("#rank").value = view.rank;
+    $("#group").value = view.group;
     $("#sort").value = view.sort;
     $("#reset").disabled = view.zoom.size === 0;
     for (const [id, text] of [["#run-filter", view.runs], ["#metric-filter", view.metrics]]) {
@@ -70,6 +83,7 @@ export function startControls(unzoom) {
       $(id).title = isRegex(text) ? "" : "not a regular expression: taken as plain text";
     }
   };
+  offerGroups();
   onChange(show);
   show();
 

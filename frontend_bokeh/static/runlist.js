@@ -1,6 +1,7 @@
 // The list of runs: who is shown, how far each is. It is the charts' legend.
 
 import {looksOf, runColor} from "./charts.js";
+import {groupNamed} from "./groups.js";
 import {element, icon, number} from "./page.js";
 import {isSplit, ranksOf} from "./ranks.js";
 import {change, hide, isHidden, isListed, isShown, view} from "./view.js";
@@ -83,6 +84,7 @@ export class RunList {
     row.querySelector(".swatch").style.setProperty("--run", runColor(run));
     row.querySelector(".run-state").dataset.state = run.state;
     this._showRanks(run, row.querySelector(".run-ranks"));
+    set(".run-group", groupNamed(run)?.name ?? "", "");
     set(".run-name", run.name, run.name);
     set(".run-value", name === null ? "" : number(value), name === null ? "" : `${split}/${name}`);
     set(".run-state", run.state, "");
@@ -107,7 +109,7 @@ export class RunList {
     return element("li", {class: "run", "data-id": run.id, onmouseenter: point(run.id), onmouseleave: point(null)},
       eye, element("span", {class: "swatch"}), element("a", {class: "run-name", href: pageOf(run)}), element("span", {class: "run-value"}),
       element("span", {class: "run-more"}, element("span", {class: "run-state"}), element("span", {class: "run-tags"})),
-      element("span", {class: "run-step"}), element("span", {class: "run-ranks"}));
+      element("span", {class: "run-step"}), element("span", {class: "run-ranks"}), element("span", {class: "run-group"}));
   }
 
   _toggle(id) {

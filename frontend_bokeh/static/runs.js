@@ -1,8 +1,9 @@
 // The page of a project's curves: puts the session, the list of runs, the cards and the controls together.
 
 import {Cards} from "./cards.js";
-import {offerRanks, startControls} from "./controls.js";
+import {offerGroups, offerRanks, startControls} from "./controls.js";
 import {Link} from "./link.js";
+import {arrangeGroups, hasConfig, loadConfigs} from "./groups.js";
 import {element} from "./page.js";
 import {Project} from "./project.js";
 import {RunList} from "./runlist.js";
@@ -26,6 +27,7 @@ function showMeta() {
   showConnection(project.error ? "away" : "live");
   if (!project.isKnown) return;
   arrange();
+  learnConfigs();
   newlyShown();
   if (wasAway && !project.error) cards.fetchAll();
   else cards.fetchMissing();
@@ -37,7 +39,15 @@ function showLive(touched, missing) {
   showConnection(project.error ? "away" : "live");
 }
 
+/** Runs that began since are not known by their configuration yet. */
+async function learnConfigs() {
+  if (!view.group || [...project.runs.values()].every(hasConfig) || !await loadConfigs()) return;
+  offerGroups();
+  arrange();
+}
+
 function arrange() {
+  arrangeGroups([...project.runs.values()]);
   list.draw();
   offerRanks(project.shownRuns());
   const count = cards.arrange();
@@ -121,7 +131,8 @@ function newlyShown() {
 onChange((changed) => {
   if (!project.isKnown) return;
   const any = (...names) => names.some((name) => changed.has(name));
-  if (any("runs", "hidden", "only", "sort", "metrics", "columns", "theme", "rank", "pins")) arrange();
+  if (any("runs", "hidden", "only", "sort", "metrics", "columns", "theme", "rank", "pins", "group")) arrange();
+  if (any("group")) learnConfigs();
   if (any("runs", "hidden", "only")) cards.fetchRuns(newlyShown());
   if (any("rank")) cards.fetchAll(); // what was not shown has been left behind
   if (any("axis", "log", "logX", "theme")) cards.dress();

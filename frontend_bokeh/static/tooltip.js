@@ -1,4 +1,4 @@
-// What stands under the pointer: one row a run, the greatest value first, the nearest to the pointer in bold.
+// What stands under the pointer: one row a run, or a group of runs, the greatest value first, the nearest to the pointer in bold.
 
 import {duration} from "./axes.js";
 import {looksOf} from "./charts.js";
@@ -57,7 +57,7 @@ function line(row, isNear) {
   const range = row.count > 1 ? `${number(row.low)} … ${number(row.high)} (${row.count})` : view.smoothing ? number(row.last) : "";
   return element("div", {class: `tip-row${isNear ? " near" : ""}`},
     element("span", {class: "swatch", style: `--run: ${looksOf(row).color}`}),
-    element("span", {class: "tip-name"}, nameOf(row)),
+    element("span", {class: "tip-name"}, row.name ?? nameOf(row)),
     element("span", {}, number(row.value)),
     element("span", {class: "tip-raw"}, row.odd ? [range, oddities(row.odd)].filter(Boolean).join(" · ") : range));
 }

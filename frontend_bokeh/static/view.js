@@ -14,6 +14,7 @@ export const view = {
   logX: false,
   robust: false, // the y axis leaves outliers out
   rank: 0, // of distributed trainings: a process, or "all"
+  group: "", // key of the configuration by which runs are grouped; none: they are not
   linked: true, // the cursor of one chart shows in all
   columns: 3,
   runs: "", // filters
@@ -51,6 +52,7 @@ export function readAddress() {
   view.robust = query.get("robust") === "1";
   view.pins = new Set(query.getAll("pin"));
   view.rank = readRank(query.get("rank"));
+  view.group = query.get("group") ?? "";
   view.linked = query.get("link") !== "0";
   view.columns = oneOf(COLUMNS, Number(query.get("cols")), 3);
   view.runs = query.get("runs") ?? "";
@@ -81,6 +83,7 @@ function writeAddress() {
   if (view.robust) query.set("robust", "1");
   for (const key of view.pins) query.append("pin", key);
   if (view.rank !== 0) query.set("rank", view.rank);
+  if (view.group) query.set("group", view.group);
   if (!view.linked) query.set("link", "0");
   if (view.columns !== 3) query.set("cols", view.columns);
   if (view.runs) query.set("runs", view.runs);

@@ -550,3 +550,34 @@ def test_what_a_proxy_would_say_is_not_believed_where_there_is_none(backend, tmp
     with served("dashboard", "--port", "0", "--url", backend, data=tmp_path) as dashboard:
         answer = Visitor(dashboard.address("dashboard")).log_in("ann", PASSWORD, X_Forwarded_Proto="https")
         assert (answer.status, "secure" in answer.cookies[0].lower()) == (303, False)
+
+
+# what changes runs
+
+
+@pytest.fixture
+def run_id(backend, ann):
+    return next(run.run_id for run in Api(backend, session_in(ann)).runs("digits"))
+
+
+def change(visitor, run_id, key=None, **form):
+    own = re.search(r'name="form_key" value="(\w+)"', visitor.ask("/").text).group(1)
+    sent = {"action": "edit", "field": "notes", "value": "changed", "run": run_id, **form}
+    return visitor.send("/changes", {**sent, "form_key": own if key is None else key})
+
+
+def test_a_run_is_changed_by_a_form_of_ones_own_login_only(ann, backend, run_id):
+    assert [change(ann, run_id, key).status for key in ("", "0" * 32, "\u00fc")] == [403, 403, 403]
+    assert Api(backend, session_in(ann)).run(run_id).notes == ""
+    assert change(ann, run_id).status == 200
+    assert Api(backend, session_in(ann)).run(run_id).notes == "changed"
+
+
+def test_a_strangers_run_can_neither_be_seen_nor_changed(ann, bob, nobody, run_id):
+    for page in (f"{PAGE}/runs/{run_id}", f"{PAGE}/table", f"{PAGE}/compare?run={run_id}", f"{PAGE}/configs"):
+        assert (ann.ask(page).status, bob.ask(page).status, nobody.ask(page).status) == (200, 404, 302)
+    assert "there is no run" not in ann.ask(f"{PAGE}/runs/{run_id}").text
+    assert change(bob, run_id).status == 404
+    assert change(bob, run_id, action="delete").status == 404
+    assert nobody.send("/changes", {"action": "delete", "run": run_id}).status == 302
+    assert ann.ask(f"{PAGE}/runs/{run_id}").status == 200

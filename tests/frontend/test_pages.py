@@ -178,3 +178,10 @@ def test_a_backend_that_is_away_is_a_page_that_says_so(lonely, path):
 def test_a_percent_sign_in_an_error_stays_one(lonely):
     status, _, page = ask(lonely[0], "/p/a/" + quote("50%d"))
     assert (status, "%%" in page) == (503, False)
+
+
+def test_configurations_are_told_flat_and_only_of_the_project(dashboard):
+    status, headers, text = ask(dashboard, f"{RUNS}/configs")
+    assert (status, headers["Cache-Control"]) == (200, "no-store")
+    assert json.loads(text) == {"runs": {RUN_ID: {EVIL: EVIL}}}
+    assert ask(dashboard, "/p/nobody/digits/configs")[0] == 404
