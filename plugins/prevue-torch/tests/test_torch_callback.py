@@ -142,6 +142,14 @@ def test_a_given_run_stays_open(backend):
     assert backend.model("given run")[:2] == ("Sequential", "torch")
 
 
+def test_an_open_run_asks_the_environment_nothing_more(backend, monkeypatch, caplog):
+    with PrevueTorchCallback(project_name="settled") as callback:
+        monkeypatch.setenv("PREVUE_MODE", "nonsense")  # a later prevue.init() would raise
+        train(callback, classifier())
+    assert "failed" not in caplog.text
+    assert backend.metrics("settled", "MAX(step)") == [(2 * BATCHES,)]
+
+
 def test_a_lazy_model_is_described_once_it_has_its_shapes(backend):
     model = nn.Sequential(nn.LazyLinear(8), nn.ReLU(), nn.LazyLinear(2))
     with PrevueTorchCallback(project_name="lazy", model=model) as callback:
