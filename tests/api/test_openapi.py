@@ -1,6 +1,8 @@
 """The OpenAPI document and its page."""
 
+import base64
 import re
+import struct
 
 import orjson
 import pytest
@@ -14,7 +16,6 @@ from prevue_core.db import ingest
 RECORDS = "/api/v1/runs/{run_id}/writers/{writer_id}/records"
 JSON, CSV = "application/json", "text/csv; charset=utf-8"
 PROBLEM = {"$ref": "#/components/schemas/Problem"}
-RESERVED = {"evaluation"}
 
 
 @pytest.fixture
@@ -99,7 +100,7 @@ def record_schemas(document):
 
 
 def test_the_documented_records_are_those_that_are_stored(record_schemas):
-    assert set(record_schemas) == set(ingest.STORED_TYPES) == set(contract.RECORD_TYPES) - RESERVED
+    assert set(record_schemas) == set(ingest.STORED_TYPES) == set(contract.RECORD_TYPES)
 
 
 def test_each_documented_record_names_its_own_type(record_schemas):
@@ -111,6 +112,12 @@ def test_each_documented_record_names_its_own_type(record_schemas):
 # A record of each type with every documented field, as it stands at number 1 (a start at number 0).
 COMMON = {"time": 1_700_000_000, "seq": 1}
 WHERE = {"config": {}, "environment": {}, "tags": ["a"], "notes": "n", "group": "g", "rank": 0, "host": "h", "pid": 1}
+KEY = "019ab1c2-0000-7000-8000-000000000001"
+EVALUATION = {"type": "evaluation", "key": KEY, "name": "test", "task": "regression", "stored": 1}
+OF_SAMPLES = {"slices": ["group"], "features": ["size"]}
+OF_CLASSES = {"labels": [], "positive": 0, "score_type": "logit", "score_count": 0}
+ONE = base64.b64encode(struct.pack("<d", 1)).decode()
+PREDICTIONS = {"type": "predictions", "key": KEY, "first": 0, "count": 1, "target": ONE, "prediction": ONE, **COMMON}
 FULL = [
     {**start(connector_name="keras", run_name="try", **WHERE), **COMMON, "seq": 0},
     {**metrics(0, {"loss": 1}, epoch=0, batch=0, split="train"), **COMMON},
@@ -118,6 +125,16 @@ FULL = [
     {"type": "config", "config": {"lr": 1}, **COMMON},
     {"type": "environment", "environment": {"git_dirty": True}, **COMMON},
     {"type": "result", "kind": "text", "name": "n", "split": "val", "step": 3, "payload": {"text": "t"}, **COMMON},
+    {**EVALUATION, **OF_SAMPLES, **OF_CLASSES, "split": "test", "step": 3, "samples": 2, **COMMON},
+    {
+        **PREDICTIONS,
+        "sample_ids": ["a"],
+        "slices": [["x"]],
+        "scores": "",
+        "classes": "",
+        "weight": ONE,
+        "features": ONE,
+    },
     {**event(), "step": 3, "level": "warn", **COMMON},
     {"type": "gap", "until": 5, "reason": "damaged", "count": 5, **COMMON},
     {**end(state="failed", message="no", environment={"exit_code": 1}), **COMMON},
@@ -127,8 +144,16 @@ each_record = pytest.mark.parametrize("record", FULL, ids=lambda record: record[
 
 @pytest.fixture
 def send(client):
-    """Send a record as a writer's first, or behind its start."""
-    return lambda record: post(client, Stream(), *([] if record["type"] == "start" else [start()]), record)
+    """Send a record as a writer's first, or behind its start; predictions behind what they are of."""
+
+    def send(record):
+        before = [] if record["type"] == "start" else [start()]
+        if record["type"] == "predictions":
+            before.append({**EVALUATION, **{name: OF_SAMPLES[name] for name in OF_SAMPLES if name in record}})
+            record = {**record, "seq": 2}
+        return post(client, Stream(), *before, record)
+
+    return send
 
 
 @each_record

@@ -149,7 +149,7 @@ for _ in range(1_020):  # orjson reads up to 1 024
     [
         ({}, "record type None is not stored by this version; use one of start, metrics"),
         ({"type": "result"}, "result kind None is not known; use histogram, table"),
-        ({"type": "evaluation"}, "record type 'evaluation' is not stored"),
+        ({"type": "evaluation"}, "task None is not known; use binary"),
         ({"type": ["metrics"]}, "record type ['metrics'] is not stored"),
         ({"type": {}}, "record type {} is not stored"),
         ({"type": "metrics", "step": 0}, "values None is not an object"),

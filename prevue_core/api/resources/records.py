@@ -17,6 +17,7 @@ from prevue_core.api.watching import count_records
 from prevue_core.db import ingest, schema
 from prevue_core.db.accounts import INGEST
 from prevue_core.errors import RecordRefused, shown
+from prevue_core.evaluation_records import BLOCK_SAMPLES, SCORE_TYPES, TASKS
 from prevue_core.result_kinds import KINDS
 from prevue_core.settings import Limits
 
@@ -61,6 +62,8 @@ _SEQ = {"type": "integer", "minimum": 0, "description": "may be left out: first_
 _TIME = {"type": "number", "description": "UNIX seconds; left out: now"}
 _STEP = {"type": "integer", "format": "int64"}
 _TEXT = {"type": "string"}
+_TEXTS = {"type": "array", "items": _TEXT}
+_PACKED = {**_TEXT, "contentEncoding": "base64"}  # arrays of numbers, little endian
 _RECORDS: dict[str, tuple[dict[str, Any], list[str]]] = {
     "start": (
         {
@@ -104,6 +107,40 @@ _RECORDS: dict[str, tuple[dict[str, Any], list[str]]] = {
             "payload": {"type": "object", "description": "the fields of the kind; see the page on results"},
         },
         ["kind", "name", "payload"],
+    ),
+    "evaluation": (
+        {
+            "key": {**_TEXT, "format": "uuid", "description": "a new one for each evaluation"},
+            "name": _TEXT,
+            "split": {**_TEXT, "description": "left out: `test`"},
+            "task": {**_TEXT, "enum": list(TASKS)},
+            "step": _STEP,
+            "labels": {**_TEXTS, "description": "names of the classes 0, 1, 2 ...; none for a regression"},
+            "positive": {"type": "integer", "description": "number of the positive of two classes"},
+            "score_type": {**_TEXT, "enum": list(SCORE_TYPES)},
+            "score_count": {"type": "integer", "description": "scores of a sample; 6: the five highest and the true's"},
+            "samples": {"type": "integer", "description": "how many were tested"},
+            "stored": {"type": "integer", "description": "how many of them follow as `predictions`"},
+            "slices": {**_TEXTS, "description": "names of groups"},
+            "features": {**_TEXTS, "description": "names of numbers"},
+        },
+        ["key", "name", "task", "stored"],
+    ),
+    "predictions": (
+        {
+            "key": {**_TEXT, "format": "uuid", "description": "of the evaluation"},
+            "first": {"type": "integer", "description": "number of the first sample in this block"},
+            "count": {"type": "integer", "minimum": 1, "maximum": BLOCK_SAMPLES},
+            "target": {**_PACKED, "description": "int32, of a regression float64, of several labels bits"},
+            "prediction": {**_PACKED, "description": "as `target`"},
+            "scores": {**_PACKED, "description": "`score_count` float32 a sample"},
+            "classes": {**_PACKED, "description": "6 int32 a sample: whose scores they are, where only 6 are sent"},
+            "weight": {**_PACKED, "description": "float64; left out: 1"},
+            "features": {**_PACKED, "description": "float64, those of a sample together"},
+            "sample_ids": _TEXTS,
+            "slices": {"type": "array", "items": _TEXTS, "description": "a list for each group, a text a sample"},
+        },
+        ["key", "first", "count", "target", "prediction"],
     ),
     "event": (
         {
