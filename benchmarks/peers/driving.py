@@ -44,6 +44,7 @@ def drive(workloads: dict[str, Workload], serving: Serving | None = None) -> Non
     parser.add_argument("--folder", required=True, help="for what is stored")
     parser.add_argument("--database", help="URL of an empty PostgreSQL database to store in")
     parser.add_argument("--calls", type=int, default=10_000, help="of log()")
+    parser.add_argument("--pause_s", type=float, default=0.0, help="from one call of log() to the next")
     parser.add_argument("--requests", type=int, default=100, help="of 1 000 points each")
     parser.add_argument("--points", type=int, default=1_000_000, help="of the long series")
     parser.add_argument("--runs", type=int, default=1_000, help="in the list of runs")
@@ -69,8 +70,9 @@ def values_at(step: int) -> dict[str, float]:
     return {name: value + (step * 48271 % 65537) / 65537 for name, value in VALUES.items()}
 
 
-def cost_of_calls(log: Callable[[int], Any], calls: int) -> Figures:
-    """Return what calls of `log(step)` one after another take of the training's time, in microseconds."""
+def cost_of_calls(log: Callable[[int], Any], calls: int, pause_s: float = 0.0) -> Figures:
+    """Return what calls of `log(step)` take of the training's time, in microseconds: one right after another, or with a
+    pause between them in which other threads run."""
     log(0)
     now = time.perf_counter_ns
     took = []
@@ -78,6 +80,8 @@ def cost_of_calls(log: Callable[[int], Any], calls: int) -> Figures:
         began = now()
         log(step)
         took.append(now() - began)
+        if pause_s:
+            time.sleep(pause_s)
     took.sort()
     parts = {"median_us": 0.5, "p99_us": 0.99, "p999_us": 0.999, "worst_us": 1}
     return {name: took[min(calls - 1, int(calls * part))] / 1_000 for name, part in parts.items()} | {"calls": calls}

@@ -21,10 +21,11 @@ def log(arguments: Namespace) -> driving.Figures:
     import mlflow
 
     mlflow.start_run()
-    few = min(arguments.calls, 100)  # each waits for a commit
-    waiting = driving.cost_of_calls(lambda step: mlflow.log_metrics(driving.VALUES, step), few)
+    few, more = min(arguments.calls, 500), min(arguments.calls, 2_000)  # each of the few waits for a commit
+    pause_s = arguments.pause_s
+    waiting = driving.cost_of_calls(lambda step: mlflow.log_metrics(driving.VALUES, step), few, pause_s)
     handing = driving.cost_of_calls(
-        lambda step: mlflow.log_metrics(driving.VALUES, step, synchronous=False), min(arguments.calls, 2_000)
+        lambda step: mlflow.log_metrics(driving.VALUES, step, synchronous=False), more, pause_s
     )
     mlflow.end_run()  # waits for all that is under way
     return {**handing, "waiting": waiting}

@@ -35,9 +35,7 @@ GROWN_TIMES = 8  # as many requests as for a rate: what is compared may differ l
 
 def log(arguments: Namespace) -> driving.Figures:
     """With its backend up, flat out; and a bare write of a line (`floor_us`)."""
-    found = log_cost.run_case("up", "flat out", arguments.calls)
-    names = {"floor": "floor_us", "median": "median_us", "p99": "p99_us", "p99.9": "p999_us", "worst": "worst_us"}
-    return {names[name]: value for name, value in found.items()} | {"calls": arguments.calls}
+    return log_cost.run_case("up", arguments.calls, arguments.pause_s)
 
 
 def ingest(arguments: Namespace) -> driving.Figures:

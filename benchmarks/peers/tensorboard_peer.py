@@ -24,7 +24,7 @@ def log(arguments: Namespace) -> driving.Figures:
             for name, value in driving.VALUES.items():
                 writer.add_scalar(name, value, step)
 
-        return driving.cost_of_calls(call, arguments.calls)
+        return driving.cost_of_calls(call, arguments.calls, arguments.pause_s)
 
 
 def chart(arguments: Namespace) -> driving.Figures:

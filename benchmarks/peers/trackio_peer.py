@@ -22,7 +22,9 @@ def log(arguments: Namespace) -> driving.Figures:
     import trackio  # it reads the folder when it is imported
 
     trackio.init(project=PROJECT, name="log")
-    return driving.cost_of_calls(lambda step: trackio.log(driving.VALUES, step=step), arguments.calls)
+    return driving.cost_of_calls(
+        lambda step: trackio.log(driving.VALUES, step=step), arguments.calls, arguments.pause_s
+    )
 
 
 def ingest(arguments: Namespace) -> driving.Figures:
