@@ -59,17 +59,28 @@ def merged(buckets: Sequence[Bucket]) -> Bucket:
     """Return one bucket for several that have no step in common, given in any order."""
     if len(buckets) == 1:
         return buckets[0]
-    first = min(buckets, key=lambda bucket: bucket.first_step)
-    last = max(buckets, key=lambda bucket: bucket.last_step)
-    counts = [sum(numbers) for numbers in zip(*(bucket[:4] for bucket in buckets), strict=True)]
-    finite: list[Any] = [bucket for bucket in buckets if bucket.mean is not None]
+    of: Any = Bucket._make(zip(*buckets, strict=True))  # of each field all values
+    first = buckets[of.first_step.index(min(of.first_step))]
+    last = buckets[of.last_step.index(max(of.last_step))]
+    counts = [sum(numbers) for numbers in of[:4]]
     sums: tuple[float | None, ...] = (None,) * 5
-    if finite:
-        low, low_step = min((bucket.low_value, bucket.low_step) for bucket in finite)
-        high, high_step = max((bucket.high_value, -bucket.high_step) for bucket in finite)
-        weights = [bucket.count - sum(bucket[1:4]) for bucket in finite]
-        sums = (_mean([bucket.mean for bucket in finite], low, high, weights), low_step, low, -high_step, high)
+    if None in of.mean and (finite := [bucket for bucket in buckets if bucket.mean is not None]):
+        of = Bucket._make(zip(*finite, strict=True))
+    if None not in of.mean:
+        low, high = min(of.low_value), max(of.high_value)
+        weights = of.count
+        if any(counts[1:]):
+            weights = [count - sum(others) for count, *others in zip(*of[:4], strict=True)]
+        steps = _step_of(low, of.low_value, of.low_step), _step_of(high, of.high_value, of.high_step)
+        sums = (_mean(of.mean, low, high, weights), steps[0], low, steps[1], high)
     return Bucket._make((*counts, *sums, *first[9:11], *last[11:]))
+
+
+def _step_of(extreme: float, values: Sequence[float], steps: Sequence[int]) -> int:
+    """Return the step at which an extreme lies, of several the lowest."""
+    if values.count(extreme) == 1:
+        return steps[values.index(extreme)]
+    return min(step for step, value in zip(steps, values, strict=True) if value == extreme)
 
 
 def cut(points: Sequence[Point], shift: int) -> Iterator[tuple[int, Sequence[Point]]]:

@@ -1,4 +1,4 @@
-"""Rows by PostgreSQL's COPY, the fastest way in; those of `metrics` in its binary format: no text to escape or parse.
+"""Rows by PostgreSQL's COPY, the fastest way in, in its binary format: no text to escape or parse.
 
 Source: https://www.postgresql.org/docs/current/sql-copy.html, "Binary Format". A value is its length in bytes and the
 bytes, big endian; NULL is the length -1. Times are microseconds since 2000.
@@ -9,10 +9,13 @@ import io
 import struct
 import uuid
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
+from itertools import chain
 from typing import Any
 
 import peewee
 
+from prevue_core.db.buckets import Bucket
 from prevue_core.db.connection import db
 
 _HEAD = b"PGCOPY\n\xff\r\n\0" + bytes(8)  # signature, no flags, no extension
@@ -26,6 +29,10 @@ _MICROSECOND = datetime.timedelta(microseconds=1)
 _COMMON = ("run_id", "model_id", "rank", "split", "loss_name", "metric_name")
 _AXES = ("step", "epoch", "batch", "timestamp")
 _COLUMNS = (*_COMMON, *_AXES, "loss_value", "metric_value")
+
+ROLLUP_COLUMNS = ("run_id", "series_no", "width", "bucket", *Bucket._fields)
+_ROLLUP_TYPES = ["16s", "i", "q", "q", *("d" if name.endswith(("mean", "value")) else "q" for name in Bucket._fields)]
+_ROLLUP_SIZES = [struct.calcsize(f"!{kind}") for kind in _ROLLUP_TYPES]
 
 _NO_NUMBER = (-1,)
 _AXES_FORMATS = {  # by whether epoch and batch are NULL
@@ -45,11 +52,40 @@ def copy_metrics(rows: Iterable[tuple[Any, ...]]) -> None:
         db.cursor().copy_expert(statement, source, _BUFFER_BYTES)
 
 
-def copy_rows(table: str, columns: Iterable[str], rows: Iterable[Iterable[Any]]) -> None:
-    """Append rows of numbers, ids and times: in COPY's text format, which they need no escapes for."""
-    lines = ("\t".join([r"\N" if value is None else str(value) for value in row]) + "\n" for row in rows)
+def copy_rollups(rows: Iterable[tuple[Any, ...]]) -> None:
+    """Append rows, each with its values in the order of `ROLLUP_COLUMNS`."""
+    source = io.BytesIO(b"".join((_HEAD, *map(_packed_rollup, rows), _END)))
+    statement = f"COPY rollups ({', '.join(ROLLUP_COLUMNS)}) FROM STDIN WITH (FORMAT binary)"
     with peewee.__exception_wrapper__:  # type: ignore[attr-defined]
-        db.cursor().copy_expert(f"COPY {table} ({', '.join(columns)}) FROM STDIN", io.StringIO("".join(lines)))
+        db.cursor().copy_expert(statement, source, _BUFFER_BYTES)
+
+
+def _packed_rollup(row: tuple[Any, ...]) -> bytes:
+    run_id, *numbers, time, epoch = row
+    values = [_id_bytes(run_id), *numbers, _microseconds(time), epoch]
+    sized: Iterable[tuple[Any, ...]] = zip(_ROLLUP_SIZES, values, strict=True)
+    if None not in values:
+        return _rollup_format().pack(len(row), *chain.from_iterable(sized))
+    sized = (_NO_NUMBER if value is None else (size, value) for size, value in sized)
+    return _rollup_format(*(value is None for value in values)).pack(len(row), *chain.from_iterable(sized))
+
+
+@lru_cache  # there are few: without an epoch, and where no value is finite
+def _rollup_format(*are_null: bool) -> struct.Struct:
+    nulls = are_null or [False] * len(_ROLLUP_TYPES)
+    parts = ("i" if is_null else f"i{kind}" for kind, is_null in zip(_ROLLUP_TYPES, nulls, strict=True))
+    return struct.Struct(f"!h{''.join(parts)}")
+
+
+@lru_cache
+def _id_bytes(run_id: str) -> bytes:
+    return uuid.UUID(run_id).bytes
+
+
+@lru_cache(8_192)  # series that are logged together share their times
+def _microseconds(time: datetime.datetime | str) -> int:
+    moment = datetime.datetime.fromisoformat(time) if isinstance(time, str) else time
+    return (moment - _EPOCH) // _MICROSECOND
 
 
 def _packed(rows: Iterable[tuple[Any, ...]]) -> Iterator[bytes]:
@@ -76,14 +112,13 @@ def _packed_common(
     """Return the beginning of a row: how many values it has, and the first of them."""
     names = (name if name is None else name.encode() for name in (split, loss, metric))
     numbers = (number if number is None else struct.pack("!i", number) for number in (model_id, rank))
-    values = (uuid.UUID(run_id).bytes, *numbers, *names)
+    values = (_id_bytes(run_id), *numbers, *names)
     return struct.pack("!h", len(_COLUMNS)) + b"".join(map(_packed_value, values))
 
 
 def _packed_axes(step: int, epoch: int | None, batch: int | None, time: str) -> bytes:
-    moment = (datetime.datetime.fromisoformat(time) - _EPOCH) // _MICROSECOND
     axes = [8, step, *(_NO_NUMBER if epoch is None else (8, epoch)), *(_NO_NUMBER if batch is None else (8, batch))]
-    return _AXES_FORMATS[epoch is None, batch is None].pack(*axes, 8, moment)
+    return _AXES_FORMATS[epoch is None, batch is None].pack(*axes, 8, _microseconds(time))
 
 
 def _packed_value(value: bytes | None) -> bytes:

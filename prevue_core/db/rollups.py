@@ -6,20 +6,21 @@ adding to one: so rollups bear repetition, and can be dropped and rebuilt.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import groupby, pairwise, repeat
 from operator import itemgetter
 from statistics import median_low
 from typing import Any
 
+import orjson
 import peewee
 
-from prevue_core.contract import MAX_INT64, MIN_INT64
+from prevue_core.contract import MAX_INT64, MIN_INT64, decode_number
 from prevue_core.db import points
 from prevue_core.db.buckets import Bucket, Point, bucket_of, cut, merged, number_of
 from prevue_core.db.connection import db, execute, insert_rows, is_sqlite, marks
-from prevue_core.db.copying import copy_rows
+from prevue_core.db.copying import ROLLUP_COLUMNS, copy_rollups
 from prevue_core.db.models import Rollup, Series, TrainingRun
 from prevue_core.db.stored import to_float
 
@@ -35,8 +36,6 @@ WIDEST = 62  # exponent: a width has 64 bits
 SERIES_AT_ONCE = 500  # SQLite takes 32 766 values in a statement, and there are up to 25 levels
 
 _KEY = ("run_id", "series_no", "width", "bucket")
-
-_COLUMNS = (*_KEY, *Bucket._fields)
 
 Level = dict[int, Bucket]  # by number, in order
 Row = tuple[Any, ...]  # a bucket's fields, its number, its series' number
@@ -90,25 +89,54 @@ def read(run_id: Any, numbers: Iterable[int], shift: int, low: int, high: int) -
 
 
 def rows(
-    run_id: Any, numbers: Iterable[int], shift: int, low: int, high: int, shown: Collection[str] = Bucket._fields
+    run_id: Any, numbers: Iterable[int], shift: int, low: int, high: int, shown: Collection[str] | None = None
 ) -> dict[int, list[Row]]:
     """Return the rows of the buckets `low` to `high` of one level, by the series' number, as the database has them.
 
-    Fields that are not in `shown` are None; such rows cannot be merged. A chart of many series takes tens of thousands:
-    to make a bucket of each, or to read the rest, would cost as much again.
+    With `shown` fields that are not in it are None, and a time may be UNIX seconds; such rows cannot be merged. A chart
+    of many series takes tens of thousands: to make a bucket of each, or to read the rest, would cost as much again.
     """
     found: dict[int, list[Row]] = {number: [] for number in numbers}
-    fields = [getattr(Rollup, name) if name in shown else peewee.SQL("NULL") for name in Bucket._fields]
-    query = (
-        Rollup.select(*fields, Rollup.bucket, Rollup.series_no)
-        .where(Rollup.run_id == run_id, Rollup.series_no.in_(list(found)))
-        .where(Rollup.width == 1 << shift, Rollup.bucket.between(low, high))
-    )
-    for row in db.execute(query).fetchall():
-        found[row[-1]].append(row)
-    for members in found.values():
-        members.sort(key=itemgetter(NUMBER))  # they nearly are; PostgreSQL takes a third of its time to sort such rows
+    there = (Rollup.run_id == run_id) & Rollup.series_no.in_(list(found)) & (Rollup.width == 1 << shift)
+    there &= Rollup.bucket.between(low, high)
+    if shown is None or is_sqlite():
+        names = Bucket._fields if shown is None else shown
+        fields = [getattr(Rollup, name) if name in names else peewee.SQL("NULL") for name in Bucket._fields]
+        query = Rollup.select(*fields, Rollup.bucket, Rollup.series_no).where(there)
+        for number, members in groupby(db.execute(query).fetchall(), key=itemgetter(-1)):
+            found[number] += members
+    else:
+        found |= _rows_from_json(there, shown)
+    for one in found.values():
+        one.sort(key=itemgetter(NUMBER))  # they nearly are; PostgreSQL takes a third of its time to sort such rows
     return found
+
+
+def _rows_from_json(there: Any, shown: Collection[str]) -> dict[int, list[Row]]:
+    """Return rows that PostgreSQL tells as a JSON list a field and series: its driver takes three times as long to make
+    as many values."""
+    names = [name for name in Bucket._fields if name in shown]
+    told = [
+        peewee.fn.DATE_PART("epoch", Rollup.last_time) if name == "last_time" else getattr(Rollup, name)
+        for name in names
+    ]
+    lists = (peewee.fn.JSON_AGG(one).cast("text") for one in (*told, Rollup.bucket))
+    query = Rollup.select(Rollup.series_no, *lists).where(there).group_by(Rollup.series_no)
+    found = {}
+    for series_no, *texts, buckets in db.execute(query).fetchall():
+        columns = {name: _column(name, text) for name, text in zip(names, texts, strict=True)}
+        fields = (columns.get(name, repeat(None)) for name in Bucket._fields)
+        found[series_no] = list(zip(*fields, orjson.loads(buckets), repeat(series_no), strict=False))
+    return found
+
+
+def _column(name: str, text: str) -> list[Any]:
+    values: list[Any] = orjson.loads(text)
+    if name.endswith(("count", "step", "epoch")):
+        return values
+    if "null" in text or '"' in text:  # none is finite, or one is NaN or infinite
+        return [value if value is None else decode_number(value) for value in values]
+    return list(map(float, values))  # PostgreSQL writes 1.0 as 1
 
 
 def bucket_of_row(row: Row) -> Bucket:
@@ -128,10 +156,7 @@ def update(run_id: Any, changes: Sequence[Change]) -> None:
     for change in changes:
         for below, level in pairwise(change.after):
             _raise(change, below, level, stored.get((change.row.series_no, 1 << below), {}))
-    _store(
-        [row for change in changes for row in _table_rows(run_id, change, _is_new)],
-        [row for change in changes for row in _table_rows(run_id, change, _may_be_stored)],
-    )
+    _store(*_table_rows(run_id, changes))
 
 
 def totals(run_id: Any, changes: Sequence[Change]) -> dict[int, Bucket]:
@@ -188,33 +213,29 @@ def _store(new: list[tuple[Any, ...]], others: list[tuple[Any, ...]]) -> None:
     if new and not is_sqlite():
         try:
             with db.atomic():
-                copy_rows("rollups", _COLUMNS, new)  # takes a fourth of the time
+                copy_rollups(new)  # takes a fourth of the time
             new = []
         except peewee.IntegrityError:  # rows that no series knows of: something else has changed the tables
             pass
     if rows := [*new, *others]:
-        insert_rows("rollups", _COLUMNS, rows, key=_KEY)
+        insert_rows("rollups", ROLLUP_COLUMNS, rows, key=_KEY)
 
 
-def _is_new(change: Change, shift: int, number: int) -> bool:
-    """Return whether no such bucket can be stored."""
-    row = change.row
-    if shift not in change.before:
-        return True
-    return number > number_of(row.last_step, shift) or number < number_of(row.first_step, shift)
-
-
-def _may_be_stored(change: Change, shift: int, number: int) -> bool:
-    return not _is_new(change, shift, number)
-
-
-def _table_rows(
-    run_id: Any, change: Change, is_wanted: Callable[[Change, int, int], bool]
-) -> Iterator[tuple[Any, ...]]:
-    for shift, level in change.levels.items():
-        for number, bucket in level.items():
-            if is_wanted(change, shift, number):
-                yield str(run_id), change.row.series_no, 1 << shift, number, *bucket
+def _table_rows(run_id: Any, changes: Sequence[Change]) -> tuple[list[tuple[Any, ...]], list[tuple[Any, ...]]]:
+    """Return the rows that cannot be stored yet, and those that may be."""
+    new: list[tuple[Any, ...]] = []
+    others: list[tuple[Any, ...]] = []
+    run_id = str(run_id)
+    for change in changes:
+        row = change.row
+        for shift, level in change.levels.items():
+            stored = range(0)
+            if shift in change.before:
+                stored = range(number_of(row.first_step, shift), number_of(row.last_step, shift) + 1)
+            key = run_id, row.series_no, 1 << shift
+            for number, bucket in level.items():
+                (others if number in stored else new).append((*key, number, *bucket))
+    return new, others
 
 
 def sizes(run_id: Any = None) -> dict[Any, int]:

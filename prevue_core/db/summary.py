@@ -61,6 +61,8 @@ class Growth:
 
     def rising(self) -> list[Point]:
         """Return the old and the new points in order of step."""
+        if not self.old or next(reversed(self.old)) < next(iter(self.new)):  # as a rule; the old ones rise as well
+            return [*self.old.values(), *self.new.values()]
         together = {**self.old, **self.new}
         return [together[step] for step in sorted(together)]
 

@@ -257,7 +257,7 @@ def _document(part: queries.SeriesPart, wanted: list[str] | None) -> dict[str, A
     for name in _MAY_BE_ZERO:
         if name in columns and not any(columns[name]):
             del columns[name]
-    if not any(epoch is not None for epoch in columns["epoch"]):
+    if columns["epoch"].count(None) == len(columns["epoch"]):
         del columns["epoch"]
     if wanted is not None:
         needed = {"step", "last"} if part.exact else {"step"}

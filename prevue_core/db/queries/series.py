@@ -19,7 +19,7 @@ from prevue_core.db.queries import axes, cursors, levels
 from prevue_core.db.queries.axes import STEP, Axis
 from prevue_core.db.queries.cursors import Seen
 from prevue_core.db.queries.levels import Part
-from prevue_core.db.stored import to_float, to_unix
+from prevue_core.db.stored import to_unix
 
 MAX_BUDGET = 5_000
 
@@ -213,8 +213,8 @@ def columns_of(buckets: Sequence[Bucket | rollups.Row]) -> Columns:
     found: dict[str, list[Any]] = {name: list(of[field]) for name, field in _FIELDS.items()}
     found["time"] = [to_unix(time) for time in found["time"] if time is not None]
     for name in ("first", "last"):
-        if None in found[name]:
-            found[name] = [to_float(value) for value in found[name]]
+        if None in found[name]:  # `to_float`, without a call for each
+            found[name] = [math.nan if value is None else value for value in found[name]]
     for name in ("nan_count", "inf_count", "ninf_count"):
         if None in found[name]:  # as a rule there are none; what the ends were merged of says 0
             found[name] = [count or 0 for count in found[name]]
