@@ -140,13 +140,13 @@ def test_a_batch_shows_the_shapes_of_all_layers():
 
 def test_a_batch_leaves_the_model_as_it_was():
     model = Branches()
-    model.features.eval()
+    model.drop.eval()
     before = {name: value.clone() for name, value in model.state_dict().items()}
     chance = torch.get_rng_state()
     described(model, {"images": torch.ones(7, 1, 8, 8), "scale": 2.0})
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
     assert torch.equal(torch.get_rng_state(), chance)
-    assert (model.training, model.features.training, model.head.training) == (True, False, True)
+    assert (model.training, model.drop.training, model.head.training) == (True, False, True)
     assert not any(module._forward_hooks for module in model.modules())
 
 
