@@ -43,6 +43,9 @@ class Sqlite:
     def stored(self) -> list[tuple[int, float]]:
         return self.backend.stored()
 
+    def count(self) -> int:
+        return self.backend.rows("SELECT COUNT(*) FROM metrics")[0][0]
+
 
 class Postgresql:
     """pg_dump and pg_restore, and then another identity, as docs/how-to/back-up-and-restore.md has it."""
@@ -65,6 +68,9 @@ class Postgresql:
     def stored(self) -> list[tuple[int, float]]:
         return postgres.execute(self._url, "SELECT step, loss_value FROM metrics")
 
+    def count(self) -> int:
+        return postgres.execute(self._url, "SELECT COUNT(*) FROM metrics")[0][0]
+
 
 def run(*command: object, **environ: str) -> None:
     done = subprocess.run([*map(str, command)], env={**os.environ, **environ}, capture_output=True, text=True)
@@ -78,9 +84,9 @@ def prevue(*arguments: object, **environ: str) -> None:
 class Tale:
     """What is logged before a backup, after it, and after the restore; `logged` are the steps of it."""
 
-    def __init__(self, store: Sqlite | Postgresql, folder: Path, points: int, **settings: str) -> None:
+    def __init__(self, store: Sqlite | Postgresql, stack: ExitStack, folder: Path, points: int, **settings: str):
         self.store, self.points, self.logged = store, points, set()
-        self._spool, self._settings = folder / "spool", settings
+        self._stack, self._spool, self._settings = stack, folder / "spool", settings
 
     def train(self, *parts: int) -> subprocess.Popen:
         """Start a program that logs so many parts of a run, and waits for a word after each."""
@@ -90,7 +96,11 @@ class Tale:
             self.logged |= set(range(first, first + part))
             arguments += [str(first), str(part)]
         url = self.store.backend.url
-        return client(LOGGING, *arguments, url=url, spool=self._spool, pipes={**PIPES, "text": True}, **self._settings)
+        pipes = {**PIPES, "text": True}
+        training = client(LOGGING, *arguments, url=url, spool=self._spool, pipes=pipes, **self._settings)
+        self._stack.enter_context(training)
+        self._stack.callback(training.kill)
+        return training
 
     def go_on(self, training: subprocess.Popen) -> None:
         """Let a training log its next part."""
@@ -103,9 +113,13 @@ class Tale:
         assert training.returncode == 0
 
     def until_stored(self, points: int) -> None:
-        deadline = time.monotonic() + 3 * PATIENCE_S
-        while len(self.store.stored()) < points:
-            assert time.monotonic() < deadline, f"{len(self.store.stored())} of {points}"
+        """Wait until so many are there; no longer than a while without a new one."""
+        stored, since = 0, time.monotonic()
+        while stored < points:
+            now = self.store.count()
+            if now != stored:
+                stored, since = now, time.monotonic()
+            assert time.monotonic() < since + 3 * PATIENCE_S, f"{stored} of {points}"
             time.sleep(0.05)
 
     def until_restored(self) -> subprocess.Popen:
@@ -137,7 +151,7 @@ def new_tale(request, tmp_path):
         store = request.param(tmp_path, stack)
         stack.callback(lambda: store.backend.served.stop())
         store.backend.wait()
-        yield lambda points, **settings: Tale(store, tmp_path, points, **settings)
+        yield lambda points, **settings: Tale(store, stack, tmp_path, points, **settings)
 
 
 @pytest.mark.parametrize("by", ["the programs that follow", "prevue sync --verify"])
