@@ -175,7 +175,8 @@ class PrevueKerasCallback(keras.callbacks.Callback):
         """Finish the run, unless it was given."""
         self._is_training = False
         run, epochs = self._opening.run, (self.params or {}).get("epochs")
-        if run is not None and self.model.stop_training and epochs not in (None, self._epoch + 1):
+        was_stopped = getattr(self.model, "stop_training", False)
+        if run is not None and was_stopped and epochs not in (None, self._epoch + 1):
             run.add_event("stopped", f"after epoch {self._epoch}, before {epochs} epochs were trained")
         self._opening.close()
 

@@ -4,8 +4,10 @@
 """
 
 import json
+import sys
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 SHAPES = ("batch_shape", "shape", "build_input_shape")  # beside those below `build_config`
@@ -18,12 +20,37 @@ def to_json(model: Any, names: Mapping[str, str]) -> str | None:
     which is the configuration of a run, and the size of the batch that it was built with.
     """
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), _without_importing_tensorflow():
             warnings.simplefilter("ignore")  # of lambdas, that loading them again is unsafe
             told = json.loads(model.to_json())
         return json.dumps(_lasting(told, names))
     except Exception:  # noqa: BLE001 - foreign code: layers of one's own tell their settings as they like, or cannot
         return None
+
+
+@contextmanager
+def _without_importing_tensorflow() -> Iterator[None]:
+    """Keep Keras with another backend from importing TensorFlow, which takes seconds, to find nothing of it here."""
+    known = _lazy_tensorflow()
+    if known is None:
+        yield
+        return
+    known._available = False
+    try:
+        yield
+    finally:
+        known._available = None  # as before: not looked for yet
+
+
+def _lazy_tensorflow() -> Any:
+    """Return what stands for TensorFlow in Keras, which has no public way to it, where it is not imported yet."""
+    if "tensorflow" in sys.modules:
+        return None
+    try:
+        from keras.src.utils.module_utils import tensorflow
+    except ImportError:
+        return None
+    return tensorflow if getattr(tensorflow, "_available", True) is None else None
 
 
 def _lasting(value: Any, names: Mapping[str, str], key: str = "", is_shape: bool = False) -> Any:

@@ -57,12 +57,13 @@ def by_split(logs: Mapping[str, Any], outputs: Mapping[str, str]) -> dict[str | 
         if (shown := _under_output(own, outputs)) is not None:
             split, own = split or "train", shown  # an output may be called `test_a`
         found.setdefault(split, {})[own] = value
-    return found
+    return {split: _outputs_first(values) for split, values in found.items()}
 
 
 def named(logs: Mapping[str, Any], outputs: Mapping[str, str], prefix: str = "") -> dict[str, Any]:
     """Return values of one split under the names that `by_split` gives them, behind a `prefix`."""
-    return {f"{prefix}{_under_output(name, outputs) or name}": value for name, value in logs.items()}
+    found = _outputs_first({_under_output(name, outputs) or name: value for name, value in logs.items()})
+    return {f"{prefix}{name}": value for name, value in found.items()}
 
 
 def _under_output(name: str, outputs: Mapping[str, str]) -> str | None:
@@ -70,6 +71,11 @@ def _under_output(name: str, outputs: Mapping[str, str]) -> str | None:
     begins = [output for output in outputs if name.startswith(f"{output}_")]
     output = max(begins, key=len, default=None)
     return None if output is None else f"{outputs[output]}/{name[len(output) + 1 :]}"
+
+
+def _outputs_first(values: dict[str, Any]) -> dict[str, Any]:
+    """Put the values of single outputs first, so that a row of `metrics` has loss and metric of one output."""
+    return dict(sorted(values.items(), key=lambda item: "/" not in item[0]))
 
 
 def _array(variable: Any) -> Any:

@@ -119,6 +119,8 @@ class OwnStep(Subclassed):
 
 
 def without_its_optimizer():
+    if keras.backend.backend() == "jax":  # a step of one's own is another function there
+        return
     model = OwnStep()
     model.compile("sgd")
     fit(model, PrevueKerasCallback(project_name="without optimizer"))

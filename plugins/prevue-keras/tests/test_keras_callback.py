@@ -157,14 +157,16 @@ def test_a_model_with_branches_is_described(trained):
     assert architecture["parameters"] == 2 * (64 + 1) * 8 + (16 + 1) * 10
 
 
-@pytest.mark.parametrize("project", ["subclassed", "built by fit", "without optimizer"])
+@pytest.mark.parametrize("project", ["subclassed", "built by fit"])
 def test_a_model_that_fit_builds_is_described_once_it_is(trained, project):
     architecture = trained.model(project)[2]
     assert architecture["layers"][-1]["output_shape"] == [None, 10]
     assert architecture["parameters"] == sum(layer["parameters"] for layer in architecture["layers"]) > 0
 
 
+@pytest.mark.parametrize("trained", [name for name in BACKENDS if name != "jax"], indirect=True)
 def test_steps_rise_where_the_optimizer_is_not_used(trained):
+    assert trained.model("without optimizer")[2]["parameters"] == trained.model("subclassed")[2]["parameters"]
     assert trained.series("without optimizer")[LOSS] == [0, 1]
 
 
@@ -227,6 +229,9 @@ def test_values_of_several_outputs_stand_under_each(trained):
     assert {name for split, name in found if split == "test"} == names
     running = {f"running_mean/{name}" for name in names}
     assert {name for split, name in found if split == "train"} == {*names, *running, "learning_rate"}
+    rows = trained.metrics("two outputs", "split, loss_name, metric_name")
+    for split in ("train", "val", "test"):  # loss and metric of an output stand in one row
+        assert {(split, "digit/loss", "digit/accuracy"), (split, "test_a/loss", "test_a/mae")} <= set(rows)
 
 
 def test_the_rate_of_a_schedule_is_logged(trained):

@@ -1,6 +1,9 @@
 """Descriptions of models."""
 
 import json
+import os
+import subprocess
+import sys
 
 import keras
 import numpy as np
@@ -183,6 +186,18 @@ def test_a_model_that_keras_cannot_tell_has_its_layers_only():
     description, by_name = described(keras.Sequential([keras.Input((3,)), Secretive(4)]))
     assert "to_json" not in description
     assert by_name["secretive"]["parameters"] == 16
+
+
+def test_tensorflow_is_not_imported_to_describe_a_model_of_another_backend():
+    code = """import sys, keras
+from prevue_keras.describe import describe_model
+assert "to_json" in describe_model(keras.Sequential([keras.Input((3,)), keras.layers.Dense(4)]))
+assert "tensorflow" not in sys.modules
+from keras.src.utils.module_utils import tensorflow
+assert tensorflow.available"""
+    environ = {**os.environ, "KERAS_BACKEND": "torch", "OMP_NUM_THREADS": "1"}
+    ended = subprocess.run([sys.executable, "-c", code], env=environ, capture_output=True, text=True)
+    assert ended.returncode == 0, ended.stderr
 
 
 def test_what_keras_tells_is_left_out_where_there_is_no_room_for_it():
