@@ -20,6 +20,7 @@ DOCS = ROOT / "docs"
 OFFLINE, READ = DOCS / "how-to" / "train-without-a-server.md", DOCS / "how-to" / "read-your-points.md"
 TENSORBOARD = DOCS / "how-to" / "come-from-tensorboard.md"
 FIND = DOCS / "how-to" / "find-runs.md"
+TEST = DOCS / "how-to" / "test-a-model.md"
 BOTH = {(split, name) for split in ("train", "val") for name in ("loss", "accuracy")}
 FIT_TIMES = {("train", f"{step}fit_time") for step in ("", "standardscaler/", "final_estimator/")}
 # By tutorial: how many runs its program logs, and the series that its text and its picture speak of.
@@ -107,6 +108,17 @@ def test_runs_are_found_grouped_and_completed(environ: dict[str, str]) -> None:
     assert groups == [f"{{'config.learning_rate_init': {rate}" for rate in (0.01, 0.001, None)]
     assert "'config.learning_rate_init'" in keys
     assert "'metrics.val.accuracy'" in series
+
+
+def test_two_models_are_tested_and_compared(listening: StoredBackend, environ: dict[str, str]) -> None:
+    recall, *_, mistake = run_python(blocks(TEST, "python"), environ).splitlines()
+    assert 0.8 < float(recall.split()[0]) <= 1
+    assert " taken for " in mistake
+    (of_a,), (of_b,) = listening.runs("cancer", "run_id")
+    compare = command(TEST, "Which model is better").replace("RUN_A", of_a).replace("RUN_B", of_b)
+    told = run_commands(compare.replace("prevue", ".venv/bin/prevue", 1), environ)
+    assert "143 samples" in told
+    assert "McNemar" in told
 
 
 def test_a_script_for_tensorboard_moves_over(listening: StoredBackend, environ: dict[str, str], tmp_path: Path) -> None:
