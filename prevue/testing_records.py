@@ -4,7 +4,6 @@ In a `conftest.py`: `from prevue.testing_records import recorded`. It needs pyte
 backend instead.
 """
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -35,8 +34,9 @@ class Recorder(RecordingTransport):
 @pytest.fixture
 def recorded(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Recorder:
     """What runs of this process log. No setting of the machine reaches them, and the machine is not sampled."""
-    for name in [name for name in os.environ if name.startswith("PREVUE_") or name == "RANK"]:
-        monkeypatch.delenv(name)
+    for name in ("URL", "TOKEN", "TOKEN_FILE", "PROJECT", "UID", "RUN_ID", "MODE", "SPOOL_MAX_MB", "KEEP_MB"):
+        monkeypatch.delenv(f"PREVUE_{name}", raising=False)
+    monkeypatch.delenv("RANK", raising=False)
     monkeypatch.setenv("PREVUE_SYSTEM_METRICS", "0")
     monkeypatch.setenv("PREVUE_SPOOL_DIR", str(tmp_path / "spool"))
     monkeypatch.setattr("prevue.notices.notices._said", {})
