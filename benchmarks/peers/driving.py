@@ -26,6 +26,7 @@ VALUES = {"loss": 0.3, "accuracy": 0.9, "val_loss": 0.4, "val_accuracy": 0.8}
 POINTS_A_REQUEST = 1_000
 LARGE_POINTS = 16_000  # in a request: about what Prevue's client sends, up to 5 000 records or 1 MiB compressed
 IDLE_S = 2
+WARM_UP_S = 1.0
 ROUNDS = 4  # of which the best counts, where a rate is measured
 PATIENCE_S = 180  # for a server's start, and for it to have read what is there
 
@@ -72,8 +73,9 @@ def values_at(step: int) -> dict[str, float]:
 
 def cost_of_calls(log: Callable[[int], Any], calls: int, pause_s: float = 0.0) -> Figures:
     """Return what calls of `log(step)` take of the training's time, in microseconds: one right after another, or with a
-    pause between them in which other threads run."""
+    pause between them in which other threads run. What the first call starts has a second for it."""
     log(0)
+    time.sleep(WARM_UP_S)
     now = time.perf_counter_ns
     took = []
     for step in range(1, calls + 1):

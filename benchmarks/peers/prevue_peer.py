@@ -35,7 +35,7 @@ GROWN_TIMES = 8  # as many requests as for a rate: what is compared may differ l
 
 def log(arguments: Namespace) -> driving.Figures:
     """With its backend up, flat out; and a bare write of a line (`floor_us`)."""
-    return log_cost.run_case("up", arguments.calls, arguments.pause_s)
+    return log_cost.run_case("up", log_cost.FAST * arguments.calls)
 
 
 def ingest(arguments: Namespace) -> driving.Figures:
