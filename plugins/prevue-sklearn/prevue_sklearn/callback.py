@@ -28,6 +28,7 @@ from prevue_sklearn.parameters import parameters
 from prevue_sklearn.searches import log_search, log_watched_search
 from prevue_sklearn.steps import inner_data
 from prevue_sklearn.tracking import log_remembered
+from prevue_sklearn.workers import import_for_sender
 
 try:
     import sklearn.callback
@@ -119,6 +120,7 @@ class PrevueSklearnCallback:
     @harmless
     def setup(self, estimator: Any, context: Any) -> None:
         """Open a run for a fit that begins."""
+        import_for_sender()
         run = self._given
         if run is None:
             config = {**parameters(estimator), **(self._arguments["config"] or {})}

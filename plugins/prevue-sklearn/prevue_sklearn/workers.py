@@ -8,6 +8,7 @@ import sys
 import threading
 import warnings
 from dataclasses import dataclass, field
+from multiprocessing import parent_process
 
 import prevue
 
@@ -27,7 +28,7 @@ _lock = threading.Lock()
 
 def begin_fold(run: prevue.Run) -> None:
     """Keep this process's writer of a run open."""
-    _import_for_sender()
+    import_for_sender()
     with _lock:
         visit = _visits.setdefault(run.run_id, _Visit(run))
         visit.folds += 1
@@ -55,9 +56,12 @@ def end_fold(run: prevue.Run) -> None:
             visit.end.start()
 
 
-def _import_for_sender() -> None:
-    """Import what the sender's thread needs: a fold has the warning filters of the program, which may raise there."""
-    if "prevue.transport" not in sys.modules:
+def import_for_sender() -> None:
+    """Import in a worker what a sender's thread needs: joblib sets the program's warning filters, which may raise there.
+
+    Elsewhere the thread does it, as it takes long.
+    """
+    if parent_process() is not None and "prevue.transport" not in sys.modules:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             import prevue.transport  # noqa: F401 - requests takes long to load, and only a worker needs it here

@@ -74,7 +74,8 @@ class Constant(ClassifierMixin, BaseEstimator):
 def test_estimators_that_are_defined_later_are_logged(backend, project):
     class Later(Constant):
         def fit(self, x, y):
-            return super().fit(x, y)
+            self.classes_, self.is_fitted_ = sorted(set(y)), True
+            return self
 
     Later().fit(x, y)
     assert backend.model(project)[0] == "Later"

@@ -261,7 +261,6 @@ def test_a_hook_that_fails_costs_a_warning(monkeypatch, caplog, hook):
         ({"tags": "fast"}, "'fast'"),
         ({"tags": [3]}, "3"),
         ({"config": [3]}, "[3]"),
-        ({"config": {"f": len}}, "builtin_function_or_method"),
         ({"run": "mine"}, "'mine'"),
         ({"max_propagation_depth": -1}, "-1"),
     ],

@@ -1,5 +1,6 @@
 """Searches while they go on, in this process and in workers, watched by scikit-learn's own callbacks."""
 
+import json
 import os
 import pickle
 import subprocess
@@ -33,7 +34,7 @@ def search(**arguments):
     return GridSearchCV(pipeline, GRID, **{"cv": 2, **arguments})
 
 
-def wait_until(is_true, timeout_s=20):
+def wait_until(is_true, timeout_s=60):
     """Wait for what other processes do: nobody here knows when they have."""
     ends = time.monotonic() + timeout_s
     while not is_true() and time.monotonic() < ends:
@@ -75,6 +76,7 @@ def test_the_matrix_of_candidates_by_folds_grows_fold_by_fold(backend, project, 
     matrix, split = results(backend, project)["search/folds"]
     expected = np.stack([fitted.cv_results_[f"split{fold}_test_score"] for fold in range(2)], axis=1)
     assert np.array(matrix["values"]) == pytest.approx(expected)
+    assert np.array(json.loads(rows[5][1])["values"]) == pytest.approx(expected)
     assert (matrix["rows"][0], split) == ("logisticregression__C=0.01", "val")
 
 
