@@ -57,7 +57,7 @@ def end_fold(run: prevue.Run) -> None:
 
 
 def import_for_sender() -> None:
-    """Import in a worker what a sender's thread needs: joblib sets the program's warning filters, which may raise there.
+    """Import in a worker what a sender's thread needs: joblib sets the program's warning filters, which may raise.
 
     Elsewhere the thread does it, as it takes long.
     """
