@@ -298,7 +298,8 @@ def histories(app, database_url, tmp_path, monkeypatch):
 
 def test_no_history_loses_or_doubles_a_record(histories, whole, tell):
     tally = Counter()
-    histories(5_000 if whole else 60, tally, derandomize=not whole, phases=[Phase.generate, Phase.shrink])
+    for _ in range(20 if whole else 1):  # of 5,000 at once hypothesis remembers most of a GB
+        histories(250 if whole else 60, tally, derandomize=not whole, phases=[Phase.generate, Phase.shrink])
     tell(
         f"{tally['histories']:,} histories: {tally['records']:,} records, {tally['requests']:,} requests, "
         f"{tally['faults']:,} faults, {tally['kills']:,} kills, {tally['restores']:,} restores: violations 0"
