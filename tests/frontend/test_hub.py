@@ -445,7 +445,7 @@ def test_who_joins_later_is_told_at_once(source):
 
 def test_blocks_of_one_page_leave_no_gap_for_another(source):
     async def scene(hub, page):
-        page.watch = {LOSSES, (0, 600)}
+        page.watch = {LOSSES, (0, 600, 0)}
         other = Page(source.of_another(), watch={LOSSES})
         hub.join(other)
         source.values["a"][TRAIN_LOSS].append(0.3)  # stored since the last look
