@@ -67,9 +67,10 @@ def connectors(session):
 @nox.session
 def oldest(session):
     """Connectors with the oldest versions of their frameworks that they promise, by hand."""
-    of_its_time = ("scikit-learn==1.4.2", "scipy<1.14", "numpy<2.1")
-    session.install(".[server]", "./plugins/prevue-sklearn", *of_its_time, "pandas", "pytest")
-    session.run("pytest", *(session.posargs or ["plugins/prevue-sklearn"]))
+    of_its_time = ("keras==3.0.5", "torch", "scikit-learn==1.4.2", "scipy<1.14", "numpy<2")
+    session.install(".[server]", "./plugins/prevue-keras", "./plugins/prevue-sklearn", *of_its_time, "pandas", "pytest")
+    tests = session.posargs or ["plugins/prevue-keras", "plugins/prevue-sklearn"]
+    session.run("pytest", *tests, env={"PREVUE_TEST_KERAS": "torch"})
 
 
 @nox.session

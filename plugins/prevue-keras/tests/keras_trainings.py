@@ -164,9 +164,9 @@ def stopped_early():
 
 
 def two_outputs():
-    layers.Dense(1)  # numbers of layers go on, here as in a notebook
     inputs = keras.Input((64,))
-    model = keras.Model(inputs, {"digit": layers.Dense(10, name="digit")(inputs), "test_a": layers.Dense(1)(inputs)})
+    digit, test_a = layers.Dense(10, name="digit")(inputs), layers.Dense(1, name="test_a")(inputs)
+    model = keras.Model(inputs, {"digit": digit, "test_a": test_a})
     losses = {"digit": keras.losses.SparseCategoricalCrossentropy(from_logits=True), "test_a": "mse"}
     model.compile("adam", losses, metrics={"digit": ["accuracy"], "test_a": ["mae"]})
     return model
