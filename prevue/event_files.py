@@ -42,7 +42,7 @@ def find_runs(logdir: Path) -> list[LoggedRun]:
     Folders `train`, `validation` and the like belong to the run that they are in, and so do those of add_hparams.
     """
     found: dict[Path, LoggedRun] = {}
-    for path in sorted(logdir.rglob("*tfevents*"), key=lambda path: (path.name, path)):
+    for path in sorted(logdir.rglob("*tfevents*"), key=lambda path: (_in_order(path.name), path)):
         if not path.is_file():
             continue
         folder, split = path.parent, split_of_folder(path.parent.name) if path.parent != logdir else None
@@ -51,6 +51,11 @@ def find_runs(logdir: Path) -> list[LoggedRun]:
         name = str(folder.relative_to(logdir)) if folder != logdir else logdir.resolve().name
         found.setdefault(folder, LoggedRun(name)).files.append((path, split))
     return sorted(found.values(), key=lambda run: run.name)
+
+
+def _in_order(name: str) -> list[str | int]:
+    """Return what sorts names by the numbers in them: the time when a file was begun, and its number in the process."""
+    return [int(part) if part.isdecimal() else part for part in re.split(r"(\d+)", name)]
 
 
 class EventFile:

@@ -11,6 +11,7 @@ from torch.utils.tensorboard import SummaryWriter
 from torch_series import assert_equal, in_backend, in_files
 
 from prevue.cli import cli
+from prevue.event_files import find_runs
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of TensorBoard and its protobuf
 
@@ -77,6 +78,13 @@ def test_a_restarted_training_is_one_run(backend, tmp_path):
     steps = [step for step, _ in in_backend(backend, "restarted")["train", "accuracy"]]
     assert steps == [0, 1, 2, 3, 2, 3, 4, 5]
     assert ("goes on at step 2", 2) in backend.rows("SELECT text, step FROM events WHERE run_id = ?", run_id)
+
+
+def test_files_come_in_the_order_in_which_they_were_begun(tmp_path):
+    for name in ("1700000000.vm.7.10", "1700000000.vm.7.9", "999999999.vm.7.0"):
+        (tmp_path / f"events.out.tfevents.{name}").touch()
+    [run] = find_runs(tmp_path)
+    assert [path.name.rpartition(".")[2] for path, _ in run.files] == ["0", "9", "10"]
 
 
 def test_all_that_has_a_view_comes_along_and_the_rest_is_told(backend, tmp_path):

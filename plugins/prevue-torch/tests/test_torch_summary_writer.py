@@ -69,8 +69,8 @@ def test_series_equal_those_in_tensorboards_files(backend, tmp_path):
 
 
 def test_histograms_text_and_images_are_results(backend, tmp_path):
-    script(SummaryWriter(tmp_path, project="results"))
-    found = results(backend, "results")
+    script(SummaryWriter(tmp_path, project="written results"))
+    found = results(backend, "written results")
     assert set(found) == {
         ("histogram", "train", "weights", 4),
         ("text", "train", "note", 4),
