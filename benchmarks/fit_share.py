@@ -216,7 +216,7 @@ def regression(length: int) -> tuple[Fit, list[float]]:
     warnings.simplefilter("ignore", ConvergenceWarning)
 
     def fit(run: Any) -> int:
-        model = LogisticRegression(C=100.0, tol=1e-9, max_iter=20 * length)
+        model = LogisticRegression(C=100.0, tol=1e-9, max_iter=100 * length)
         (model if run is None else model.set_callbacks(PrevueSklearnCallback(run=run))).fit(x, y)
         return int(model.n_iter_.max())
 
@@ -234,7 +234,7 @@ def perceptron(length: int) -> tuple[Fit, list[float]]:
     warnings.simplefilter("ignore", ConvergenceWarning)
 
     def fit(run: Any) -> int:
-        model = MLPClassifier((512,), max_iter=25 * length, n_iter_no_change=1_000, random_state=0).fit(x, y)
+        model = MLPClassifier((512,), max_iter=60 * length, n_iter_no_change=1_000, random_state=0).fit(x, y)
         if run is not None:
             began = time.perf_counter()
             log_fit(run, model)
