@@ -106,7 +106,10 @@ def _output_shape(layer: Any) -> list[int | None] | None:
 
 
 def _shape_in_graph(layer: Any) -> Any:
-    return keras.tree.flatten(layer.output)[0].shape
+    output = layer.output
+    while isinstance(output, list | tuple | dict):
+        output = next(iter(output.values() if isinstance(output, dict) else output))
+    return output.shape
 
 
 def _computed_shape(layer: Any) -> Any:

@@ -14,9 +14,10 @@ VALIDATION = "val_"
 def iterations(model: Any) -> int:
     """Return how many batches the model's optimizer was given; 0 for a model that trains without one."""
     optimizer = getattr(model, "optimizer", None)
-    made = getattr(optimizer, "iterations", None)
-    # Keras counts updates, each of which may be of several batches.
-    return 0 if made is None else int(_array(made)) * (getattr(optimizer, "gradient_accumulation_steps", None) or 1)
+    optimizer = getattr(optimizer, "inner_optimizer", optimizer)  # which mixed precision wraps
+    # Where gradients are accumulated, `iterations` counts updates in newer versions of Keras; this counts batches.
+    made = getattr(optimizer, "_iterations", getattr(optimizer, "iterations", None))
+    return 0 if made is None else int(_array(made))
 
 
 def learning_rate(model: Any) -> dict[str, float]:

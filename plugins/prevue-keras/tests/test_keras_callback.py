@@ -223,6 +223,7 @@ def test_a_training_that_stops_early_is_finished(trained):
     assert trained.of_runs("validation", "events", "kind") == []
 
 
+@since_later_keras
 def test_values_of_several_outputs_stand_under_each(trained):
     found = trained.series("two outputs").keys()
     names = {"loss", "digit/loss", "digit/accuracy", "test_a/loss", "test_a/mae"}

@@ -9,7 +9,6 @@ import keras
 import numpy as np
 import pytest
 from keras import layers
-from keras_digits import since_later_keras
 
 from prevue_core.contract import MAX_LAYERS
 from prevue_keras.describe import describe_model
@@ -58,7 +57,6 @@ def test_the_same_code_gives_the_same_description(make):
     assert described(make())[0] == first
 
 
-@since_later_keras
 def test_a_model_inside_is_listed_by_its_layers():
     _, by_name = described(nested())
     assert list(by_name) == ["input_layer", "sequential/dense", "sequential/mine", "block", "dense_1"]
@@ -110,7 +108,6 @@ def test_a_model_that_is_not_built_has_no_shapes_yet():
     assert description["parameters"] == 0
 
 
-@since_later_keras
 def test_the_size_of_a_batch_does_not_matter():
     descriptions = []
     for batch in (5, 7):
@@ -149,7 +146,6 @@ def test_a_layer_that_cannot_tell_its_shape_has_none():
     }
 
 
-@since_later_keras
 def test_of_several_outputs_the_first_counts():
     inputs = keras.Input((5, 3))
     sequence, *_ = layers.LSTM(4, return_sequences=True, return_state=True)(inputs)
