@@ -158,7 +158,7 @@ def test_a_model_with_branches_is_described(trained):
     assert architecture["parameters"] == 2 * (64 + 1) * 8 + (16 + 1) * 10
 
 
-@pytest.mark.parametrize("project", ["subclassed", "built by fit"])
+@pytest.mark.parametrize("project", [pytest.param("subclassed", marks=since_later_keras), "built by fit"])
 def test_a_model_that_fit_builds_is_described_once_it_is(trained, project):
     architecture = trained.model(project)[2]
     assert architecture["layers"][-1]["output_shape"] == [None, 10]
