@@ -146,12 +146,12 @@ def write_floor(calls: int, pause_s: float) -> Figures:
 def table(found: dict[str, dict[str, Figures]]) -> list[str]:
     rows = dict.fromkeys(row for figures in found.values() for row in figures)
     lines = [
-        f"{'us a call with 4 values':32}" + "".join(f"{pace:^{9 * len(SHOWN)}}" for pace in found),
-        " " * 32 + "".join(f"{name:>9}" for _ in found for name in SHOWN.values()),
+        f"{'us a call with 4 values':32}" + "".join(f"{pace:^{11 * len(SHOWN)}}" for pace in found),
+        " " * 32 + "".join(f"{name:>11}" for _ in found for name in SHOWN.values()),
     ]
     for row in rows:
         cells = (figures.get(row, {}).get(name) for figures in found.values() for name in SHOWN)
-        lines.append(f"{row:32}" + "".join(f"{'' if one is None else f'{one:,.1f}':>9}" for one in cells))
+        lines.append(f"{row:32}" + "".join(f"{'' if one is None else f'{one:,.1f}':>11}" for one in cells))
     return lines
 
 
