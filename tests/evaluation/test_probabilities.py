@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from sklearn import metrics
 from sklearn.calibration import calibration_curve
 
+from evaluation.cases import cases
 from prevue_core.evaluation import probabilities
-from tests.evaluation.cases import cases
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 

@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import datasets, linear_model, metrics
 
+from evaluation.cases import cases
 from prevue_core.evaluation import ranking
 from prevue_core.evaluation.thinning import HALF_PIXEL, kept_points
 from prevue_core.evaluation.thresholds import costs, kept_thresholds, sweep
-from tests.evaluation.cases import cases
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # scikit-learn's, of scores that are not defined
 

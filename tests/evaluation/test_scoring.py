@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from sklearn import datasets, ensemble, linear_model, metrics, model_selection, naive_bayes
 
+from evaluation.cases import cases
 from prevue import evaluation as client
 from prevue_core.evaluation import report, scoring
 from prevue_core.evaluation.samples import Samples
-from tests.evaluation.cases import cases
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
