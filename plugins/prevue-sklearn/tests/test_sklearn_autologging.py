@@ -132,7 +132,7 @@ def test_the_best_candidates_of_a_search_are_runs_on_wish(backend, project):
     assert len(means) == 3 + 2
 
 
-def test_folds_of_a_cross_validation_are_a_group(backend, project):
+def test_folds_that_are_logged_by_themselves_are_a_group(backend, project):
     cross_val_score(Ridge(), x, y, cv=3)
     assert backend.runs(project, "run_group, state") == [("cross-validation", "finished")] * 3
 
