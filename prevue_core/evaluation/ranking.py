@@ -56,9 +56,8 @@ def roc_auc(ranking: Ranking) -> float:
     """Return the area below ROC: how often a positive scores above a negative, ties half; NaN without either kind."""
     if not ranking.positives or not ranking.negatives:
         return float("nan")
-    return float(np.trapezoid(np.append(0, ranking.true), np.append(0, ranking.false))) / (
-        ranking.positives * ranking.negatives
-    )
+    widths, heights = np.diff(ranking.false, prepend=0), np.append(0, ranking.true)
+    return float(widths @ (heights[1:] + heights[:-1]) / 2 / (ranking.positives * ranking.negatives))
 
 
 def precision_recall(ranking: Ranking) -> Curve:
