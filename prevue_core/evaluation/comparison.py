@@ -88,10 +88,8 @@ def _intervals(a: Samples, b: Samples, beta: float) -> dict[str, Interval]:
         return _of_errors(a, b)
     if a.task == "multilabel" or a.weight is not None:
         return {}
-    found = {
-        name: pairs.matrix_difference(a.target, a.prediction, b.prediction, len(a.labels), score)
-        for name, score in matrix_scores(a, beta).items()
-    }
+    wanted = matrix_scores(a, beta)
+    found = pairs.matrix_differences(a.target, a.prediction, b.prediction, len(a.labels), wanted)
     if a.task == "binary" and a.positive == b.positive and a.score is not None and b.score is not None:
         found["roc_auc"] = auc_difference(a.target == a.positive, a.score, b.score)
     return found

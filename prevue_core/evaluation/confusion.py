@@ -31,6 +31,12 @@ def confusion_matrix(target: Ints, prediction: Ints, classes: int, weight: Float
     return cells.reshape(classes, classes).astype(float)
 
 
+def drawn_matrices(drawn: Floats, place: Ints, classes: int) -> Floats:
+    """Return matrices, (r, k, k), of the weights of samples in c cells, (r, c), by the places of the cells, (c,)."""
+    rows = [np.bincount(place, weights, classes**2) for weights in drawn]
+    return np.array(rows, float).reshape(-1, classes, classes)
+
+
 def normalised(matrix: Floats, by: Literal["true", "predicted", "all"]) -> Floats:
     """Return shares: of each true class (rows sum to 1), of each predicted one (columns), or of all samples."""
     axes: dict[str, int | tuple[int, int]] = {"true": -1, "predicted": -2, "all": (-2, -1)}

@@ -4,14 +4,15 @@ Differences are B minus A. A difference on the same samples has a far smaller in
 at apart: most samples are right, or wrong, with both.
 """
 
+from collections.abc import Mapping
 from math import comb, erfc, sqrt
 from typing import NamedTuple
 
 import numpy as np
 
 from prevue_core.evaluation.arrays import Bools, Floats, Ints
-from prevue_core.evaluation.confusion import MatrixScore
-from prevue_core.evaluation.resampling import REPEATS, SEED, Interval, interval
+from prevue_core.evaluation.confusion import MatrixScore, drawn_matrices
+from prevue_core.evaluation.resampling import REPEATS, SEED, Interval, draws, interval_of
 
 FEW = 50  # disagreements, up to which McNemar's test counts exactly
 
@@ -49,28 +50,22 @@ def mcnemar(agreed: Agreement) -> McNemar:
     return McNemar(statistic, erfc(sqrt(statistic / 2)), exact=False)  # chi square with one degree of freedom
 
 
-def matrix_difference(
+def matrix_differences(
     target: Ints,
     prediction_a: Ints,
     prediction_b: Ints,
     classes: int,
-    score: MatrixScore,
+    scores: Mapping[str, MatrixScore],
     repeats: int = REPEATS,
     seed: int = SEED,
-) -> Interval:
-    """Return the paired bootstrap interval of a difference of two scores that follow from confusion matrices."""
+) -> dict[str, Interval]:
+    """Return the paired bootstrap intervals of differences of scores that follow from matrices, from the same draws."""
     cells, counts = np.unique((target * classes + prediction_a) * classes + prediction_b, return_counts=True)
     true, rest = np.divmod(cells, classes**2)
     places = (true * classes + rest // classes, true * classes + rest % classes)
-
-    def difference(drawn: Floats) -> Floats:
-        a, b = (score(_matrices(drawn, place, classes)) for place in places)
-        return b - a
-
-    return interval(counts, difference, repeats, seed)
-
-
-def _matrices(drawn: Floats, place: Ints, classes: int) -> Floats:
-    # (r, c) counts by cell -> (r, k, k)
-    rows = [np.bincount(place, counts, classes**2) for counts in drawn]
-    return np.array(rows, float).reshape(-1, classes, classes)
+    outcomes: dict[str, list[Floats]] = {name: [] for name in scores}
+    for drawn in draws(counts, repeats, seed, least_width=classes**2):
+        a, b = (drawn_matrices(drawn, place, classes) for place in places)
+        for name, score in scores.items():
+            outcomes[name].append(score(b) - score(a))
+    return {name: interval_of(np.concatenate(parts)) for name, parts in outcomes.items()}

@@ -138,19 +138,18 @@ def _matrix_intervals(samples: Samples, wanted: dict[str, MatrixScore]) -> dict[
     cells, counts = np.unique(np.column_stack(columns), axis=0, return_counts=True)
     weight = np.ones(len(cells)) if samples.weight is None else cells[:, -1]
     places = cells[:, : len(cells[0]) - (samples.weight is not None)].astype(int)
-    make = _matrices_of_labels if samples.task == "multilabel" else _matrices
+    is_labels = samples.task == "multilabel"
     outcomes: dict[str, list[Floats]] = {name: [] for name in wanted}
     for drawn in draws(counts, least_width=classes**2):
-        matrices = make(drawn * weight, places, classes)
+        weighted = drawn * weight
+        matrices = (
+            _matrices_of_labels(weighted, places, classes)
+            if is_labels
+            else confusion.drawn_matrices(weighted, places[:, 0], classes)
+        )
         for name, score in wanted.items():
             outcomes[name].append(score(matrices))
     return {name: interval_of(np.concatenate(parts)) for name, parts in outcomes.items()}
-
-
-def _matrices(drawn: Floats, places: Ints, classes: int) -> Floats:
-    """Return matrices for the weights of samples in each of c cells, (r, c): (r, k, k); `places`: of a cell, (c, 1)."""
-    flat = [np.bincount(places[:, 0], weights, classes**2) for weights in drawn]
-    return np.array(flat, float).reshape(-1, classes, classes)
 
 
 def _matrices_of_labels(drawn: Floats, places: Ints, labels: int) -> Floats:

@@ -17,6 +17,10 @@ def plain_bootstrap(number, count, repeats=4_000):
     return np.quantile([number(draw) for draw in draws], (0.025, 0.975))
 
 
+def difference_of(target, a, b, score, *repeats):
+    return pairs.matrix_differences(target, a, b, 3, {"it": score}, *repeats)["it"]
+
+
 def two_models(count=400, better=0.0):
     target = random.integers(0, 3, count)
     a, b = (
@@ -39,14 +43,12 @@ def test_an_interval_is_that_of_the_plain_bootstrap():
 
 def test_the_same_samples_give_the_same_interval():
     target, a, b = two_models()
-    assert pairs.matrix_difference(target, a, b, 3, confusion.accuracy) == pairs.matrix_difference(
-        target, a, b, 3, confusion.accuracy
-    )
+    assert difference_of(target, a, b, confusion.accuracy) == difference_of(target, a, b, confusion.accuracy)
 
 
 def test_a_paired_difference_is_that_of_the_plain_bootstrap():
     target, a, b = two_models(better=0.1)
-    found = pairs.matrix_difference(target, a, b, 3, confusion.accuracy, 4_000)
+    found = difference_of(target, a, b, confusion.accuracy, 4_000)
 
     gain = (b == target).astype(float) - (a == target)
     assert (found.low, found.high) == pytest.approx(plain_bootstrap(lambda draw: gain[draw].mean(), 400), abs=0.01)
@@ -54,13 +56,13 @@ def test_a_paired_difference_is_that_of_the_plain_bootstrap():
 
 def test_an_advantage_that_is_noise_has_0_in_its_interval_and_a_real_one_has_not():
     target, a, b = two_models(2_000, better=0.2)
-    real = pairs.matrix_difference(target, a, b, 3, confusion.matthews)
+    real = difference_of(target, a, b, confusion.matthews)
     assert real.low > 0.1
 
     inside = 0
     for _ in range(40):
         target, a, b = two_models(200)
-        found = pairs.matrix_difference(target, a, b, 3, confusion.matthews, 200)
+        found = difference_of(target, a, b, confusion.matthews, 200)
         inside += found.low <= 0 <= found.high
     assert inside >= 34  # of 40, where 95% are expected
 
