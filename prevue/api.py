@@ -112,8 +112,9 @@ class StoredRun:
     def writers(self) -> list[dict[str, Any]]:
         """Return the processes that logged into the run, those that began last first, and how much each came to.
 
-        Each has `writer_id`, `rank`, `host`, `pid`, `started_at`, `heard_at`, `last_step`, and how many of its records
-        are `stored`, `missing` (they will never come) and `rejected` (they could not be accepted).
+        Each has `writer_id`, `rank`, `world_size` (how many ranks its launcher told of, or None), `host`, `pid`,
+        `started_at`, `heard_at`, `last_step`, and how many of its records are `stored`, `missing` (they will never
+        come) and `rejected` (they could not be accepted).
         """
         return list(self._api._items(f"/api/v1/runs/{self.run_id}/writers", {}))
 

@@ -21,6 +21,7 @@ from prevue_core.settings import secret
 DEFAULT_URL = "http://localhost:8080"
 DEFAULT_PROJECT = "default"
 MODES = ("online", "offline", "disabled")
+LAUNCHERS = (("RANK", "WORLD_SIZE"), ("OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE"), ("SLURM_PROCID", "SLURM_NTASKS"))
 NEVER, ALLOW, MUST = RESUMES = ("never", "allow", "must")
 
 
@@ -34,6 +35,7 @@ class ClientSettings:
     run_id: str | None  # None: a new run
     resume: str  # what is right for a run_id: one of RESUMES
     rank: int  # of this process in a distributed run
+    world_size: int | None  # how many processes it has; None: no launcher told
     mode: str
     system_metrics: bool  # whether to sample the machine
     is_first_on_machine: bool  # of the processes of a distributed run
@@ -73,13 +75,15 @@ def client_settings(
     Raises InvalidValue where a value cannot be used.
     """
     run_id = run_id or environ.get("PREVUE_RUN_ID") or None
+    told_rank, world_size = _place(environ, is_joined=run_id is not None)
     return ClientSettings(
         url=normal_url(url or environ.get("PREVUE_URL") or DEFAULT_URL),
         project=check_project(project or environ.get("PREVUE_PROJECT") or DEFAULT_PROJECT),
         uid=check_label("uid", uid or environ.get("PREVUE_UID") or login_name()),
         run_id=None if run_id is None else _uuid(run_id),
         resume=_resume(ALLOW if resume is None else resume, run_id),
-        rank=_rank(environ.get("RANK") or 0 if rank is None else rank),
+        rank=_rank(told_rank if rank is None else rank),
+        world_size=world_size,
         mode=_mode(mode or environ.get("PREVUE_MODE") or "online"),
         system_metrics=_switch("PREVUE_SYSTEM_METRICS", environ) if system_metrics is None else bool(system_metrics),
         is_first_on_machine=environ.get("LOCAL_RANK", "0") in ("", "0"),
@@ -162,8 +166,20 @@ def _resume(resume: str, run_id: str | None) -> str:
     return resume
 
 
+def _place(environ: Mapping[str, str], *, is_joined: bool) -> tuple[str, int | None]:
+    """Return the rank and the number of ranks that a launcher tells: torchrun, and of a joined run Open MPI and Slurm.
+
+    Those start programs, too, that have nothing to do with each other; what is of one run has its `run_id`.
+    """
+    for rank, size in LAUNCHERS if is_joined else LAUNCHERS[:1]:
+        if environ.get(rank):
+            world_size = whole(environ.get(size))
+            return environ[rank], world_size if world_size and world_size > 0 else None
+    return "0", None
+
+
 def _rank(rank: int | str) -> int:
-    """Return the rank; launchers such as torchrun set `RANK`."""
+    """Return the rank."""
     number = whole(rank)
     if number is None or number < 0:
         raise InvalidValue(f"rank {rank!r} is not a whole number from 0 on")

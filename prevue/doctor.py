@@ -24,6 +24,7 @@ from prevue_core.errors import ApiError, InvalidValue, NotFound
 TIMEOUT_S = 5.0
 SKEW_S = 5.0  # between two clocks that is worth a word: a server tells its time in whole seconds
 PAGE = 1_000
+_TOLD = ("rank", "world_size", "host", "pid", "stored", "missing", "rejected")  # of a writer, by the server
 
 MODES = {"offline": "records are kept here, and `prevue sync` sends them", "disabled": "nothing is logged at all"}
 
@@ -34,6 +35,7 @@ class WriterCount:
 
     writer_id: str
     rank: int | None = None
+    world_size: int | None = None
     host: str | None = None
     pid: int | None = None
     spooled: int | None = None  # on this machine; None: they are not here, or not any more
@@ -162,7 +164,7 @@ def _counts(found: Findings, run: str, transport: HttpTransport) -> list[WriterC
     counts: dict[str, WriterCount] = {}
     try:
         for item in _stored(run, transport) if found.problem is None else ():
-            known = {name: item.get(name) for name in ("rank", "host", "pid", "stored", "missing", "rejected")}
+            known = {name: item.get(name) for name in _TOLD}
             counts[item["writer_id"]] = WriterCount(item["writer_id"], **known)
     except NotFound:
         if not found.writers:
@@ -205,7 +207,8 @@ def _lines(found: Findings, run: str | None) -> Iterator[str]:
         what = writer.problem or ("its training runs" if writer.is_in_use else "`prevue sync` sends them")
         yield f"run     {writer.run_id}: {writer.records} records for {writer.url}; {what}"
     for count in found.run or []:
-        whose = f"rank {count.rank} on {count.host}, pid {count.pid}" if count.stored is not None else "not begun there"
+        rank = f"rank {count.rank}{f' of {count.world_size}' if count.world_size else ''}"
+        whose = f"{rank} on {count.host}, pid {count.pid}" if count.stored is not None else "not begun there"
         spooled = "not here" if count.spooled is None else f"{count.spooled} spooled"
         lost = [
             f", {number} {what}"

@@ -44,6 +44,8 @@ def start_record(
         "config": checked_config(config),
         "tags": [check_label("tag", tag) for tag in tags or []],
     }
+    if settings.world_size is not None:
+        start["world_size"] = settings.world_size
     if name is not None:
         start["run_name"] = check_label("name", name)
     if group is not None:

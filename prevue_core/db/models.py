@@ -144,6 +144,7 @@ class Writer(Table):
     run_id = IdField()
     writer_id = IdField()
     rank = peewee.IntegerField(default=0)
+    world_size = peewee.BigIntegerField(null=True)  # ranks of its training, as its launcher told
     started_at = TimeField()  # by its own clock
     host = LabelField(null=True)
     pid = peewee.BigIntegerField(null=True)

@@ -111,7 +111,8 @@ def test_each_documented_record_names_its_own_type(record_schemas):
 
 # A record of each type with every documented field, as it stands at number 1 (a start at number 0).
 COMMON = {"time": 1_700_000_000, "seq": 1}
-WHERE = {"config": {}, "environment": {}, "tags": ["a"], "notes": "n", "group": "g", "rank": 0, "host": "h", "pid": 1}
+LABELS = {"rank": 0, "world_size": 2, "host": "h", "pid": 1}
+WHERE = {"config": {}, "environment": {}, "tags": ["a"], "notes": "n", "group": "g", **LABELS}
 KEY = "019ab1c2-0000-7000-8000-000000000001"
 EVALUATION = {"type": "evaluation", "key": KEY, "name": "test", "task": "regression", "stored": 1}
 OF_SAMPLES = {"slices": ["group"], "features": ["size"]}

@@ -15,13 +15,14 @@ def writers_of(client, run_id, **query):
 
 
 def test_a_writer_is_what_its_start_says_with_what_is_stored_of_it(client):
-    stream = started(rank=3, host="gpu-1", pid=77, time=NOON)
+    stream = started(rank=3, world_size=8, host="gpu-1", pid=77, time=NOON)
     stream.send(metrics(5, {"loss": 1}), metrics(9, {"loss": 1}))
     (writer,) = writers_of(client, stream.run_id)
     assert abs(writer.pop("heard_at") - time.time()) < 60
     assert writer == {
         "writer_id": stream.writer_id,
         "rank": 3,
+        "world_size": 8,
         "host": "gpu-1",
         "pid": 77,
         "started_at": NOON,

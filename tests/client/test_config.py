@@ -99,6 +99,28 @@ def test_a_laptop_needs_no_settings():
     assert settings.uid
 
 
+SLURM, OPEN_MPI = (
+    {"SLURM_PROCID": "5", "SLURM_NTASKS": "16"},
+    {"OMPI_COMM_WORLD_RANK": "1", "OMPI_COMM_WORLD_SIZE": "4"},
+)
+
+
+@pytest.mark.parametrize(
+    ("environ", "place"),
+    [
+        ({"RANK": "3", "WORLD_SIZE": "8", **SLURM}, (3, 8)),
+        ({"RANK": "3", "WORLD_SIZE": "many"}, (3, None)),
+        ({"RANK": "3"}, (3, None)),
+        ({**SLURM, "PREVUE_RUN_ID": RUN_ID}, (5, 16)),
+        ({**OPEN_MPI, **SLURM, "PREVUE_RUN_ID": RUN_ID}, (1, 4)),
+        ({**OPEN_MPI, **SLURM}, (0, None)),  # each task trains by itself
+    ],
+)
+def test_a_launcher_tells_rank_and_number_of_ranks(environ, place):
+    settings = client_settings(environ=environ)
+    assert (settings.rank, settings.world_size) == place
+
+
 @pytest.mark.parametrize(
     ("given", "quoted"),
     [

@@ -222,9 +222,11 @@ def test_counts_are_read_by_people(healthy, command, left_behind, spool_dir):
     (folder,) = spool_dir.glob("*/*")
     shown = command("doctor", run.run_id).output
     assert f"writer  {folder.name} (not begun there): 7 spooled, 0 stored" in shown
-    page = {"items": [writer("elsewhere")], "next": None}
+    page = {"items": [writer("elsewhere"), writer("beside", world_size=2)], "next": None}
     healthy.documents[f"/api/v1/runs/{run.run_id}/writers"] = (200, page)
-    assert "writer  elsewhere (rank 0 on gpu-1, pid 7): not here, 50 stored" in command("doctor", run.run_id).output
+    shown = command("doctor", run.run_id).output
+    assert "writer  elsewhere (rank 0 on gpu-1, pid 7): not here, 50 stored" in shown
+    assert "writer  beside (rank 0 of 2 on gpu-1, pid 7): not here, 50 stored" in shown
 
 
 def test_a_run_that_nobody_knows_is_told(healthy, examine):

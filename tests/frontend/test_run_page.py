@@ -43,7 +43,7 @@ class Backend:
     def send(self, *records):
         """Send records of a new run as they are, and return its id."""
         run_id = str(uuid.uuid4())
-        start = {"type": "start", "project": "runs", "uid": "ann", "host": "gpu-3", "pid": 77}
+        start = {"type": "start", "project": "runs", "uid": "ann", "host": "gpu-3", "pid": 77, "world_size": 4}
         path = f"{self.url}/api/v1/runs/{run_id}/writers/{uuid.uuid4()}/records"
         body = {"records": [start, *records]}
         assert requests.post(path, params={"first_seq": 0}, json=body, timeout=30).ok
@@ -81,7 +81,7 @@ def test_what_is_stored_is_counted_for_each_process(backend):
     gaps = [{"type": "gap", "seq": 1, "until": 1, "count": 2500, "reason": "dropped"}, {"type": "gift", "seq": 2}]
     _, text = backend.page(backend.send(*gaps))
     assert "1 record stored 2,500 missing: dropped for want of room, damaged, or refused 1 rejected" in text
-    assert re.search(r"0 gpu-3 77 – 1 2,500 1 3 ", text)
+    assert re.search(r"0 of 4 gpu-3 77 – 1 2,500 1 3 ", text)
     assert "– gap 2500 records are missing: dropped" in text
 
 

@@ -77,6 +77,7 @@ _RECORDS: dict[str, tuple[dict[str, Any], list[str]]] = {
             "notes": _TEXT,
             "group": _TEXT,
             "rank": {"type": "integer"},
+            "world_size": {"type": "integer", "format": "int64", "description": "ranks of the training"},
             "host": _TEXT,
             "pid": {"type": "integer"},
         },

@@ -18,6 +18,9 @@ blueprint = Blueprint("writers", __name__, description="The processes that log i
 class WriterSchema(ma.Schema):
     writer_id = ma.fields.UUID(required=True)
     rank = ma.fields.Integer(required=True)
+    world_size = ma.fields.Integer(
+        required=True, allow_none=True, metadata={"description": "ranks of its training; null: no launcher told"}
+    )
     host = ma.fields.String(required=True, allow_none=True)
     pid = ma.fields.Integer(required=True, allow_none=True)
     started_at = TimeField(required=True)

@@ -37,6 +37,7 @@ def open_writer(identity: Identity, run_id: str, writer_id: str, start: Record) 
             writer_id=writer_id,
             run_id=run_id,
             rank=rank_of(start.get("rank", 0)),
+            world_size=optional_int("world_size", start.get("world_size")),
             started_at=time_of(start, utc_now()),
             heard_at=utc_now(),
             host=None if host is None else check_label("host", host),

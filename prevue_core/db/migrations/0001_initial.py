@@ -301,6 +301,7 @@ def _tables(db: peewee.Database) -> list[type[peewee.Model]]:
         run_id = peewee.UUIDField()
         writer_id = peewee.UUIDField()
         rank = peewee.IntegerField(default=0)
+        world_size = peewee.BigIntegerField(null=True)
         started_at = peewee.DateTimeField()
         host = peewee.CharField(max_length=255, null=True)
         pid = peewee.BigIntegerField(null=True)

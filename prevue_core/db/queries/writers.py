@@ -41,7 +41,7 @@ def _last_steps(run_id: str, ranks: set[int]) -> dict[int, int]:
 def _writer(row: Any) -> Row:
     return {
         "writer_id": str(uuid.UUID(str(row.writer_id))),
-        **{name: getattr(row, name) for name in ("rank", "host", "pid", "next_seq")},
+        **{name: getattr(row, name) for name in ("rank", "world_size", "host", "pid", "next_seq")},
         **{name: getattr(row, name) for name in ("stored", "missing", "rejected")},
         **{name: to_unix(getattr(row, name)) for name in ("started_at", "heard_at")},
     }
