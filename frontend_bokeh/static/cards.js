@@ -1,14 +1,13 @@
 // Sections with a card for each key. Charts are built when their card comes into view, one a frame, and those that are
 // out of it longest are taken down: a page of hundreds of cards has few charts.
 
-import {describe, oddText, placelessText, pointsText, tableOf, zoomNote} from "./cardtext.js";
+import {describe, oddText, placelessText, pointsText, zoomNote} from "./cardtext.js";
 import {Chart} from "./charts.js";
-import {exported} from "./export.js";
-import {element, icon, toast} from "./page.js";
+import {element, icon} from "./page.js";
+import {Tools} from "./tools.js";
 import {change, matches, view} from "./view.js";
 
 const LIVE_CHARTS = 30;
-const HEIGHT = 210, TALL = 420, AROUND = 90; // CSS pixels: of plots, and of what is around one that fills the window
 const ZOOM_WAIT_MS = 120;
 const LOOK_WAIT_MS = 80;
 // Of a zoom's width: what is asked for beside it, so that lines come from the edges and a short average has its past.
@@ -26,52 +25,16 @@ export class Cards {
     this._project = project;
     this._tooltip = tooltip;
     this._pointed = pointed;
+    this._tools = new Tools(host, this);
     this._inView = new Set();
     this._grown = new Set(); // keys whose charts are out of view and are to be drawn when they come back
     this._shownKeys = "";
     this._watcher = new IntersectionObserver((entries) => this._seen(entries), {rootMargin: "200px"});
-    window.addEventListener("resize", () => this._refit());
-    document.addEventListener("keydown", (event) => event.key === "Escape" && this._full && this._fill(this._full));
-    this._menu = document.querySelector("#save");
-    for (const item of this._menu.querySelectorAll("button")) item.addEventListener("click", () => this._save(item.dataset.kind));
   }
 
   /** Keys of the charts that follow what is logged. */
   watched() {
     return [...this.charts.keys()].filter((key) => !view.zoom.has(key));
-  }
-
-  _pin(key) {
-    const pins = new Set(view.pins);
-    if (!pins.delete(key)) pins.add(key);
-    change({pins});
-    this._cards.get(key).querySelector(".tool.pin").focus();
-  }
-
-  /** Let one chart fill the window, or none any more. */
-  _fill(key) {
-    const before = this._host.querySelector(".card.full");
-    const now = before?.dataset.key === key ? null : key;
-    for (const card of [before, now && this._cards.get(now)].filter(Boolean)) {
-      card.classList.toggle("full", card.dataset.key === now);
-      card.querySelector(".tool.full").setAttribute("aria-pressed", String(card.dataset.key === now));
-      this._fit(card.dataset.key);
-      this.fetch([card.dataset.key]);
-    }
-  }
-
-  /** The key of the chart that fills the window. */
-  get _full() {
-    return this._host.querySelector(".card.full")?.dataset.key;
-  }
-
-  _refit() {
-    if (this._full) this._fit(this._full);
-  }
-
-  _fit(key) {
-    const {classList} = this._cards.get(key);
-    this.charts.get(key)?.grow(classList.contains("full") ? Math.max(HEIGHT, innerHeight - AROUND) : classList.contains("tall") ? TALL : undefined);
   }
 
   /** Show the cards of the keys that pass the filter; return how many. */
@@ -109,19 +72,12 @@ export class Cards {
 
   _card(key) {
     if (this._cards.has(key.id)) return this._cards.get(key.id);
-    const tool = (name, label, act) => element("button", {class: `tool ${name}`, "aria-label": `${label}: ${key.id}`, title: label, onclick: act}, icon(name));
     const card = element("article", {class: "card", "data-key": key.id, "aria-label": key.id},
       element("header", {},
         element("h3", {title: key.id}, element("span", {class: "split"}, `${key.split}/`), key.name),
         element("span", {class: "odd badge", hidden: ""}),
         element("span", {class: "points"}),
-        element("div", {class: "tools"},
-          tool("reset", "reset zoom", () => this.unzoom(this.charts.get(key.id))),
-          tool("table", "view as table", () => this._showTable(key.id)),
-          tool("save", "save", (event) => this._openMenu(key.id, event.currentTarget)),
-          tool("pin", "pin", () => this._pin(key.id)),
-          tool("grow", "larger", (event) => this._grow(key.id, event.currentTarget)),
-          tool("full", "full screen", () => this._fill(key.id)))),
+        this._tools.of(key)),
       element("div", {class: "plot", role: "img", "aria-label": key.id}),
       element("p", {class: "notice"}));
     this._cards.set(key.id, card);
@@ -164,7 +120,7 @@ export class Cards {
     const chart = new Chart(key, this._cards.get(key).querySelector(".plot"), this._spec, this);
     this.charts.set(key, chart);
     await chart.build();
-    this._fit(key);
+    this._tools.fit(key);
     if (chart.zoom) this._askRange(chart);
     await new Promise(requestAnimationFrame);
   }
@@ -236,7 +192,11 @@ export class Cards {
     this.fetch(missing);
   }
 
-  // What a chart needs of the page
+  // What a chart and its tools need of the page
+
+  cardOf(key) {
+    return this._cards.get(key);
+  }
 
   tracksOf(key) {
     return this._project.tracksOf(key);
@@ -338,42 +298,6 @@ export class Cards {
 
   dress() {
     for (const chart of this.charts.values()) chart.dress();
-  }
-
-  // Tools
-
-  _openMenu(key, button) {
-    this._saving = key;
-    this._menu.showPopover();
-    const {left, bottom} = button.getBoundingClientRect();
-    this._menu.style.left = `${Math.min(left, innerWidth - this._menu.offsetWidth - 8)}px`;
-    this._menu.style.top = `${Math.min(bottom + 4, innerHeight - this._menu.offsetHeight - 8)}px`;
-    this._menu.querySelector("button").focus();
-  }
-
-  async _save(kind) {
-    this._menu.hidePopover();
-    const {split, name} = this._project.keys.get(this._saving);
-    const blob = await exported(this.charts.get(this._saving), kind);
-    const link = element("a", {href: URL.createObjectURL(blob), download: `${split}-${name.replaceAll("/", "-")}.${kind}`});
-    link.click();
-    URL.revokeObjectURL(link.href);
-    toast(`Saved ${link.download}`);
-  }
-
-  _grow(key, button) {
-    const isTall = this._cards.get(key).classList.toggle("tall");
-    button.setAttribute("aria-pressed", String(isTall));
-    this._fit(key);
-    this.fetch([key]);
-  }
-
-  _showTable(key) {
-    const dialog = document.querySelector("#table");
-    dialog.querySelector("h2").textContent = key;
-    const curves = this.charts.get(key)?.curves ?? [];
-    dialog.querySelector(".scroll").replaceChildren(curves.length ? tableOf(curves) : element("p", {}, "No run that is shown has a value."));
-    dialog.showModal();
   }
 }
 
