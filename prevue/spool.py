@@ -191,8 +191,12 @@ class Spool(_Numbering):
         try:
             if self._size >= self._checked_to:
                 self._go_on()
-            written = os.write(self._fd, line)
-            if written != size:  # the disk is full or nearly so
+            try:
+                written = os.write(self._fd, line)
+            except OSError:  # a disk behind a network, say, which may answer the next time
+                self._cut()
+                written = 0
+            if written != size:  # or the disk is full or nearly so
                 written += os.write(self._fd, line[written:])
         except OSError:
             written = -1

@@ -1,3 +1,4 @@
+import errno
 import os
 import stat
 import threading
@@ -222,6 +223,25 @@ def test_a_full_disk_drops_and_tells_before_the_next(new_spool, monkeypatch):
     assert records[2] == {"seq": 2, "type": "gap", "until": 2, "reason": "dropped: no room", "count": 2}
     assert [record.get("step") for record in records] == [None, 1, None, 4]
     assert spool.dropped == 2
+
+
+@pytest.mark.parametrize(("failures", "is_kept"), [(1, True), (2, False)])
+def test_a_write_that_fails_is_tried_once_more(new_spool, monkeypatch, failures, is_kept):
+    write, left = os.write, iter(range(failures))
+    spool = new_spool(1)
+
+    def failing(fd, line):
+        if next(left, None) is None:
+            return write(fd, line)
+        write(fd, line[:9])
+        raise OSError(errno.EIO, "the disk does not answer")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "write", failing)
+        assert spool.append(body(2)) is is_kept
+    assert spool.append(body(3))
+    assert [record["type"] for record in everything(spool)[2:]] == ["metrics" if is_kept else "gap", "metrics"]
+    assert spool.dropped == (not is_kept)
 
 
 def test_a_short_write_is_completed(new_spool, monkeypatch):
