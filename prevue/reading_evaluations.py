@@ -28,6 +28,13 @@ class ReadsEvaluations(ABC):
         asked = {"name": name, "split": split}
         return list(islice(self._items(f"/api/v1/runs/{run_id}/evaluations", asked, limit), limit))
 
+    def project_evaluations(
+        self, project_id: int, *, evaluation_id: int | None = None, limit: int | None = None
+    ) -> list[dict[str, Any]]:
+        """Return the evaluations of a project's runs with `run_name`, those that came last first; or only one."""
+        path = f"/api/v1/projects/{project_id}/evaluations"
+        return list(islice(self._items(path, {"evaluation_id": evaluation_id}, limit), limit))
+
     def report(
         self, run_id: str, evaluation_id: int, *, label: int | None = None, beta: float = 1.0, bins: int = 10
     ) -> dict[str, Any]:
@@ -63,10 +70,15 @@ class ReadsEvaluations(ABC):
         """Return a page of samples, `items`, and how many there are in all, `total`.
 
         `order`: `logged`, `worst`, `surest` (wrong ones that the model was sure of first) or `unsure`. `wanted`:
-        `target` and `prediction`, numbers of classes; `is_wrong`; `slice_name` and `slice_value`.
+        `target` and `prediction`, numbers of classes; `is_wrong`; `slice_name` and `slice_value`; `by`, such as
+        `score:1`, `feature:age` or `error`, with `low` <= value < `high`.
         """
         asked = {"order": order, "limit": limit, "offset": offset, **wanted}
         return self._get(_path(run_id, evaluation_id, "samples"), asked)
+
+    def sample_columns(self, run_id: str, evaluation_id: int) -> dict[str, Any]:
+        """Return samples as columns: all, or of more than 5,000 the worst and a fair picture of the rest."""
+        return self._get(_path(run_id, evaluation_id, "columns"))
 
     def compare_evaluations(
         self, a: tuple[str, int], b: tuple[str, int], *, beta: float = 1.0, group: str | None = None, limit: int = 100

@@ -59,6 +59,11 @@ LAYERS: list[tuple[str, set[str], set[str]]] = [
         {*GROUND, "prevue_core.db", "prevue_core.api", "prevue_core.evaluation"},
         {"flask", "marshmallow", "werkzeug", "numpy"},
     ),
+    (
+        "prevue_core.api.resources.evaluation_pages",
+        {*GROUND, "prevue_core.db", "prevue_core.api", "prevue_core.evaluation"},
+        {"flask", "marshmallow"},
+    ),
     ("prevue_core.db.migrations", set(), {"peewee"}),
     ("prevue_core.db", {*GROUND, "prevue_core.db"}, {"peewee", "playhouse", "psycopg2", "orjson", "argon2", "lark"}),
     (

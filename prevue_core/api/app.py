@@ -11,6 +11,7 @@ from prevue_core import __version__
 from prevue_core.api import auth, limits, watching
 from prevue_core.api.blueprint import Api, request_id
 from prevue_core.api.resources import (
+    evaluation_pages,
     evaluations,
     events,
     export,
@@ -40,6 +41,7 @@ RESOURCES = (
     series,
     results,
     evaluations,
+    evaluation_pages,
     events,
     export,
     sizes,

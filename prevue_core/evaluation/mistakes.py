@@ -1,9 +1,10 @@
 """Which samples to look at: those of a cell or a slice, the worst first."""
 
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
+from prevue_core.errors import InvalidValue
 from prevue_core.evaluation.arrays import Bools, Floats, Ints
 from prevue_core.evaluation.samples import Samples
 
@@ -19,20 +20,60 @@ def chosen(
     slice_name: str | None = None,
     slice_value: str | None = None,
     is_wrong: bool | None = None,
+    by: str | None = None,
+    low: float | None = None,
+    high: float | None = None,
 ) -> Ints:
     """Return the places of the samples of a true class, a predicted one, a group, or those that are wrong or right.
 
-    Of several labels at once a class is one that is among a sample's.
+    Of several labels at once a class is one that is among a sample's; a negative number is any but the class whose
+    number lies as far below -1 as its own above 0. `by`, `low`, `high`: those with `low` <= value < `high` of what
+    `values_by` knows.
     """
     keep = np.ones(len(samples), bool)
     for values, label in ((samples.target, target), (samples.prediction, prediction)):
         if label is not None:
-            keep &= values[:, label] == 1 if samples.task == "multilabel" else values == label
+            number = label if label >= 0 else -1 - label
+            is_of = values[:, number] == 1 if samples.task == "multilabel" else values == number
+            keep &= is_of == (label >= 0)
     if slice_name is not None:
         keep &= samples.slices[slice_name] == slice_value
     if is_wrong is not None:
         keep &= wrong(samples) == is_wrong
+    if by is not None:
+        values = values_by(samples, by)
+        keep &= (values >= (-np.inf if low is None else low)) & (values < (np.inf if high is None else high))
     return np.flatnonzero(keep)
+
+
+def values_by(samples: Samples, by: str) -> Floats:
+    """Return a value of each sample: its `score:2` for a label, its `error`, `target` or `prediction` of a regression,
+    or its `feature:age`. Raises InvalidValue for what there is not.
+    """
+    kind, _, name = by.partition(":")
+    found = None
+    if kind == "score" and name.isdecimal() and int(name) < len(samples.labels):
+        found = samples.score_of(int(name))
+    elif kind == "feature":
+        found = samples.features.get(name)
+    elif by in ("error", "target", "prediction") and samples.task == "regression":
+        error = samples.prediction - samples.target
+        found = {"error": error, "target": samples.target, "prediction": samples.prediction}[by]
+    if found is None:
+        raise InvalidValue(
+            f"{by!r} is no value of these samples; use score:LABEL, feature:NAME, error, target or prediction"
+        )
+    return np.asarray(found)
+
+
+def slice_counts(samples: Samples, places: Ints) -> list[dict[str, Any]]:
+    """Return how many samples of each group are among those at `places`: slice, value, samples."""
+    rows = []
+    for name, values in samples.slices.items():
+        groups, counts = np.unique(values[places], return_counts=True)
+        pairs = zip(groups.tolist(), counts.tolist(), strict=True)
+        rows += [{"slice": name, "value": group, "samples": count} for group, count in pairs]
+    return rows
 
 
 def wrong(samples: Samples) -> Bools:

@@ -1,5 +1,6 @@
 """Evaluations over HTTP: what a test's predictions say, and which of two models is better."""
 
+import base64
 import uuid
 
 import numpy as np
@@ -8,6 +9,9 @@ import pytest
 from core.stream import started
 from prevue.evaluation import samples_of
 from prevue.evaluation_blocks import records_of
+from prevue_core.evaluation.columns import held
+from prevue_core.evaluation.mistakes import ordered
+from prevue_core.evaluation.samples import Samples
 
 random = np.random.default_rng(11)
 TARGET = random.integers(0, 2, 400)
@@ -179,3 +183,40 @@ def test_every_task_has_a_report(client, task):
     assert told["scores"]
     assert set(asked(client, stream, "/intervals").json["intervals"]) <= set(told["scores"])
     assert asked(client, stream, "/samples", order="worst").json["total"] == 50
+
+
+def test_samples_are_chosen_by_their_score_and_counted_by_slice(client, binary):
+    told = asked(client, binary, "/samples", target=-1 - 1, by="score:1", low=0.5, limit=3).json
+    chosen = (TARGET != 1) & (SCORE >= 0.5)
+    assert told["total"] == chosen.sum() > 0
+    assert {row["value"]: row["samples"] for row in told["slices"]} == {
+        "a": chosen[::4].sum(),
+        "b": chosen.sum() - chosen[::4].sum(),
+    }
+    for by in ("score:2", "feature:age", "error", "score:x"):
+        assert asked(client, binary, "/samples", by=by).status_code == 422
+
+
+def test_samples_come_as_columns_and_a_project_lists_its_evaluations(client, binary):
+    held = asked(client, binary, "/columns").json
+    assert (held["total"], held["sample_id"][7], held["target"]) == (400, "s7", TARGET.tolist())
+    assert np.frombuffer(base64.b64decode(held["scores"]["1"]), "<f4").tolist() == SCORE.tolist()
+    first = asked(client, binary, "/samples", order="worst", limit=1).json["items"][0]
+    assert held["order"]["worst"][first["sample_no"]] == 0
+    project = client.get(f"/api/v1/runs/{binary.run_id}").json["project_id"]
+    rows = client.get(f"/api/v1/projects/{project}/evaluations").json["items"]
+    mine = next(row for row in rows if row["run_id"] == binary.run_id)
+    assert mine["run_name"] is not None
+    assert mine["labels"] == ["well", "ill"]
+    one = client.get(f"/api/v1/projects/{project}/evaluations?evaluation_id={mine['evaluation_id']}").json["items"]
+    assert one == [mine]
+
+
+def test_of_very_many_samples_the_worst_and_a_fair_picture_are_held():
+    random = np.random.default_rng(0)
+    target, score = random.integers(0, 2, 20_000), random.random(20_000)
+    samples = Samples("binary", ["a", "b"], target, (score > 0.5).astype(int), 1, "probability", score)
+    places = held(samples)
+    assert len(places) == 5_000
+    assert (np.diff(places) > 0).all()
+    assert set(ordered(samples, np.arange(20_000), "worst")[:1_250]) <= set(places)

@@ -8,17 +8,19 @@ from typing import Any
 
 import numpy as np
 import orjson
+import peewee
 
 from prevue_core.db.accounts import Identity
 from prevue_core.db.connection import execute, marks
-from prevue_core.db.models import Evaluation, Prediction
+from prevue_core.db.models import Evaluation, Prediction, Project, TrainingRun
 from prevue_core.db.queries.pages import Page, Row, cut_page
-from prevue_core.db.queries.runs import runs_in_reach
+from prevue_core.db.queries.runs import is_visible, runs_in_reach
 from prevue_core.db.stored import to_unix
 from prevue_core.evaluation.samples import Samples
 from prevue_core.evaluation_records import BINARY, MULTILABEL, REGRESSION, TOP_SCORES
 
 CACHE_BYTES = 256 << 20  # of arrays kept: a page asks for the same samples several times
+MAX_GROUP = 100  # runs of a group that are compared
 _ROWS_AT_ONCE = 50_000
 
 
@@ -41,12 +43,41 @@ def evaluations(
     return cut_page(query, (Evaluation.created_at, Evaluation.evaluation_id), limit, cursor, _told)
 
 
+def project_evaluations(
+    identity: Identity, project_id: int, limit: int, cursor: str | None = None, *, evaluation_id: int | None = None
+) -> Page:
+    """Return the evaluations of a project's runs, those that came last first; `evaluation_id`: that one only."""
+    is_theirs = TrainingRun.run_id == Evaluation.run_id
+    query = (
+        Evaluation.select(Evaluation, TrainingRun.run_name).join(TrainingRun, on=is_theirs, attr="run").join(Project)
+    )
+    query = query.where(is_visible(identity), TrainingRun.project_id == project_id)
+    if evaluation_id is not None:
+        query = query.where(Evaluation.evaluation_id == evaluation_id)
+    key = (Evaluation.created_at, Evaluation.evaluation_id)
+    return cut_page(query, key, limit, cursor, lambda row: {**_told(row), "run_name": row.run.run_name})
+
+
 def evaluation(identity: Identity, run_id: str, evaluation_id: int) -> Row | None:
     """Return one evaluation, None where there is no such."""
     if not runs_in_reach(identity, [run_id]):
         return None
     row = Evaluation.get_or_none(Evaluation.run_id == run_id, Evaluation.evaluation_id == evaluation_id)
     return None if row is None else _told(row)
+
+
+def of_group(identity: Identity, project_id: int, group: str, name: str, split: str) -> list[Row]:
+    """Return the last evaluation of a name and split of each run of a group, those of the latest runs first."""
+    last = (
+        Evaluation.select(peewee.fn.MAX(Evaluation.evaluation_id))
+        .join(TrainingRun, on=TrainingRun.run_id == Evaluation.run_id)
+        .join(Project)
+        .where(is_visible(identity), TrainingRun.project == project_id, TrainingRun.run_group == group)
+        .where(Evaluation.name == name, Evaluation.split == split, Evaluation.received_count > 0)
+        .group_by(Evaluation.run_id)
+    )
+    query = Evaluation.select().where(Evaluation.evaluation_id.in_(last)).order_by(Evaluation.evaluation_id.desc())
+    return [_told(row) for row in query.limit(MAX_GROUP)]
 
 
 def samples(run_id: str, evaluation_id: int) -> Samples:
