@@ -21,6 +21,7 @@ GATHER_S = 0.2  # from the first unsent record to the request that takes it and 
 PROBE_S = 60.0  # between tries where only a person can help
 BACKOFF_S = (0.5, 60.0)  # the first upper bound, and the last
 PATIENCE_S = 5.0  # of failing until it is worth a word: a server that restarts is not
+RETURNS = 2  # that a server may send a writer back, for restores, before it has more than ever before
 LONGEST_WAIT_S = 3600.0  # that a server may ask for with Retry-After
 
 TRANSIENT = (408, 421, 425, 429)
@@ -81,6 +82,8 @@ class Delivery:
         self._draw = draw
         self._limit = MAX_RECORDS
         self._failures = 0
+        self._furthest = acknowledged
+        self._returns = 0  # since there was anything behind `_furthest`
         self._failing_since: float | None = None
         self._heard_at = now()
         self.needs_help = False  # the last answer was one that only a person can change
@@ -167,6 +170,8 @@ class Delivery:
         self._limit = min(MAX_RECORDS, self._limit * 2)
         self._in_place_of.pop(batch.first_seq, None)
         self._acknowledge(next_seq, store_id)
+        if next_seq > self._furthest or self.is_drained:
+            self._furthest, self._returns = next_seq, 0
         if self.is_drained:
             return None
         # What came while a small batch was on its way is gathered for a while: at most four requests a second.
@@ -214,7 +219,13 @@ class Delivery:
             reason = "the server lost them after they were dropped here"
             self._in_place_of[missing] = Batch(missing, oldest, gap(missing, oldest - 1, reason), 1)
         self.state.acknowledged = expected
-        return GATHER_S  # servers that contradict each other are not to be asked without a pause
+        self._returns += 1
+        if self._returns <= RETURNS:
+            return GATHER_S
+        error = f"{self._transport.url} has less than it said, again and again: several databases answer there in turn"
+        self._notices.warn("returns", f"{error}. Training goes on and every record is kept")
+        self._failures = self._returns - RETURNS - 1  # not those in a row: another database answers in between
+        return self._try_later(error)
 
     def _give_up_run(self) -> float:
         self.state.is_deleted = True

@@ -3,7 +3,6 @@
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator
-from itertools import chain
 from pathlib import Path
 
 from prevue import refill
@@ -129,13 +128,13 @@ class Sender(threading.Thread):
         for what comes behind it, or for a heartbeat.
         """
         self.delivery = delivery
-        leftovers = self._leftovers(transport)
+        others = [self._leftovers(transport)]
         wait_s: float | None = None
         while not (delivery.is_drained and self._is_stopping):
             if self._has_time(delivery, wait_s):  # so that a training that logs without a pause does it, too
-                next(leftovers, None)
+                _step(others)
             if wait_s is None and not self._is_stopping:
-                while not (self._wake.is_set() or delivery.is_silent) and next(leftovers, _NO_MORE) is not _NO_MORE:
+                while not (self._wake.is_set() or delivery.is_silent) and _step(others):
                     continue
                 wait_s = 0.0 if delivery.is_silent else None  # many leftovers take longer than a run may be silent
             yield wait_s
@@ -143,10 +142,10 @@ class Sender(threading.Thread):
             wait_s = delivery.step(heartbeat=True)
             if delivery.state.store_id != self._store_id:  # the first answer, or the server was restored
                 self._store_id = delivery.state.store_id
-                leftovers = chain(leftovers, self._refill(transport, str(self._store_id)))
+                others[1:] = [self._refill(transport, str(self._store_id))]  # no other one that waits its turn
         self._source.close(is_delivered=True)
         self._drained.set()
-        for _ in leftovers:  # a program that logs and ends at once had no time for it before
+        while _step(others):  # a program that logs and ends at once had no time for it before
             yield 0.0 if self._is_ending else GATHER_S
 
     def _has_time(self, delivery: Delivery, wait_s: float | None) -> bool:
@@ -186,4 +185,10 @@ class Sender(threading.Thread):
         return True
 
 
-_NO_MORE = object()
+def _step(others: list[Iterator[None]]) -> bool:
+    """Make the next request for others; return whether there was one."""
+    while others:
+        for _ in others[0]:
+            return True
+        del others[0]
+    return False

@@ -5,8 +5,9 @@ from client.records import AWAY, RUN_ID, START, log, stored, tiled
 from prevue.delivery import BACKOFF_S, GATHER_S, LONGEST_WAIT_S, PATIENCE_S, PROBE_S, Answer, Delivery
 from prevue.kept import drop
 from prevue.notices import QUIET_S, Notices
-from prevue.sender import deliver_leftover
+from prevue.sender import Sender, deliver_leftover
 from prevue.spool import MemorySpool, Spool, encode
+from prevue.testing import RecordingTransport
 from prevue_core.contract import HEARTBEAT_S, PROBLEM_DELETED, PROBLEM_GAP, PROBLEM_REFUSED
 
 
@@ -434,6 +435,49 @@ def test_servers_that_contradict_each_other_are_not_asked_without_a_pause(new_sp
     transport.faults.append(Answer(409, {"type": PROBLEM_GAP, "expected": 0}))
     log(delivery._source, 1)
     assert delivery.step() == GATHER_S
+
+
+class InTurn:
+    """Two servers behind one address, each with a database of its own."""
+
+    url = "http://recording"
+
+    def __init__(self) -> None:
+        self._servers = [RecordingTransport(), RecordingTransport()]
+
+    def post_records(self, *request: object) -> Answer:
+        self._servers.reverse()
+        return self._servers[0].post_records(*request)
+
+
+def test_databases_that_answer_in_turn_are_asked_ever_more_seldom(new_spool, deliver, monkeypatch, caplog):
+    monkeypatch.setattr("prevue.delivery.MAX_RECORDS", 10)
+    delivery = deliver(new_spool(99))
+    delivery._transport = InTurn()
+    waits = [delivery.step() for _ in range(15)][1::2]
+    assert waits == [GATHER_S, GATHER_S, 0.5, 1.0, 2.0, 4.0, 8.0]
+    assert caplog.text.count("several databases answer there in turn") == 1
+
+
+def test_a_leftover_between_databases_is_left_to_the_next_program(new_spool, monkeypatch, tmp_path):
+    monkeypatch.setattr("prevue.delivery.MAX_RECORDS", 10)
+    left, transport = [new_spool(99) for _ in range(2)], InTurn()
+    for spool in left:
+        spool.close(is_delivered=False)
+    sender = Sender(new_spool(), transport.url, lambda: None, tmp_path / "server")
+    requests = sum(1 for _ in sender._leftovers(transport))
+    assert requests < 10
+    assert all(spool.folder.exists() for spool in left)
+
+
+def test_after_progress_a_server_may_be_restored_again(new_spool, deliver, transport):
+    spool = new_spool(4)
+    delivery = deliver(spool)
+    for _ in range(4):
+        drain(delivery)
+        transport.forget()
+        log(spool, 1)
+        assert delivery.step() == GATHER_S
 
 
 # deleted

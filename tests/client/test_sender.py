@@ -1,4 +1,5 @@
 import logging
+import uuid
 
 import pytest
 
@@ -188,6 +189,26 @@ def test_a_silent_training_is_heard_while_many_leftovers_are_sent(new_spool, tra
     own = [at for at, request in enumerate(transport.requests) if request[0] == spool.writer_id]
     assert own == [0, 3]
     assert transport.requests[3] == (spool.writer_id, 1, b"")
+
+
+def test_databases_that_take_turns_are_not_refilled_more_and_more(new_spool, transport, tmp_path):
+    for spool in [new_spool(2) for _ in range(3)]:
+        spool.close(is_delivered=False)
+        list(deliver_leftover(spool.folder, transport))
+    spool = new_spool()
+    sender = Sender(spool, transport.url, lambda: None, tmp_path / "server")
+    turns = sender.turns(Delivery(spool, transport), transport)
+
+    def log_on(lines: bytes) -> None:
+        transport.store_id = str(uuid.uuid4())
+        log(spool, 1)
+        sender.notify()
+
+    transport.faults += [log_on] * 80
+    while transport.faults:
+        next(turns)
+    sender.hasten()
+    assert sum(1 for _ in turns) < 12
 
 
 def test_a_leftover_that_cannot_be_read_stops_nobody(new_spool, sender_of, backend, tmp_path, caplog):
