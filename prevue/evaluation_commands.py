@@ -7,6 +7,7 @@ import click
 
 from prevue.account_commands import json_option, url_option
 from prevue.api import Api
+from prevue.run_commands import asking, find_project
 
 LEVEL = 0.05
 
@@ -49,6 +50,39 @@ def compare(run_a: Any, run_b: Any, name: str | None, url: str | None, as_json: 
             f"{agreed['neither']} neither. {_verdict(test['p_value'])}"
         )
     click.echo("With many scores or models compared, one interval in twenty misses 0 by chance.")
+
+
+@evaluate.command(
+    "compare-groups",
+    epilog="Examples: prevue evaluate compare-groups digits small large      "
+    "prevue evaluate compare-groups alice/digits small large --name holdout --json",
+)
+@click.argument("project")
+@click.argument("group_a")
+@click.argument("group_b")
+@click.option("--name", default="test", show_default=True, help="Of the evaluations.")
+@url_option
+@json_option
+def compare_groups(project: str, group_a: str, group_b: str, name: str, url: str | None, as_json: bool) -> None:
+    """Compare two groups of runs that differ in their seeds.
+
+    Differences are the mean of GROUP_B minus that of GROUP_A, with Welch's 95% intervals. PROJECT is a name, or another
+    user's as alice/digits; a run's group is what init(group=...) said.
+    """
+    with asking(url) as transport:
+        of = {"project_id": find_project(transport, project), "group_a": group_a, "group_b": group_b, "name": name}
+        told = transport.get("/api/v1/evaluations/compare-groups", of)
+    if as_json:
+        click.echo(json.dumps(told))
+        return
+    click.echo(f"A = {group_a}, {len(told['runs_a'])} runs; B = {group_b}, {len(told['runs_b'])} runs\n")
+    click.echo(f"{'':20} {'A':>10} {'+-':>10} {'B':>10} {'+-':>10} {'B - A':>10}  95% interval")
+    for row in told["scores"]:
+        both = (_number(row[f"{what}_{group}"]) for group in "ab" for what in ("mean", "spread"))
+        click.echo(f"{row['name']:20} {' '.join(both)} {_signed(row['difference'])}  {_told(row)}")
+    click.echo(
+        "+- is the standard deviation over the runs of a group. Of many scores one in twenty misses 0 by chance."
+    )
 
 
 def _last(api: Api, run_id: str, name: str | None) -> int:

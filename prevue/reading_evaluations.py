@@ -1,7 +1,7 @@
 """Reading what tests came to: the part of `prevue.Api` that is about evaluations."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
@@ -36,14 +36,52 @@ class ReadsEvaluations(ABC):
         return list(islice(self._items(path, {"evaluation_id": evaluation_id}, limit), limit))
 
     def report(
-        self, run_id: str, evaluation_id: int, *, label: int | None = None, beta: float = 1.0, bins: int = 10
+        self,
+        run_id: str,
+        evaluation_id: int,
+        *,
+        label: int | None = None,
+        beta: float = 1.0,
+        bins: int = 10,
+        normalise: str | None = None,
     ) -> dict[str, Any]:
         """Return scores, matrix, curves, calibration and what else an evaluation's task has.
 
         `label`: the class whose curves are wanted, a number; None: the positive, else the first. `beta`: of F-beta.
-        `bins`: of calibration.
+        `bins`: of calibration. `normalise`: the matrix has shares of each class that is `true` (rows sum to 1) or
+        `predicted` (columns), or of `all` samples.
         """
-        return self._get(_path(run_id, evaluation_id, "report"), {"label": label, "beta": beta, "bins": bins})
+        asked = {"label": label, "beta": beta, "bins": bins, "normalise": normalise}
+        return self._get(_path(run_id, evaluation_id, "report"), asked)
+
+    def curves(self, run_id: str, evaluation_id: int, labels: Sequence[int] = ()) -> list[dict[str, Any]]:
+        """Return ROC and precision-recall: of several classes the means, `micro` and `macro`, then each of `labels`.
+
+        Each has `of` (micro, macro or label), `label`, `roc` and `precision_recall` with `x`, `y` and `threshold`, and
+        the areas `roc_auc` and `average_precision`.
+        """
+        asked = {"label": list(labels)}
+        curves: list[dict[str, Any]] = self._get(_path(run_id, evaluation_id, "curves"), asked)["curves"]
+        return curves
+
+    def costs(
+        self,
+        run_id: str,
+        evaluation_id: int,
+        *,
+        label: int | None = None,
+        true_positive: float = 0.0,
+        false_positive: float = 1.0,
+        false_negative: float = 1.0,
+        true_negative: float = 0.0,
+    ) -> dict[str, Any]:
+        """Return the mean cost of a sample at each threshold, and the `best`: that of the lowest cost, with its counts.
+
+        From what one sample of each outcome costs; below 0 it earns. Raises Refused without scores.
+        """
+        prices = {"true_positive": true_positive, "false_positive": false_positive}
+        prices |= {"false_negative": false_negative, "true_negative": true_negative}
+        return self._get(_path(run_id, evaluation_id, "costs"), {"label": label, **prices})
 
     def intervals(self, run_id: str, evaluation_id: int, *, beta: float = 1.0) -> dict[str, dict[str, Any]]:
         """Return the 95% bootstrap interval of each score that has one: low, high, level, repeats."""
@@ -91,6 +129,17 @@ class ReadsEvaluations(ABC):
         """
         of = {"run_a": a[0], "evaluation_a": a[1], "run_b": b[0], "evaluation_b": b[1]}
         return self._get("/api/v1/evaluations/compare", {**of, "beta": beta, "group": group, "limit": limit})
+
+    def compare_groups(
+        self, project_id: int, a: str, b: str, *, name: str = "test", split: str = "test", beta: float = 1.0
+    ) -> dict[str, Any]:
+        """Return how two groups of runs (`run_group`) differ whose runs differ in their seeds.
+
+        Of each run the last evaluation of the name counts: `runs_a`, `runs_b`, and `scores` with the mean and the
+        spread of each group, the difference of the means b - a and its interval. Raises Refused where a group has none.
+        """
+        asked = {"project_id": project_id, "group_a": a, "group_b": b, "name": name, "split": split, "beta": beta}
+        return self._get("/api/v1/evaluations/compare-groups", asked)
 
 
 def _path(run_id: str, evaluation_id: int, what: str) -> str:

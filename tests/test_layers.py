@@ -24,6 +24,8 @@ GROUND = {
     )
 } | {"prevue_core"}
 
+_FLASK = ("flask", "marshmallow", "werkzeug")
+
 # What a module may import: ours by prefix, others by their top name. The first entry that fits a module counts.
 LAYERS: list[tuple[str, set[str], set[str]]] = [
     ("prevue_core.contract", {"prevue_core.errors"}, set()),
@@ -54,10 +56,13 @@ LAYERS: list[tuple[str, set[str], set[str]]] = [
         {*GROUND, "prevue_core.db", "prevue_core.evaluation"},
         {"peewee", "orjson", "numpy"},
     ),
-    (
-        "prevue_core.api.resources.evaluations",
-        {*GROUND, "prevue_core.db", "prevue_core.api", "prevue_core.evaluation"},
-        {"flask", "marshmallow", "werkzeug", "numpy"},
+    *(
+        (name, {*GROUND, "prevue_core.db", "prevue_core.api", "prevue_core.evaluation"}, {*_FLASK, "numpy"})
+        for name in (
+            "prevue_core.api.derived",
+            "prevue_core.api.resources.comparisons",
+            "prevue_core.api.resources.evaluations",
+        )
     ),
     (
         "prevue_core.api.resources.evaluation_pages",
@@ -101,13 +106,18 @@ LAYERS: list[tuple[str, set[str], set[str]]] = [
     (
         "frontend_bokeh",
         {*GROUND, "prevue", "prevue_core.commands", "frontend_bokeh"},
-        {"bokeh", "tornado", "jinja2", "numpy", "click", "prometheus_client"},
+        {"bokeh", "tornado", "jinja2", "numpy", "click", "prometheus_client", "pluggy"},
     ),
     ("prevue_keras", {*GROUND, "prevue", "prevue_keras"}, {"keras", "sklearn"}),
     (
         "prevue_torch",
         {*GROUND, "prevue", "prevue_torch"},
         {"torch", "sklearn", "transformers", "accelerate", "ignite", "matplotlib"},
+    ),
+    (
+        "prevue_sklearn.panels",
+        {"prevue_core.contract", "frontend_bokeh.panel", "frontend_bokeh.figures"},
+        {"bokeh"},
     ),
     ("prevue_sklearn", {*GROUND, "prevue", "prevue_sklearn"}, {"sklearn", "numpy"}),
 ]

@@ -11,6 +11,7 @@ from prevue_core import __version__
 from prevue_core.api import auth, limits, watching
 from prevue_core.api.blueprint import Api, request_id
 from prevue_core.api.resources import (
+    comparisons,
     evaluation_pages,
     evaluations,
     events,
@@ -42,6 +43,7 @@ RESOURCES = (
     results,
     evaluations,
     evaluation_pages,
+    comparisons,
     events,
     export,
     sizes,

@@ -17,3 +17,12 @@ def ratio(part: npt.ArrayLike, whole: npt.ArrayLike) -> Floats:
 def weights_of(weight: Floats | None, count: int) -> Floats:
     """Return the weight of each of `count` samples: 1 where none is given."""
     return np.ones(count) if weight is None else weight
+
+
+def mean_of(values: npt.ArrayLike, weight: Floats | None = None) -> float:
+    """Return the weighted mean of n > 0 values; NaN where no weight is, as of a group of samples that count nothing."""
+    values = np.asarray(values, float)
+    if weight is None:
+        return float(values.mean())
+    whole = weight.sum()
+    return float(values @ weight / whole) if whole > 0 else float("nan")

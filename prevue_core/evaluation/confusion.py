@@ -11,6 +11,7 @@ import numpy as np
 
 from prevue_core.evaluation.arrays import Bools, Floats, Ints, ratio
 
+Shares = Literal["true", "predicted", "all"]
 Means = Literal["macro", "weighted", "micro"]
 MatrixScore = Callable[[Floats], Floats]  # (..., k, k) -> (...)
 
@@ -37,7 +38,7 @@ def drawn_matrices(drawn: Floats, place: Ints, classes: int) -> Floats:
     return np.array(rows, float).reshape(-1, classes, classes)
 
 
-def normalised(matrix: Floats, by: Literal["true", "predicted", "all"]) -> Floats:
+def normalised(matrix: Floats, by: Shares) -> Floats:
     """Return shares: of each true class (rows sum to 1), of each predicted one (columns), or of all samples."""
     axes: dict[str, int | tuple[int, int]] = {"true": -1, "predicted": -2, "all": (-2, -1)}
     return ratio(matrix, matrix.sum(axis=axes[by], keepdims=True))

@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from prevue_core.evaluation.arrays import Bools, Floats, Ints, ratio, weights_of
+from prevue_core.evaluation.arrays import Bools, Floats, Ints, mean_of, ratio, weights_of
 
 _SMALLEST = np.finfo(float).eps  # what a probability of 0 counts as, lest one sample make the log loss infinite
 
@@ -16,20 +16,28 @@ _SMALLEST = np.finfo(float).eps  # what a probability of 0 counts as, lest one s
 def log_loss(target: Ints, scores: Floats, weight: Floats | None = None) -> float:
     """Return the mean of -log(probability of the true class), 0 for the best."""
     given = scores[np.arange(len(target)), target].clip(_SMALLEST, 1 - _SMALLEST)
-    return float(np.average(-np.log(given), weights=weight))
+    return mean_of(-np.log(given), weight)
 
 
 def brier_score(target: Ints, scores: Floats, weight: Floats | None = None) -> float:
     """Return the mean squared distance to the true class: 0 to 1 for two classes, 0 to 2 for more (Brier 1950, 2)."""
     distance = ((scores - (target[:, None] == np.arange(scores.shape[1]))) ** 2).sum(axis=1)
-    return float(np.average(distance / (2 if scores.shape[1] == 2 else 1), weights=weight))
+    return mean_of(distance / (2 if scores.shape[1] == 2 else 1), weight)
 
 
-def top_k_accuracy(target: Ints, scores: Floats, k: int, weight: Floats | None = None) -> float:
-    """Return the share of samples whose true class is among the `k` with the highest scores; of ties the later."""
-    given = scores[np.arange(len(target)), target][:, None]
-    before = (scores > given) | ((scores == given) & (np.arange(scores.shape[1]) > target[:, None]))
-    return float(np.average(before.sum(axis=1) < k, weights=weight))
+def top_accuracies(
+    target: Ints, scores: Floats, most: int, weight: Floats | None = None, classes: Ints | None = None
+) -> Floats:
+    """Return the share of samples whose true class is among the 1, 2 ... `most` highest scores, of ties the later.
+
+    `classes`: whose the columns of `scores` are, where these are some of each sample's only; the true class is there.
+    """
+    numbers = np.arange(scores.shape[1]) if classes is None else classes
+    places = target if classes is None else (classes == target[:, None]).argmax(axis=1)
+    given = scores[np.arange(len(target)), places][:, None]
+    before = (scores > given) | ((scores == given) & (numbers > target[:, None]))
+    found = np.bincount(before.sum(axis=1), weights_of(weight, len(target)), most)[:most]
+    return ratio(np.cumsum(found), weights_of(weight, len(target)).sum())
 
 
 class Calibration(NamedTuple):
@@ -66,7 +74,7 @@ def calibration(
 
 def calibration_error(bins: Calibration) -> float:
     """Return ECE, the mean distance of share and probability over bins, by their weight (Naeini 2015, 3)."""
-    return float(np.average(np.abs(bins.share - bins.mean), weights=bins.weight))
+    return mean_of(np.abs(bins.share - bins.mean), bins.weight)
 
 
 def score_histogram(target: Ints, score: Floats, classes: int, bins: int = 40) -> tuple[Ints, Floats]:
@@ -74,6 +82,12 @@ def score_histogram(target: Ints, score: Floats, classes: int, bins: int = 40) -
     edges = np.histogram_bin_edges(score, bins, (0, 1) if score.min() >= 0 and score.max() <= 1 else None)
     place = np.searchsorted(edges[1:-1], score, side="right")
     return np.bincount(target * bins + place, minlength=classes * bins).reshape(classes, bins), edges
+
+
+def logistic(logit: Floats) -> Floats:
+    """Return probabilities for logits, each by itself."""
+    power = np.exp(-np.abs(logit))  # of the larger ones nothing is left, where exp(logit) would be infinite
+    return np.where(logit >= 0, 1, power) / (1 + power)
 
 
 def softmax(logits: Floats) -> Floats:

@@ -6,6 +6,9 @@ import numpy as np
 
 from prevue_core.evaluation.arrays import Bools, Floats, ratio, weights_of
 
+GRID = 20_001  # points of a mean curve: a twentieth of a pixel of 1 000 apart
+_ROUNDING = 1e-12  # of a recall
+
 
 class Ranking(NamedTuple):
     """Samples summed up by score, in falling order: shape (u,) for u different scores.
@@ -80,9 +83,17 @@ def average_precision(ranking: Ranking) -> float:
     return float((np.diff(np.append(0, ranking.true)) * precision).sum() / ranking.positives)
 
 
-def mean_curve(curves: list[Curve], points: int = 1001) -> Curve:
+def mean_curve(curves: list[Curve], points: int = GRID) -> Curve:
     """Return the mean of ROC curves over a grid of false positive rates (macro mean); it has no thresholds."""
     x = np.linspace(0, 1, points)
     y = np.mean([np.interp(x, curve.x, curve.y) for curve in curves], axis=0)  # of a vertical stretch the upper end
     y[0] = 0
+    return Curve(x, y, np.full(points, np.nan))
+
+
+def mean_precision_recall(curves: list[Curve], points: int = GRID) -> Curve:
+    """Return the mean of precision over a grid of recalls: at each the precision of the first threshold to reach it."""
+    x = np.linspace(0, 1, points)
+    places = [np.searchsorted(curve.x, x - _ROUNDING).clip(1, len(curve.x) - 1) for curve in curves]
+    y = np.mean([curve.y[place] for curve, place in zip(curves, places, strict=True)], axis=0)
     return Curve(x, y, np.full(points, np.nan))

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from prevue_core.evaluation.arrays import Floats, Ints, weights_of
+from prevue_core.evaluation.arrays import Floats, Ints, mean_of, weights_of
 
 
 class RegressionScores(NamedTuple):
@@ -22,14 +22,14 @@ def regression_scores(target: Floats, prediction: Floats, weight: Floats | None 
     """Return the errors of n > 0 samples."""
     error = prediction - target
     size = np.abs(error)
-    spread = np.average((target - np.average(target, weights=weight)) ** 2, weights=weight)
-    square = float(np.average(error**2, weights=weight))
+    spread = mean_of((target - mean_of(target, weight)) ** 2, weight)
+    square = mean_of(error**2, weight)
     return RegressionScores(
-        mae=float(np.average(size, weights=weight)),
+        mae=mean_of(size, weight),
         rmse=square**0.5,
-        mape=float(np.average(size / np.maximum(np.abs(target), np.finfo(float).eps), weights=weight)),
+        mape=mean_of(size / np.maximum(np.abs(target), np.finfo(float).eps), weight),
         r2=float(1 - square / spread) if spread > 0 else float("nan"),
-        bias=float(np.average(error, weights=weight)),
+        bias=mean_of(error, weight),
         worst=float(size.max()),
     )
 

@@ -9,26 +9,62 @@ import numpy as np
 
 from prevue_core.evaluation import confusion, probabilities, ranking, regression, thresholds
 from prevue_core.evaluation.arrays import Bools, Floats
+from prevue_core.evaluation.curves import drawn, ranked_of
 from prevue_core.evaluation.samples import Samples
-from prevue_core.evaluation.scoring import PARTS, areas, intervals, matrix_of, number, scores
-from prevue_core.evaluation.thinning import kept_points
+from prevue_core.evaluation.scoring import PARTS, areas, intervals, matrix_of, number, scores, top_accuracies
 
 MOST_THRESHOLDS = 1_001
 MOST_POINTS = 2_000  # of predicted against true
 MOST_MATRIX_CLASSES = 1_000  # beyond, only the cells that are not empty could be sent, and nobody could read them
 MOST_SLICES = 200
+MOST_TOP = 10  # of top-k accuracy
+MOST_CONFUSIONS = 50
 
 _BINNED: tuple[Literal["width", "count"], ...] = ("width", "count")
 
 Json = dict[str, Any]
 
 
-def report(samples: Samples, label: int | None = None, beta: float = 1.0, bins: int = 10) -> Json:
-    """Return all but the intervals. `label`: the class whose curves are drawn; None: the positive, or the first."""
+def report(
+    samples: Samples,
+    label: int | None = None,
+    beta: float = 1.0,
+    bins: int = 10,
+    normalise: confusion.Shares | None = None,
+) -> Json:
+    """Return all but the intervals. `label`: the class whose curves are drawn; None: the positive, or the first.
+
+    `normalise`: the matrix has shares, see `confusion.normalised`; None: weights of samples.
+    """
     if samples.task == "regression":
         return _regression(samples)
-    label = (samples.positive if samples.positive is not None else 0) if label is None else label
-    return {**_classes(samples, beta), "label": label, **_of_label(samples, label, bins)}
+    label = first_label(samples) if label is None else label
+    return {**_classes(samples, beta, normalise), "label": label, **_of_label(samples, label, bins)}
+
+
+def first_label(samples: Samples) -> int:
+    """Return the class whose curves are drawn unless another is asked for."""
+    return samples.positive or 0
+
+
+def costs(samples: Samples, label: int, prices: thresholds.Prices) -> Json | None:
+    """Return the mean cost of a sample at each threshold, and the threshold at which it is lowest; None: no scores.
+
+    The lowest is that of all thresholds; the others are thinned as those of the sweep.
+    """
+    if (ranked := ranked_of(samples, label)) is None:
+        return None
+    swept = thresholds.sweep(ranked)
+    cost = thresholds.costs(swept, prices)
+    best = int(cost.argmin())
+    kept = np.union1d(thresholds.kept_thresholds(swept, MOST_THRESHOLDS), best)
+    counts = {name: float(column[best]) for name, column in swept._asdict().items()}
+    return {
+        "label": label,
+        "threshold": [number(threshold) for threshold in swept.threshold[kept]],
+        "cost": cost[kept].tolist(),
+        "best": {**counts, "threshold": number(counts["threshold"]), "cost": float(cost[best])},
+    }
 
 
 def slices(samples: Samples, beta: float = 1.0) -> list[Json]:
@@ -46,52 +82,61 @@ def slices(samples: Samples, beta: float = 1.0) -> list[Json]:
 # classes
 
 
-def _classes(samples: Samples, beta: float) -> Json:
+def _classes(samples: Samples, beta: float, normalise: confusion.Shares | None) -> Json:
     matrix = matrix_of(samples)
     found = confusion.class_scores(matrix, beta)
     if samples.task == "multilabel":  # each label's own two classes: it, and its absence
         found = confusion.ClassScores(*(part[:, 1] for part in found))
+    ranked, columns = samples.class_scores(), [key for key in (*PARTS, "support", "predicted")]
     per_class = [
         {
             "label": name,
-            **{key: float(getattr(found, key)[place]) for key in (*PARTS, "support", "predicted")},
-            **areas(samples, place),
+            **{key: float(getattr(found, key)[place]) for key in columns},
+            **(_NO_AREAS if ranked is None else _areas(samples, place, ranked[:, place])),
         }
         for place, name in enumerate(samples.labels)
     ]
+    shown = matrix if normalise is None else confusion.normalised(matrix, normalise)
     return {
         "scores": scores(samples, beta),
-        "matrix": matrix.tolist() if len(samples.labels) <= MOST_MATRIX_CLASSES else None,
+        "matrix": shown.tolist() if len(samples.labels) <= MOST_MATRIX_CLASSES else None,
+        "confusions": None if samples.task == "multilabel" else _confusions(matrix),
         "classes": per_class,
+        "top_k": top_accuracies(samples, MOST_TOP) if samples.task == "multiclass" and samples.score_type else None,
     }
+
+
+_NO_AREAS = dict.fromkeys(("roc_auc", "average_precision"))
+
+
+def _areas(samples: Samples, label: int, score: Floats) -> Json:
+    return areas(ranking.rank(samples.is_of(label), score, samples.weight))
+
+
+def _confusions(matrix: Floats) -> list[Json]:
+    """Return the pairs of classes that are taken for one another most, with the share of the true class."""
+    wrong, shares = matrix - np.diag(np.diagonal(matrix)), confusion.normalised(matrix, "true")
+    worst = np.argsort(-wrong, axis=None, kind="stable")[:MOST_CONFUSIONS]
+    cells = [divmod(int(place), len(matrix)) for place in worst if wrong.flat[place]]
+    return [
+        {"target": cell[0], "prediction": cell[1], "weight": float(wrong[cell]), "share": float(shares[cell])}
+        for cell in cells
+    ]
 
 
 # one class against the rest
 
 
 def _of_label(samples: Samples, label: int, bins: int) -> Json:
-    score = samples.score_of(label)
-    if score is None:
-        return {"roc": None, "precision_recall": None, "sweep": None, "histogram": None, "calibration": None}
-    positive = samples.is_of(label)
-    ranked = ranking.rank(positive, score, samples.weight)
-    given = samples.probabilities()
+    score, ranked = samples.score_of(label), ranked_of(samples, label)
+    if score is None or ranked is None:
+        return dict.fromkeys(("roc", "precision_recall", "sweep", "histogram", "calibration"))
+    positive, given = samples.is_of(label), samples.probabilities()
     return {
-        "roc": _curve(ranking.roc(ranked)),
-        "precision_recall": _curve(ranking.as_steps(ranking.precision_recall(ranked))),
+        **drawn(ranked),
         "sweep": _sweep(ranked),
-        "histogram": _histogram(positive, score),
+        "histogram": _histogram(positive, score + samples.shift_of(label)),
         "calibration": None if given is None else _calibration(positive, given[:, label], bins, samples.weight),
-    }
-
-
-def _curve(curve: ranking.Curve) -> Json:
-    kept = kept_points(curve.x, curve.y)
-    return {
-        "x": curve.x[kept].tolist(),
-        "y": curve.y[kept].tolist(),
-        "threshold": [number(threshold) for threshold in curve.threshold[kept]],
-        "points": len(curve.x),  # that it was thinned from
     }
 
 

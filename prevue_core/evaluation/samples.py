@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from prevue_core.evaluation.arrays import Bools, Floats, Ints
-from prevue_core.evaluation.probabilities import softmax
+from prevue_core.evaluation.probabilities import logistic, softmax
 
 
 @dataclass(frozen=True)
@@ -52,22 +52,41 @@ class Samples:
             return None
         is_logit = self.score_type == "logit"
         if self.task == "binary" and self.score is not None:
-            given = 1 / (1 + np.exp(-self.score)) if is_logit else self.score
+            given = logistic(self.score) if is_logit else self.score
             return np.stack([given, 1 - given] if self.positive == 0 else [1 - given, given], axis=1)
         scores = np.asarray(self.scores, float)
         if self.task == "multilabel":
-            return 1 / (1 + np.exp(-scores)) if is_logit else scores
+            return logistic(scores) if is_logit else scores
         return softmax(scores) if is_logit else scores
+
+    def class_scores(self) -> Floats | None:
+        """Return what ranks the samples for each class, (n, k), as `score_of` does for one; None: not logged."""
+        if self.task == "binary":
+            score = self.score
+            return (
+                None if score is None else np.column_stack([score, -score] if self.positive == 0 else [-score, score])
+            )
+        if self.scores is None or self.classes is not None:
+            return None
+        # Logits of several classes rank a class by its probability: the others' logits count, too.
+        given = self.probabilities() if self.score_type == "logit" else None
+        return np.asarray(self.scores, float) if given is None else given
 
     def score_of(self, label: int) -> Floats | None:
         """Return what ranks the samples for a class, the higher the more it is that; None where that was not logged."""
         if self.task == "binary":
             return self.score if self.score is None or label == self.positive else -self.score
-        if self.scores is None or self.classes is not None:
-            return None
-        # Logits of several classes rank a class by its probability: the others' logits count, too.
-        ranked = self.probabilities() if self.score_type == "logit" else None
-        return np.asarray(self.scores[:, label] if ranked is None else ranked[:, label], float)
+        if self.scores is not None and self.classes is None and self.score_type != "logit":
+            return np.asarray(self.scores[:, label], float)
+        ranked = self.class_scores()
+        return None if ranked is None else ranked[:, label]
+
+    def shift_of(self, label: int) -> float:
+        """Return what makes of `score_of` the score to be shown: of two classes the other's probability is 1 - p.
+
+        To rank by -p loses nothing, where 1 - p makes small ones equal.
+        """
+        return float(self.task == "binary" and self.score_type == "probability" and label != self.positive)
 
     def is_of(self, label: int) -> Bools:
         """Return which samples are of a class."""

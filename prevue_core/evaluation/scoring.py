@@ -7,7 +7,7 @@ import numpy as np
 
 from prevue_core.evaluation import confusion, probabilities, ranking
 from prevue_core.evaluation.areas import auc_interval
-from prevue_core.evaluation.arrays import Floats, Ints
+from prevue_core.evaluation.arrays import Floats, Ints, mean_of
 from prevue_core.evaluation.confusion import MatrixScore
 from prevue_core.evaluation.regression import regression_scores
 from prevue_core.evaluation.resampling import Interval, draws, interval_of
@@ -46,11 +46,8 @@ def intervals(samples: Samples, beta: float = 1.0) -> dict[str, dict[str, Any]]:
     return {name: told(one) for name, one in found.items()}
 
 
-def areas(samples: Samples, label: int) -> dict[str, float | None]:
-    """Return the areas of the curves of one class against the rest."""
-    if (score := samples.score_of(label)) is None:
-        return {"roc_auc": None, "average_precision": None}
-    ranked = ranking.rank(samples.is_of(label), score, samples.weight)
+def areas(ranked: ranking.Ranking) -> dict[str, float | None]:
+    """Return the areas below ROC and precision-recall; None where one is not defined."""
     return {
         "roc_auc": number(ranking.roc_auc(ranked)),
         "average_precision": number(ranking.average_precision(ranked)),
@@ -72,22 +69,24 @@ def _other_scores(samples: Samples) -> dict[str, float | None]:
     weight, found = samples.weight, {}
     if samples.task == "multilabel":
         wrong = samples.target != samples.prediction
-        found["subset_accuracy"] = np.average(~wrong.any(axis=1), weights=weight)
-        found["hamming_loss"] = np.average(wrong.mean(axis=1), weights=weight)
+        found["subset_accuracy"] = mean_of(~wrong.any(axis=1), weight)
+        found["hamming_loss"] = mean_of(wrong.mean(axis=1), weight)
     elif (given := samples.probabilities()) is not None:
         found["log_loss"] = probabilities.log_loss(samples.target, given, weight)
         found["brier"] = probabilities.brier_score(samples.target, given, weight)
     if samples.task == "multiclass" and samples.scores is not None and samples.scores.shape[1] > TOP:
-        found[f"top_{TOP}_accuracy"] = _top_accuracy(samples)
+        found[f"top_{TOP}_accuracy"] = top_accuracies(samples)[TOP - 1]
     numbers = {name: number(value) for name, value in found.items()}
-    return {**numbers, **areas(samples, samples.positive or 0)} if samples.task == "binary" else numbers
+    if samples.task == "binary" and samples.score is not None:
+        return numbers | areas(ranking.rank(samples.target == samples.positive, samples.score, weight))
+    return numbers
 
 
-def _top_accuracy(samples: Samples) -> float:
-    scores, target = np.asarray(samples.scores, float), samples.target
-    if samples.classes is not None:
-        target = (samples.classes == target[:, None]).argmax(axis=1)
-    return probabilities.top_k_accuracy(target, scores, TOP, samples.weight)
+def top_accuracies(samples: Samples, most: int = TOP) -> list[float]:
+    """Return the accuracy among the 1, 2 ... `most` highest scores of samples of several classes."""
+    scores = np.asarray(samples.scores, float)
+    most = min(most, len(samples.labels) if samples.classes is None else TOP)
+    return probabilities.top_accuracies(samples.target, scores, most, samples.weight, samples.classes).tolist()
 
 
 # what follows from matrices

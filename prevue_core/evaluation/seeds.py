@@ -1,10 +1,16 @@
 """Several runs of one recipe that differ in their seed: is the difference of two recipes larger than their spread?"""
 
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from prevue_core.evaluation.arrays import Floats
+from prevue_core.evaluation.scoring import number
+
+Scores = Mapping[str, float | None]  # of one run, by name
+
+LEVEL = 0.95
 
 
 class Difference(NamedTuple):
@@ -19,7 +25,26 @@ class Difference(NamedTuple):
     high: float
 
 
-def seeds_difference(a: Floats, b: Floats, level: float = 0.95) -> Difference:
+def compared(a: Sequence[Scores], b: Sequence[Scores]) -> list[dict[str, Any]]:
+    """Return for JSON how each score that all runs have differs; runs in which it is not defined are left out."""
+    names = [name for name in a[0] if all(name in scores for scores in (*a, *b))]
+    return [{"name": name, **_told(_defined(name, a), _defined(name, b))} for name in names]
+
+
+def _defined(name: str, group: Sequence[Scores]) -> Floats:
+    return np.array([scores[name] for scores in group if scores[name] is not None], float)
+
+
+def _told(a: Floats, b: Floats) -> dict[str, Any]:
+    if not len(a) or not len(b):
+        return dict.fromkeys((*Difference._fields[:5], "interval"))
+    found = seeds_difference(a, b)
+    told: dict[str, Any] = {name: number(value) for name, value in found._asdict().items()}
+    low, high = told.pop("low"), told.pop("high")
+    return {**told, "interval": None if low is None else {"low": low, "high": high, "level": LEVEL}}
+
+
+def seeds_difference(a: Floats, b: Floats, level: float = LEVEL) -> Difference:
     """Return the difference of means with Welch's interval (Welch 1947), which lets the spreads differ."""
     difference, spreads = float(b.mean() - a.mean()), (_spread(a), _spread(b))
     parts = np.array([spreads[0] ** 2 / len(a), spreads[1] ** 2 / len(b)])

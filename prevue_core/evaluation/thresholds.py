@@ -39,8 +39,16 @@ def kept_thresholds(swept: Sweep, most: int) -> Ints:
     return np.unique(np.append(np.searchsorted(predicted, wanted[:-1]), count - 1))
 
 
-def costs(swept: Sweep, false_positive: float, false_negative: float, hit: float = 0.0, rest: float = 0.0) -> Floats:
-    """Return the mean cost of a sample at each threshold, from what one of each of the four outcomes costs."""
+class Prices(NamedTuple):
+    """What one sample of each outcome costs; below 0 it earns."""
+
+    true_positive: float = 0.0
+    false_positive: float = 1.0
+    false_negative: float = 1.0
+    true_negative: float = 0.0
+
+
+def costs(swept: Sweep, prices: Prices) -> Floats:
+    """Return the mean cost of a sample at each threshold."""
     counts = np.stack(swept[1:])
-    prices = np.array([hit, false_positive, false_negative, rest])
-    return prices @ counts / counts[:, 0].sum()
+    return np.array(prices) @ counts / counts[:, 0].sum()

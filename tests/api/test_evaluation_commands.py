@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from sklearn import datasets, dummy, linear_model, model_selection, naive_bayes, pipeline, preprocessing
+from sklearn import datasets, dummy, linear_model, model_selection, naive_bayes, pipeline, preprocessing, tree
 
 import prevue
 from api.test_run_commands import call  # noqa: F401 - a fixture
@@ -21,9 +21,10 @@ def tested(backend, cancer, tmp_path, monkeypatch):
     monkeypatch.setenv("PREVUE_SPOOL_DIR", str(tmp_path / "spool"))
     x_train, x_test, y_train, y_test = cancer
 
-    def tested(model, **options):
+    def tested(model, group=None, **options):
         model.fit(x_train, y_train)
-        with prevue.init(project="cancer", uid="alice", url=backend, system_metrics=False) as run:
+        run = prevue.init(project="cancer", uid="alice", url=backend, system_metrics=False, group=group)
+        with run:
             score = model.predict_proba(x_test)
             run.log_evaluation(y_test, None, score, labels=["ill", "well"], sample_ids=range(len(y_test)), **options)
         return run.run_id
@@ -55,6 +56,24 @@ def test_two_models_that_are_as_good_are_told_to_be(tested, call):  # noqa: F811
     _, out, _ = call("evaluate", "compare", *runs)
     assert "more than chance" not in out
     assert "such a split would be nothing special" in out
+
+
+def test_recipes_are_compared_over_their_seeds(tested, call, backend):  # noqa: F811
+    for seed in range(3):
+        tested(dummy.DummyClassifier(strategy="stratified", random_state=seed), group="chance")
+        tested(tree.DecisionTreeClassifier(random_state=seed), group="trees")
+    exit_code, out, _ = call("evaluate", "compare-groups", "alice/cancer", "chance", "trees")
+    (line,) = [line for line in out.splitlines() if line.startswith("accuracy")]
+    assert (exit_code, line.endswith("more than chance")) == (0, True)
+    told = json.loads(call("evaluate", "compare-groups", "alice/cancer", "chance", "trees", "--json")[1])
+    with Api(backend) as api:
+        assert api.compare_groups(api.projects(name="cancer")[0].project_id, "chance", "trees") == told
+        run_id = told["runs_b"][0]
+        evaluation = api.evaluations(run_id)[0]["evaluation_id"]
+        assert api.curves(run_id, evaluation, [1])[0]["roc_auc"] > 0.8
+        assert api.costs(run_id, evaluation, false_negative=9)["best"]["cost"] < 1
+        shares = api.report(run_id, evaluation, normalise="all")["matrix"]
+        assert sum(map(sum, shares)) == pytest.approx(1)
 
 
 def test_a_run_without_an_evaluation_says_what_to_do(tested, call):  # noqa: F811

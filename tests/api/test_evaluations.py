@@ -110,6 +110,59 @@ def test_samples_of_a_slice(client, binary):
     assert (answer.status_code, answer.json["detail"]) == (422, "slice 'age' is not known; use site")
 
 
+def test_curves_of_all_classes_and_of_some(client):
+    stream = started()
+    scores = random.random((60, 3))
+    log(stream, np.arange(60) % 3, None, scores / scores.sum(axis=1, keepdims=True))
+    told = asked(client, stream, "/curves", label=[2, 0]).json["curves"]
+    assert [(one["of"], one["label"]) for one in told] == [("micro", None), ("macro", None), ("label", 2), ("label", 0)]
+    assert told[2]["roc"] == asked(client, stream, "/report", label=2).json["roc"]
+    assert told[1]["roc_auc"] == pytest.approx(
+        np.mean([label["roc_auc"] for label in asked(client, stream, "/report").json["classes"]])
+    )
+    assert asked(client, stream, "/curves", label=3).status_code == 422
+
+
+def test_a_matrix_may_have_shares(client, binary):
+    shares = asked(client, binary, "/report", normalise="true").json["matrix"]
+    counts = np.array(asked(client, binary, "/report").json["matrix"])
+    assert np.array(shares) == pytest.approx(counts / counts.sum(axis=1, keepdims=True))
+
+
+def test_a_missed_sample_that_costs_much_lowers_the_threshold(client, binary):
+    even = asked(client, binary, "/costs").json["best"]
+    dear = asked(client, binary, "/costs", false_negative=20).json["best"]
+    assert dear["threshold"] < even["threshold"]
+    assert dear["cost"] == pytest.approx((20 * dear["false_negatives"] + dear["false_positives"]) / 400)
+    log(binary, TARGET, TARGET)
+    answer = asked(client, binary, "/costs")
+    assert (answer.status_code, answer.json["detail"][:36]) == (422, "the evaluation has no scores of ever")
+
+
+def test_groups_of_seeds_are_compared_by_the_spread_of_their_runs(client):
+    shares = {"small": (0.30, 0.32, 0.28), "same": (0.31, 0.27, 0.3), "large": (0.1, 0.12, 0.09)}
+    for group, wrong in shares.items():
+        for share in wrong:
+            log(stream := started(group=group), TARGET, TARGET, name="before")
+            log(stream, TARGET, TARGET ^ (random.random(400) < share))
+    project_id = client.get("/api/v1/projects").json["items"][0]["project_id"]
+
+    def compared(a, b, **query):
+        query = {"project_id": project_id, "group_a": a, "group_b": b, **query}
+        return client.get("/api/v1/evaluations/compare-groups", query_string=query)
+
+    real = compared("small", "large").json
+    row = {row["name"]: row for row in real["scores"]}["accuracy"]
+    assert (len(real["runs_a"]), len(real["runs_b"])) == (3, 3)
+    assert 0.05 < row["interval"]["low"] < row["difference"] < row["interval"]["high"]
+    row = {row["name"]: row for row in compared("small", "same").json["scores"]}["accuracy"]
+    assert row["interval"]["low"] < 0 < row["interval"]["high"]
+    assert row["spread_a"] > 0
+    answer = compared("small", "none")
+    assert (answer.status_code, answer.json["detail"][:19]) == (422, "no run of group 'no")
+    assert compared("small", "large", project_id=9_999).status_code == 404
+
+
 def compare(client, a, b, **query):
     keys = [(stream.run_id, listed(client, stream)[0]["evaluation_id"]) for stream in (a, b)]
     of = {"run_a": keys[0][0], "evaluation_a": keys[0][1], "run_b": keys[1][0], "evaluation_b": keys[1][1]}

@@ -11,7 +11,7 @@ from sklearn import datasets, linear_model, metrics
 from evaluation.cases import cases
 from prevue_core.evaluation import ranking
 from prevue_core.evaluation.thinning import HALF_PIXEL, kept_points
-from prevue_core.evaluation.thresholds import costs, kept_thresholds, sweep
+from prevue_core.evaluation.thresholds import Prices, costs, kept_thresholds, sweep
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # scikit-learn's, of scores that are not defined
 
@@ -65,7 +65,7 @@ def test_a_sweep_counts_what_each_threshold_makes_of_the_samples(case):
         expected = [(weight * part).sum() for part in (said & positive, said & ~positive, ~said & positive)]
         assert [column[place] for column in swept[1:4]] == pytest.approx(expected)
         cost = (5 * expected[1] + 3 * expected[2]) / weight.sum()
-        assert costs(swept, false_positive=5, false_negative=3)[place] == pytest.approx(cost)
+        assert costs(swept, Prices(0, 5, 3))[place] == pytest.approx(cost)
 
 
 def test_the_kept_thresholds_are_even_in_what_they_predict():

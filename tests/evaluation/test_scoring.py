@@ -8,9 +8,8 @@ from hypothesis import given, settings
 from sklearn import datasets, ensemble, linear_model, metrics, model_selection, naive_bayes
 
 from evaluation.cases import cases
-from prevue import evaluation as client
+from evaluation.logging import logged
 from prevue_core.evaluation import report, scoring
-from prevue_core.evaluation.samples import Samples
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -19,18 +18,6 @@ def split_of(data, model):
     x, y = data(return_X_y=True)
     x_train, x_test, y_train, y_test = model_selection.train_test_split(x, y, random_state=0)
     return model.fit(x_train, y_train), x_test, y_test
-
-
-def logged(*args, **options):
-    """Return the samples as they are behind the wire: scores as float32."""
-    told = client.samples_of(*args, **options)
-    is_binary = told.task == "binary"
-    return Samples(
-        told.task, told.labels, told.target, told.prediction, told.positive, told.score_type,
-        score=told.scores[:, 0].astype(float) if is_binary and told.scores is not None else None,
-        scores=None if is_binary else told.scores, weight=told.weight,
-        slices={name: np.array(texts) for name, texts in told.slices.items()}, features=told.features,
-    )  # fmt: skip
 
 
 @pytest.fixture(scope="module")

@@ -1,27 +1,28 @@
 """Evaluations: tests of models, and all that their predictions say."""
 
 import uuid
-from functools import lru_cache
 from typing import Any
 
 import flask
 import marshmallow as ma
-import numpy as np
 from werkzeug.exceptions import NotFound
 
-from prevue_core.api.blueprint import Blueprint, found, identity
+from prevue_core.api import derived
+from prevue_core.api.blueprint import Blueprint, identity
 from prevue_core.api.fields import PageArguments, TimeField, has_no_nul, json_response, page_of
 from prevue_core.contract import MAX_INT64
 from prevue_core.db.accounts import READ
 from prevue_core.db.queries import evaluations as queries
 from prevue_core.db.queries.pages import MAX_PAGE, Page, Row
 from prevue_core.errors import InvalidValue
-from prevue_core.evaluation import comparison, mistakes, report, scoring
-from prevue_core.evaluation.samples import Samples
+from prevue_core.evaluation import curves, mistakes
+from prevue_core.evaluation.report import costs, first_label
+from prevue_core.evaluation.thresholds import Prices
 
 blueprint = Blueprint("evaluations", __name__, description="Tests of models, and what their predictions say")
 
 _ONE = f"/runs/<uuid:run_id>/evaluations/<int(max={MAX_INT64}):evaluation_id>"
+_MOST_LABELS = 100  # whose curves are asked for at once
 _MOST_PLACES = 1_000_000  # beyond which no page of samples begins
 
 
@@ -67,7 +68,17 @@ class ReportArguments(BetaArguments):
         validate=ma.validate.Range(0),
         metadata={"description": "number of the class whose curves are wanted; the positive, else the first"},
     )
-    bins = ma.fields.Integer(load_default=10, validate=ma.validate.Range(2, 100), metadata={"description": "of scores"})
+    bins = ma.fields.Integer(
+        load_default=10, validate=ma.validate.Range(2, 100), metadata={"description": "of the calibration"}
+    )
+    normalise = ma.fields.String(
+        load_default=None,
+        validate=ma.validate.OneOf(("true", "predicted", "all")),
+        metadata={
+            "description": "the matrix has shares: of each true class (rows sum to 1), of each predicted one (columns) "
+            "or of all samples; otherwise weights of samples"
+        },
+    )
 
 
 class ReportSchema(ma.Schema):
@@ -75,7 +86,20 @@ class ReportSchema(ma.Schema):
     matrix = ma.fields.Raw(
         metadata={"description": "by true (rows) and predicted class; a 2 x 2 for each of several labels"}
     )
+    confusions = ma.fields.List(
+        ma.fields.Dict(),
+        allow_none=True,
+        metadata={
+            "description": "up to 50 cells off the diagonal, the heaviest first: target and prediction (numbers of "
+            "classes), weight, and share of the true class; null: several labels at once"
+        },
+    )
     classes = ma.fields.List(ma.fields.Dict(), metadata={"description": "precision, recall, f and areas of each class"})
+    top_k = ma.fields.List(
+        ma.fields.Float(),
+        allow_none=True,
+        metadata={"description": "accuracy among the 1, 2 ... 10 highest scores; null: not several classes' scores"},
+    )
     label = ma.fields.Integer(metadata={"description": "the class of the following"})
     roc = ma.fields.Dict(allow_none=True, metadata={"description": "x, y, threshold; thinned by half a pixel"})
     precision_recall = ma.fields.Dict(allow_none=True, metadata={"description": "the corners of its steps"})
@@ -85,6 +109,58 @@ class ReportSchema(ma.Schema):
     quantiles = ma.fields.List(ma.fields.Float(), metadata={"description": "0 to 100% of the errors of a regression"})
     errors_by = ma.fields.Dict(metadata={"description": "boxes of errors by target, prediction and each feature"})
     points = ma.fields.Dict(metadata={"description": "target and prediction of the worst and of some others"})
+
+
+class CurvesArguments(ma.Schema):
+    label = ma.fields.List(
+        ma.fields.Integer(validate=ma.validate.Range(0)),
+        load_default=(),
+        validate=ma.validate.Length(max=_MOST_LABELS),
+        metadata={"description": "number of a class whose curves are wanted, too; repeat it for several"},
+    )
+
+
+class CurveSchema(ma.Schema):
+    of = ma.fields.String(
+        required=True,
+        validate=ma.validate.OneOf((curves.MICRO, curves.MACRO, curves.LABEL)),
+        metadata={
+            "description": "micro: every pair of a sample and a class ranked at once; macro: the mean of the classes' "
+            "curves; label: one class against the rest"
+        },
+    )
+    label = ma.fields.Integer(required=True, allow_none=True, metadata={"description": "number of the class"})
+    roc = ma.fields.Dict(required=True, allow_none=True, metadata={"description": "x, y, threshold, points"})
+    precision_recall = ma.fields.Dict(required=True, allow_none=True, metadata={"description": "the same"})
+    roc_auc = ma.fields.Float(required=True, allow_none=True, metadata={"description": "from all samples"})
+    average_precision = ma.fields.Float(required=True, allow_none=True)
+
+
+class CurvesSchema(ma.Schema):
+    curves = ma.fields.List(ma.fields.Nested(CurveSchema), required=True)
+
+
+class CostsArguments(ma.Schema):
+    label = ma.fields.Integer(
+        load_default=None,
+        validate=ma.validate.Range(0),
+        metadata={"description": "number of the class that is told from the rest; the positive, else the first"},
+    )
+    true_positive = ma.fields.Float(load_default=0.0, metadata={"description": "what one costs; below 0 it earns"})
+    false_positive = ma.fields.Float(load_default=1.0)
+    false_negative = ma.fields.Float(load_default=1.0)
+    true_negative = ma.fields.Float(load_default=0.0)
+
+
+class CostsSchema(ma.Schema):
+    label = ma.fields.Integer(required=True)
+    threshold = ma.fields.List(
+        ma.fields.Float(allow_none=True), required=True, metadata={"description": "falling; null: nothing is predicted"}
+    )
+    cost = ma.fields.List(ma.fields.Float(), required=True, metadata={"description": "of a sample, on average"})
+    best = ma.fields.Dict(
+        required=True, metadata={"description": "of all thresholds that of the lowest cost: threshold, cost, counts"}
+    )
 
 
 class IntervalsSchema(ma.Schema):
@@ -137,29 +213,6 @@ class SamplesSchema(ma.Schema):
     )
 
 
-class CompareArguments(BetaArguments):
-    run_a = ma.fields.UUID(required=True)
-    evaluation_a = ma.fields.Integer(required=True, validate=ma.validate.Range(0, MAX_INT64))
-    run_b = ma.fields.UUID(required=True)
-    evaluation_b = ma.fields.Integer(required=True, validate=ma.validate.Range(0, MAX_INT64))
-    group = ma.fields.String(
-        load_default=None,
-        validate=ma.validate.OneOf(comparison.GROUPS),
-        metadata={"description": "whose samples to list: of those that both, only one or neither is right about"},
-    )
-    limit = ma.fields.Integer(load_default=100, validate=ma.validate.Range(1, MAX_PAGE))
-
-
-class ComparisonSchema(ma.Schema):
-    samples = ma.fields.Integer(required=True, metadata={"description": "that both have"})
-    scores = ma.fields.List(
-        ma.fields.Dict(), required=True, metadata={"description": "name, a, b, difference (b - a) and its interval"}
-    )
-    agreement = ma.fields.Dict(metadata={"description": "samples that both, only_a, only_b, neither are right about"})
-    mcnemar = ma.fields.Dict(metadata={"description": "statistic, p_value, and whether it is exact"})
-    items = ma.fields.List(ma.fields.Dict(), metadata={"description": "the samples of `group`"})
-
-
 @blueprint.route("/runs/<uuid:run_id>/evaluations", action=READ)
 @blueprint.arguments(EvaluationsArguments, location="query", as_kwargs=True)
 @blueprint.response(200, page_of(EvaluationSchema))
@@ -178,21 +231,51 @@ def list_evaluations(run_id: uuid.UUID, **arguments: Any) -> Page:
 @blueprint.response(200, EvaluationSchema)
 def get_evaluation(run_id: uuid.UUID, evaluation_id: int) -> Row:
     """Get one evaluation"""
-    return _evaluation(run_id, evaluation_id)
+    return derived.evaluation(run_id, evaluation_id)
 
 
 @blueprint.route(f"{_ONE}/report", action=READ)
 @blueprint.arguments(ReportArguments, location="query", as_kwargs=True)
 @blueprint.response(200, ReportSchema)
-def get_report(run_id: uuid.UUID, evaluation_id: int, label: int | None, beta: float, bins: int) -> flask.Response:
+def get_report(run_id: uuid.UUID, evaluation_id: int, **asked: Any) -> flask.Response:
     """Get what the predictions say
 
     Scores, matrix, curves, calibration and what else the task has, worked out from all samples that have come.
     """
-    row = _evaluation(run_id, evaluation_id)
-    if label is not None and label >= len(row["labels"]):
-        raise InvalidValue(f"label {label} is no class; use 0 to {len(row['labels']) - 1}")
-    return json_response(_report(str(run_id), evaluation_id, row["received_count"], label, beta, bins))
+    row = derived.evaluation(run_id, evaluation_id)
+    _check_labels(row, [] if asked["label"] is None else [asked["label"]])
+    return json_response(derived.report_of(str(run_id), evaluation_id, row["received_count"], **asked))
+
+
+@blueprint.route(f"{_ONE}/curves", action=READ)
+@blueprint.arguments(CurvesArguments, location="query", as_kwargs=True)
+@blueprint.response(200, CurvesSchema)
+def list_curves(run_id: uuid.UUID, evaluation_id: int, label: list[int]) -> flask.Response:
+    """List ROC and precision-recall curves
+
+    Of several classes the means first, micro and macro, then one for each `label` asked for. None without scores.
+    """
+    row = derived.evaluation(run_id, evaluation_id)
+    _check_labels(row, label)
+    found = derived.curves_of(str(run_id), evaluation_id, row["received_count"], tuple(label))
+    return json_response({"curves": found})
+
+
+@blueprint.route(f"{_ONE}/costs", action=READ)
+@blueprint.arguments(CostsArguments, location="query", as_kwargs=True)
+@blueprint.response(200, CostsSchema)
+def get_costs(run_id: uuid.UUID, evaluation_id: int, label: int | None, **prices: float) -> flask.Response:
+    """Get what each threshold costs
+
+    The mean cost of a sample, from what each of the four outcomes costs, and the threshold at which it is lowest.
+    """
+    row = derived.evaluation(run_id, evaluation_id)
+    _check_labels(row, [] if label is None else [label])
+    samples = derived.samples(str(run_id), evaluation_id)
+    found = costs(samples, first_label(samples) if label is None else label, Prices(**prices))
+    if found is None:
+        raise InvalidValue("the evaluation has no scores of every class, so no threshold; log y_score")
+    return json_response(found)
 
 
 @blueprint.route(f"{_ONE}/intervals", action=READ)
@@ -203,8 +286,8 @@ def get_intervals(run_id: uuid.UUID, evaluation_id: int, beta: float) -> flask.R
 
     By bootstrap: what they might have been on another set of as many samples.
     """
-    row = _evaluation(run_id, evaluation_id)
-    return json_response({"intervals": _intervals(str(run_id), evaluation_id, row["received_count"], beta)})
+    row = derived.evaluation(run_id, evaluation_id)
+    return json_response({"intervals": derived.intervals_of(str(run_id), evaluation_id, row["received_count"], beta)})
 
 
 @blueprint.route(f"{_ONE}/slices", action=READ)
@@ -215,8 +298,8 @@ def list_slices(run_id: uuid.UUID, evaluation_id: int, beta: float) -> flask.Res
 
     The largest groups of each slice first, at most 200.
     """
-    row = _evaluation(run_id, evaluation_id)
-    return json_response({"slices": _slices(str(run_id), evaluation_id, row["received_count"], beta)})
+    row = derived.evaluation(run_id, evaluation_id)
+    return json_response({"slices": derived.slices_of(str(run_id), evaluation_id, row["received_count"], beta)})
 
 
 @blueprint.route(f"{_ONE}/samples", action=READ)
@@ -229,92 +312,16 @@ def list_samples(
 
     Those of a cell of the matrix or of a slice, in an order such as the worst first.
     """
-    _evaluation(run_id, evaluation_id)
-    samples = _samples(str(run_id), evaluation_id)
+    derived.evaluation(run_id, evaluation_id)
+    samples = derived.samples(str(run_id), evaluation_id)
     if (name := wanted["slice_name"]) is not None and name not in samples.slices:
         raise InvalidValue(f"slice {name!r} is not known; use {', '.join(samples.slices) or 'none: there is no slice'}")
     places = mistakes.ordered(samples, mistakes.chosen(samples, **wanted), order)
-    rows = _sample_rows(str(run_id), evaluation_id, samples, places[offset : offset + limit])
+    rows = derived.sample_rows(str(run_id), evaluation_id, samples, places[offset : offset + limit])
     return json_response({"items": rows, "total": len(places), "slices": mistakes.slice_counts(samples, places)})
 
 
-@blueprint.route("/evaluations/compare", action=READ)
-@blueprint.arguments(CompareArguments, location="query", as_kwargs=True)
-@blueprint.response(200, ComparisonSchema)
-def compare_evaluations(
-    run_a: uuid.UUID, evaluation_a: int, run_b: uuid.UUID, evaluation_b: int, beta: float, group: str | None, limit: int
-) -> flask.Response:
-    """Compare two evaluations on the same samples
-
-    Each score of A and of B, their difference B - A with its paired bootstrap interval, and McNemar's test. Samples are
-    matched by their ids; without these both need the same samples in the same order.
-    """
-    keys = (run_a, evaluation_a), (run_b, evaluation_b)
-    for run_id, evaluation_id in keys:
-        _evaluation(run_id, evaluation_id)
-    all_a, all_b = (_samples(str(run_id), evaluation_id) for run_id, evaluation_id in keys)
-    ids_a, ids_b = (queries.sample_ids(str(run_id), evaluation_id) for run_id, evaluation_id in keys)
-    of_a, of_b = comparison.matched(all_a, all_b, ids_a, ids_b)
-    a, b = all_a.only(of_a), all_b.only(of_b)
-    told = comparison.compared(a, b, beta)
-    if group is not None:
-        chosen = comparison.of_group(a, b, group)[:limit]
-        rows = _sample_rows(str(run_a), evaluation_a, all_a, of_a[chosen])
-        others = _sample_rows(str(run_b), evaluation_b, all_b, of_b[chosen])
-        told["items"] = [
-            {**row, "prediction_b": other["prediction"], "score_b": other["score"]}
-            for row, other in zip(rows, others, strict=True)
-        ]
-    return json_response(told)
-
-
-def _evaluation(run_id: uuid.UUID, evaluation_id: int) -> Row:
-    return found(queries.evaluation(identity(), str(run_id), evaluation_id), f"evaluation {evaluation_id}")
-
-
-def _samples(run_id: str, evaluation_id: int) -> Samples:
-    samples = queries.samples(run_id, evaluation_id)
-    if len(samples) == 0:
-        raise NotFound(f"no sample of evaluation {evaluation_id} has come yet")
-    return samples
-
-
-# Worked out once for an evaluation as it stands; who asks was let in before.
-
-
-@lru_cache(64)
-def _report(run_id: str, evaluation_id: int, received: int, label: int | None, beta: float, bins: int) -> Row:
-    return report.report(_samples(run_id, evaluation_id), label, beta, bins)
-
-
-@lru_cache(64)
-def _intervals(run_id: str, evaluation_id: int, received: int, beta: float) -> Row:
-    return scoring.intervals(_samples(run_id, evaluation_id), beta)
-
-
-@lru_cache(64)
-def _slices(run_id: str, evaluation_id: int, received: int, beta: float) -> list[Row]:
-    return report.slices(_samples(run_id, evaluation_id), beta)
-
-
-def _sample_rows(run_id: str, evaluation_id: int, samples: Samples, places: Any) -> list[Row]:
-    numbers = places.tolist()
-    stored, sure = queries.sample_rows(run_id, evaluation_id, numbers), mistakes.confidence(samples)
-    return [
-        {
-            "sample_no": number,
-            **stored[number],
-            "target": _named(samples, samples.target[number]),
-            "prediction": _named(samples, samples.prediction[number]),
-            "score": None if samples.score_type is None else scoring.number(sure[number]),
-        }
-        for number in numbers
-    ]
-
-
-def _named(samples: Samples, value: Any) -> Any:
-    if samples.task == "regression":
-        return float(value)
-    if samples.task == "multilabel":
-        return [samples.labels[place] for place in np.flatnonzero(value)]
-    return samples.labels[value]
+def _check_labels(row: Row, labels: list[int]) -> None:
+    for label in labels:
+        if label >= len(row["labels"]):
+            raise InvalidValue(f"label {label} is no class; use 0 to {len(row['labels']) - 1}")

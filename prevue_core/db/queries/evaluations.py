@@ -51,7 +51,7 @@ def project_evaluations(
     query = (
         Evaluation.select(Evaluation, TrainingRun.run_name).join(TrainingRun, on=is_theirs, attr="run").join(Project)
     )
-    query = query.where(is_visible(identity), TrainingRun.project_id == project_id)
+    query = query.where(is_visible(identity), TrainingRun.project == project_id)
     if evaluation_id is not None:
         query = query.where(Evaluation.evaluation_id == evaluation_id)
     key = (Evaluation.created_at, Evaluation.evaluation_id)

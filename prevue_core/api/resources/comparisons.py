@@ -1,0 +1,123 @@
+"""Comparisons: two evaluations on the same samples, and two groups of runs that differ in their seeds."""
+
+import uuid
+
+import flask
+import marshmallow as ma
+
+from prevue_core.api import derived
+from prevue_core.api.blueprint import Blueprint, found, identity
+from prevue_core.api.fields import has_no_nul, is_int64, json_response
+from prevue_core.api.resources.evaluations import BetaArguments
+from prevue_core.contract import MAX_INT64
+from prevue_core.db.accounts import READ
+from prevue_core.db.queries import evaluations as queries
+from prevue_core.db.queries import project
+from prevue_core.db.queries.pages import MAX_PAGE, Row
+from prevue_core.errors import InvalidValue
+from prevue_core.evaluation import comparison, seeds
+
+blueprint = Blueprint("comparisons", __name__, description="Which of two models, or recipes, is better")
+
+
+class CompareArguments(BetaArguments):
+    run_a = ma.fields.UUID(required=True)
+    evaluation_a = ma.fields.Integer(required=True, validate=ma.validate.Range(0, MAX_INT64))
+    run_b = ma.fields.UUID(required=True)
+    evaluation_b = ma.fields.Integer(required=True, validate=ma.validate.Range(0, MAX_INT64))
+    group = ma.fields.String(
+        load_default=None,
+        validate=ma.validate.OneOf(comparison.GROUPS),
+        metadata={"description": "whose samples to list: of those that both, only one or neither is right about"},
+    )
+    limit = ma.fields.Integer(load_default=100, validate=ma.validate.Range(1, MAX_PAGE))
+
+
+class ComparisonSchema(ma.Schema):
+    samples = ma.fields.Integer(required=True, metadata={"description": "that both have"})
+    scores = ma.fields.List(
+        ma.fields.Dict(), required=True, metadata={"description": "name, a, b, difference (b - a) and its interval"}
+    )
+    agreement = ma.fields.Dict(metadata={"description": "samples that both, only_a, only_b, neither are right about"})
+    mcnemar = ma.fields.Dict(metadata={"description": "statistic, p_value, and whether it is exact"})
+    items = ma.fields.List(ma.fields.Dict(), metadata={"description": "the samples of `group`"})
+
+
+class CompareGroupsArguments(BetaArguments):
+    project_id = ma.fields.Integer(required=True, validate=is_int64)
+    group_a = ma.fields.String(required=True, validate=has_no_nul, metadata={"description": "`run_group` of runs"})
+    group_b = ma.fields.String(required=True, validate=has_no_nul)
+    name = ma.fields.String(load_default="test", validate=has_no_nul, metadata={"description": "of the evaluations"})
+    split = ma.fields.String(load_default="test", validate=has_no_nul)
+
+
+class GroupsComparisonSchema(ma.Schema):
+    runs_a = ma.fields.List(ma.fields.UUID(), required=True, metadata={"description": "that have the evaluation"})
+    runs_b = ma.fields.List(ma.fields.UUID(), required=True)
+    scores = ma.fields.List(
+        ma.fields.Dict(),
+        required=True,
+        metadata={
+            "description": "name, mean_a, mean_b, spread_a and spread_b (standard deviations; null for one run), "
+            "difference (b - a) and its interval: low, high, level; null where a group has one run"
+        },
+    )
+
+
+@blueprint.route("/evaluations/compare", action=READ)
+@blueprint.arguments(CompareArguments, location="query", as_kwargs=True)
+@blueprint.response(200, ComparisonSchema)
+def compare_evaluations(
+    run_a: uuid.UUID, evaluation_a: int, run_b: uuid.UUID, evaluation_b: int, beta: float, group: str | None, limit: int
+) -> flask.Response:
+    """Compare two evaluations on the same samples
+
+    Each score of A and of B, their difference B - A with its paired bootstrap interval, and McNemar's test. Samples are
+    matched by their ids; without these both need the same samples in the same order.
+    """
+    keys = (run_a, evaluation_a), (run_b, evaluation_b)
+    for run_id, evaluation_id in keys:
+        derived.evaluation(run_id, evaluation_id)
+    all_a, all_b = (derived.samples(str(run_id), evaluation_id) for run_id, evaluation_id in keys)
+    ids_a, ids_b = (queries.sample_ids(str(run_id), evaluation_id) for run_id, evaluation_id in keys)
+    of_a, of_b = comparison.matched(all_a, all_b, ids_a, ids_b)
+    a, b = all_a.only(of_a), all_b.only(of_b)
+    told = comparison.compared(a, b, beta)
+    if group is not None:
+        chosen = comparison.of_group(a, b, group)[:limit]
+        rows = derived.sample_rows(str(run_a), evaluation_a, all_a, of_a[chosen])
+        others = derived.sample_rows(str(run_b), evaluation_b, all_b, of_b[chosen])
+        told["items"] = [
+            {**row, "prediction_b": other["prediction"], "score_b": other["score"]}
+            for row, other in zip(rows, others, strict=True)
+        ]
+    return json_response(told)
+
+
+@blueprint.route("/evaluations/compare-groups", action=READ)
+@blueprint.arguments(CompareGroupsArguments, location="query", as_kwargs=True)
+@blueprint.response(200, GroupsComparisonSchema)
+def compare_groups(project_id: int, group_a: str, group_b: str, name: str, split: str, beta: float) -> flask.Response:
+    """Compare two groups of runs that differ in their seeds
+
+    Of each run the last evaluation of the name counts, of at most 100 runs of a group. Each score with its mean and
+    spread in both groups, and Welch's 95% interval of the difference: what other seeds might have given.
+    """
+    found(project(identity(), project_id), f"project {project_id}")
+    rows_a, rows_b = (_of_group(project_id, group, name, split) for group in (group_a, group_b))
+    if len({(row["task"], *row["labels"]) for row in (*rows_a, *rows_b)}) > 1:
+        raise InvalidValue(f"the evaluations {name!r} have other tasks or labels; give each test a name of its own")
+    runs_a, runs_b = ([row["run_id"] for row in rows] for rows in (rows_a, rows_b))
+    told = seeds.compared(_scores(rows_a, beta), _scores(rows_b, beta))
+    return json_response({"runs_a": runs_a, "runs_b": runs_b, "scores": told})
+
+
+def _of_group(project_id: int, group: str, name: str, split: str) -> list[Row]:
+    rows = queries.of_group(identity(), project_id, group, name, split)
+    if not rows:
+        raise InvalidValue(f"no run of group {group!r} has an evaluation {name!r}; log it in each run of the group")
+    return rows
+
+
+def _scores(rows: list[Row], beta: float) -> list[Row]:
+    return [derived.scores_of(row["run_id"], row["evaluation_id"], row["received_count"], beta) for row in rows]
