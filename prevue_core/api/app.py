@@ -82,8 +82,11 @@ def create_app(
     watching.watch(app)  # first, to see all of a request
     if settings.trusted_proxies:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=settings.trusted_proxies, x_proto=1)  # type: ignore[method-assign]
+    # What costs least is asked first: a name, then size and a place, then who asks, for which the database is read.
+    if settings.auth == "open":
+        auth.guard_names(app, settings.allowed_hosts)
     limits.guard(app, settings.limits)
-    auth.guard(app, is_open=settings.auth == "open", allowed_hosts=settings.allowed_hosts)
+    auth.find_out(app, is_open=settings.auth == "open")
     api = Api(app)
     api.spec.components.security_scheme("bearer", {"type": "http", "scheme": "bearer", "description": _BEARER})
     for module in RESOURCES:

@@ -14,13 +14,28 @@ SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 log = logging.getLogger("prevue.backend")
 
 
-def guard(app: flask.Flask, *, is_open: bool, allowed_hosts: frozenset[str]) -> None:
-    """Find out who asks, for `blueprint.identity()`."""
-    if is_open:
-        _guard_names(app, allowed_hosts)
+def guard_names(app: flask.Flask, allowed_hosts: frozenset[str]) -> None:
+    """In open mode refuse requests that came under a stranger's name, and writes that a stranger's page sends."""
 
     @app.before_request
-    def find_out() -> None:
+    def check() -> flask.Response | None:
+        host = flask.request.host
+        if not answers_to(host, allowed_hosts):
+            name = host.rpartition(":")[0] or host
+            detail = f"host {name!r} is not this server's; use localhost, or name it in PREVUE_ALLOWED_HOSTS"
+            return problem(421, detail)
+        origin = flask.request.headers.get("Origin")
+        is_stranger = origin and not answers_to(origin.partition("://")[2], allowed_hosts)
+        if is_stranger and flask.request.method not in SAFE_METHODS:
+            return problem(403, f"a page of {origin!r} may not change anything here")
+        return None
+
+
+def find_out(app: flask.Flask, *, is_open: bool) -> None:
+    """Find out who asks, for `blueprint.identity()`."""
+
+    @app.before_request
+    def look() -> None:
         flask.g.identity = OPEN if is_open else _identity(flask.request.headers.get("Authorization"))
 
 
@@ -36,20 +51,3 @@ _MINUTES = logins.FIRST_CODE_S / 60
 def _identity(authorization: str | None) -> Identity:
     scheme, _, bearer = (authorization or "").partition(" ")
     return (identify(bearer.strip()) if scheme.lower() == "bearer" else None) or NOBODY
-
-
-def _guard_names(app: flask.Flask, allowed_hosts: frozenset[str]) -> None:
-    """Refuse requests that came under a stranger's name, and writes that a stranger's page sends."""
-
-    @app.before_request
-    def check() -> flask.Response | None:
-        host = flask.request.host
-        if not answers_to(host, allowed_hosts):
-            name = host.rpartition(":")[0] or host
-            detail = f"host {name!r} is not this server's; use localhost, or name it in PREVUE_ALLOWED_HOSTS"
-            return problem(421, detail)
-        origin = flask.request.headers.get("Origin")
-        is_stranger = origin and not answers_to(origin.partition("://")[2], allowed_hosts)
-        if is_stranger and flask.request.method not in SAFE_METHODS:
-            return problem(403, f"a page of {origin!r} may not change anything here")
-        return None

@@ -49,7 +49,7 @@ class Blueprint(flask_smorest.Blueprint):
 
 
 def identity() -> Identity:
-    """Return who asks; `auth.guard` has found it out."""
+    """Return who asks; `auth.find_out` has found it out."""
     who: Identity = flask.g.identity
     return who
 

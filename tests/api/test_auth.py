@@ -199,6 +199,14 @@ def test_a_token_of_one_project_logs_into_no_other(client, alice):
     assert asked == {"mine": True, "a new one": False}
 
 
+def test_records_for_anothers_run_are_not_read(client, alice, root, problem_of):
+    path = path_of(started(identity=identify(alice["Authorization"].removeprefix("Bearer "))))
+    bob = bearer(session_of("bob"))
+    torn = {"data": b"no JSON, and not gzip", "content_type": NDJSON, "headers": {"Content-Encoding": "gzip"}}
+    for who, status in ((bob, 404), (alice, 400), (root, 400)):
+        problem_of(client.post(path, **{**torn, "headers": {**torn["headers"], **who}}), status)
+
+
 def test_tokens_are_listed_without_themselves_and_revoked(client, alice):
     made = client.post("/api/v1/tokens", headers=alice, json={"token_name": "a", "scopes": ["read"]}).json
     listed = client.get("/api/v1/tokens", headers=alice)

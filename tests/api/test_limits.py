@@ -104,6 +104,13 @@ def test_a_run_has_10_000_names(client, stream):
 # more at once than there is room for
 
 
+def test_a_strangers_name_is_refused_before_size_and_place(client_with, problem_of):
+    client, stream = client_with(PREVUE_MAX_BODY_BYTES="10", PREVUE_MAX_WAITING="1"), Stream()
+    with at_work(client, path_of(Stream(), 0)):
+        headers = {"Host": "evil.example"}
+        problem_of(client.post(path_of(stream, 0), data=b"x" * 11, content_type=NDJSON, headers=headers), 421)
+
+
 def test_a_writer_without_a_place_comes_again_later(client_with, problem_of):
     client, stream = client_with(PREVUE_MAX_WAITING="2"), Stream()
     with at_work(client, path_of(Stream()), path_of(Stream())):

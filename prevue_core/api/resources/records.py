@@ -205,6 +205,7 @@ def add_records(run_id: uuid.UUID, writer_id: uuid.UUID, first_seq: int) -> flas
     stored already is skipped. `next_seq` of the answer is the number to go on with; 409 with `expected` says that
     records are missing before these. An empty batch is a sign of life. The body may be gzipped.
     """
+    ingest.refuse_stranger(identity(), str(run_id))
     applied = ingest.apply_records(
         identity(), str(run_id), str(writer_id), first_seq, _records(), max_names=_limits().names
     )
