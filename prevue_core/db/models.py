@@ -94,6 +94,7 @@ class Project(Table):
     user = peewee.ForeignKeyField(User, column_name="user_id")
     model = peewee.ForeignKeyField(ModelDescription, column_name="model_id", null=True)
     visibility = peewee.CharField(max_length=16, default="private")
+    silenced_checks = peewee.TextField(default="[]")  # JSON list of codes of method checks, in all its runs
     created_at = TimeField(default=utc_now)
     archived_at = TimeField(null=True)  # not in lists unless asked for
     deleted_at = TimeField(null=True)  # in the trash
@@ -117,6 +118,7 @@ class TrainingRun(Table):
     tags = peewee.TextField(default="[]")  # JSON list of text
     notes = peewee.TextField(default="")
     run_group = LabelField(null=True)
+    silenced_checks = peewee.TextField(default="[]")  # JSON list of codes of method checks
     started_at = TimeField()
     heard_at = TimeField()  # by the server's clock
     finished_at = TimeField(null=True)
@@ -326,6 +328,7 @@ class Event(Table):
     time = TimeField()
     kind = peewee.CharField(max_length=64)
     level = peewee.CharField(max_length=8, null=True)  # of an alert: info, warn or error
+    cause = peewee.CharField(max_length=16, null=True)  # of the server's own: non_finite, diverged or stalled
     text = peewee.TextField()
 
     class Meta:

@@ -62,6 +62,7 @@ def _tables(db: peewee.Database) -> list[type[peewee.Model]]:
         time = peewee.DateTimeField()
         kind = peewee.CharField(max_length=64)
         level = peewee.CharField(max_length=8, null=True)
+        cause = peewee.CharField(max_length=16, null=True)
         text = peewee.TextField()
 
         class Meta:
@@ -104,6 +105,7 @@ def _tables(db: peewee.Database) -> list[type[peewee.Model]]:
         user = peewee.ForeignKeyField(User)
         model = peewee.ForeignKeyField(ModelDescription, null=True)
         visibility = peewee.CharField(max_length=16, default="private")
+        silenced_checks = peewee.TextField(default="[]")
         created_at = peewee.DateTimeField()
         archived_at = peewee.DateTimeField(null=True)
         deleted_at = peewee.DateTimeField(null=True)
@@ -287,6 +289,7 @@ def _tables(db: peewee.Database) -> list[type[peewee.Model]]:
         tags = peewee.TextField(default="[]")
         notes = peewee.TextField(default="")
         run_group = peewee.CharField(max_length=255, null=True)
+        silenced_checks = peewee.TextField(default="[]")
         started_at = peewee.DateTimeField()
         heard_at = peewee.DateTimeField()
         finished_at = peewee.DateTimeField(null=True)
