@@ -4,6 +4,9 @@ SQLite syncs the disk at each commit, which takes longer than to store a small b
 was busy shares the next transaction, each in a savepoint of its own: what is refused changes nothing of the others.
 Whoever handed it in goes on after the commit, so an answer is a promise.
 
+The queue has no bound of its own, for it needs none: who hands in work waits for it, so there is never more of it than
+requests with a place (`api.limits`: 64 with records), and no other way leads here.
+
 PostgreSQL has many writers; there, and where no thread was started, work runs in a transaction of its own thread.
 """
 
@@ -18,7 +21,7 @@ import peewee
 
 from prevue_core.db.connection import db, is_sqlite, is_worth_again, writing
 
-TRIES = 3  # of a transaction that PostgreSQL gives up for another's sake
+RETRIES = 3  # of a transaction that PostgreSQL gives up for another's sake
 STOP_S = 5.0  # that the work which still waits may take when the process ends
 
 T = TypeVar("T")
@@ -58,7 +61,7 @@ def in_transaction(function: Callable[[], T]) -> T:
 
 
 def _in_own_transaction(function: Callable[[], T]) -> T:
-    for _ in range(TRIES - 1):
+    for _ in range(RETRIES):
         try:
             with writing():
                 return function()

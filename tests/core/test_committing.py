@@ -4,7 +4,7 @@ import sqlite3
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, nullcontext
 from typing import Any
 
 import peewee
@@ -147,3 +147,19 @@ def test_a_transaction_given_up_for_anothers_sake_is_tried_again(database):
         for outcome in [threads.submit(run, alice, bob), threads.submit(run, bob, alice)]:
             outcome.result()
     assert len(tries) == 3
+
+
+@pytest.mark.postgresql
+@pytest.mark.parametrize(("failures", "is_done"), [(3, True), (4, False)])
+def test_a_transaction_is_tried_again_thrice(database, failures, is_done):
+    tries = []
+
+    def work() -> None:
+        User.create(username=f"user {len(tries)}")
+        tries.append(1)
+        if len(tries) <= failures:
+            database.execute_sql("DO $$ BEGIN RAISE EXCEPTION 'given up' USING ERRCODE = '40001'; END $$")
+
+    with nullcontext() if is_done else pytest.raises(peewee.OperationalError, match="given up"):
+        committing.in_transaction(work)
+    assert names() == ({f"user {failures}"} if is_done else set())
