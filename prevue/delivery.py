@@ -14,7 +14,7 @@ from prevue.config import login_name
 from prevue.notices import Notices
 from prevue.notices import notices as default_notices
 from prevue.spool import BATCH_BYTES, Batch, Source, gap
-from prevue_core.contract import HEARTBEAT_S, MAX_RECORDS, PROBLEM_DELETED, PROBLEM_GAP, PROBLEM_REFUSED
+from prevue_core.contract import HEARTBEAT_S, MAX_BODY_BYTES, MAX_RECORDS, PROBLEM_DELETED, PROBLEM_GAP, PROBLEM_REFUSED
 from prevue_core.errors import Unreachable
 
 GATHER_S = 0.2  # from the first unsent record to the request that takes it and all that came meanwhile
@@ -240,7 +240,8 @@ class Delivery:
         if batch.count > 1:
             self._limit = batch.count // 2
             return 0.0
-        if batch.first_seq in self._in_place_of or batch.first_seq == 0 or not batch.count:
+        is_final = answer.document.get("type") == PROBLEM_REFUSED  # else a proxy refused it, which may change
+        if not is_final or batch.first_seq in self._in_place_of or batch.first_seq == 0 or not batch.count:
             return self._wait_for_help(answer)  # nothing can stand in its place
         reason = told(answer)
         try:
@@ -258,8 +259,11 @@ class Delivery:
             self._failing_since = self._now()
         self.needs_help = True
         self.state.last_error = f"{self._transport.url} answers {told(answer)}"
-        is_token = answer.status in (401, 403)
-        hint = f"`prevue login {self._transport.url}` gets a token" if is_token else "check the url and the project"
+        hint = "check the url and the project"
+        if answer.status in (401, 403):
+            hint = f"`prevue login {self._transport.url}` gets a token"
+        elif answer.status == 413:
+            hint = f"let the proxy before it take requests of {MAX_BODY_BYTES >> 20} MiB"
         self._notices.warn(
             ("help", answer.status), f"{self.state.last_error}; {hint}. Training goes on and every record is kept"
         )

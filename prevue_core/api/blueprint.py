@@ -137,7 +137,10 @@ def _http_error(error: HTTPException) -> flask.Response:
     more = {"errors": messages} if messages else {}
     detail = "; ".join(_told(messages)) if messages else data.get("message") or error.description
     headers = {name: value for name, value in error.get_headers() if name not in ("Content-Type", "Content-Length")}
-    return problem(error.code or 500, detail, headers=headers, **more)
+    # A client that can send no less puts the record aside for this one's word only: a proxy's 413 may change.
+    is_refused = error.code == 413 and flask.request.blueprint == limits.RECORDS
+    kind = contract.PROBLEM_REFUSED if is_refused else "about:blank"
+    return problem(error.code or 500, detail, type=kind, headers=headers, **more)
 
 
 def _told(messages: Any, name: str = "") -> Iterator[str]:

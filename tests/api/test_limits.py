@@ -16,6 +16,7 @@ from api.posting import NDJSON, lines, path_of, post, post_body
 from core.stream import Stream, metrics, start
 from prevue_core.api import limits
 from prevue_core.api.app import create_app
+from prevue_core.contract import PROBLEM_REFUSED
 from prevue_core.db.connection import is_sqlite
 from prevue_core.db.models import Metric, Series
 from prevue_core.settings import server_settings
@@ -53,6 +54,15 @@ def logged(size):
 def test_the_size_of_a_body_can_be_set(client_with, size, status):
     client = client_with(PREVUE_MAX_BODY_BYTES="1000")
     assert post_body(client, Stream(), logged(size)).status_code == status
+
+
+@pytest.mark.parametrize("limit", [{"BODY_BYTES": "100"}, {"INFLATED_BYTES": "100"}, {"RECORDS": "1"}])
+def test_what_is_too_large_is_refused_as_a_proxy_cannot(client_with, problem_of, limit):
+    client = client_with(**{f"PREVUE_MAX_{name}": most for name, most in limit.items()})
+    body = gzip.compress(logged(1_000), mtime=0) if "INFLATED_BYTES" in limit else logged(1_000)
+    encoding = {"Content_Encoding": "gzip"} if "INFLATED_BYTES" in limit else {}
+    problem = problem_of(post_body(client, Stream(), body, **encoding), 413)
+    assert problem["type"] == PROBLEM_REFUSED
 
 
 def test_a_body_that_is_too_large_is_refused_by_its_length_whoever_sends_it(client_with, problem_of):

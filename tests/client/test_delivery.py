@@ -596,6 +596,28 @@ def test_a_body_that_is_too_large_is_halved(new_spool, deliver, transport):
     assert tiled(stored(transport)) == list(range(100))
 
 
+def test_a_record_that_a_proxy_finds_too_large_is_kept_and_told(new_spool, deliver, transport, caplog):
+    spool = new_spool(9)
+    line = spool.read(5, 1).lines
+    delivery = deliver(spool)
+    transport.faults += [lambda lines: Answer(413) if line in lines else None] * 10
+    assert [delivery.step() for _ in range(9)][-1] == PROBE_S
+    (message,) = caplog.messages
+    assert "answers status 413; let the proxy before it take requests of 1 MiB. Training goes on" in message
+    transport.faults.clear()
+    drain(delivery)
+    assert "gap" not in {record["type"] for record in stored(transport)}
+    assert tiled(stored(transport)) == list(range(10))
+
+
+def test_a_record_that_the_server_finds_too_large_is_put_aside(new_spool, deliver, transport):
+    spool = new_spool(9)
+    line = spool.read(5, 1).lines
+    transport.faults += [lambda lines: refused(413) if line in lines else None] * 10
+    drain(deliver(spool))
+    assert [record["type"] for record in stored(transport)].index("gap") == 5
+
+
 def test_a_full_disk_does_not_stop_the_sending(new_spool, deliver, transport):
     spool = new_spool(4)
     (spool.folder / "cursor").mkdir()  # cannot be written

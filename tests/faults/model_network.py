@@ -152,7 +152,7 @@ class Network:
         if fault == PROGRAM_DIES:
             raise Killed
         if fault in _ANSWERS:
-            if fault in (REFUSED, TOO_LARGE) and request.lines.count(b"\n") == 1:
+            if fault == REFUSED and request.lines.count(b"\n") == 1:
                 self.refused.add((request.writer_id, request.first_seq))
             return _ANSWERS[fault]
         if fault == HELD_UP:
@@ -197,7 +197,8 @@ class Wire:
         hold(not is_own or self._clock.now >= self.not_before, "a request came before its time")
         fault, answer = self._network.carry(Request(run_id, writer_id, first_seq, lines))
         if is_own:
-            self.not_before = self._clock.now + self._pause_after(fault, answer)
+            is_single = fault == TOO_LARGE and lines.count(b"\n") <= 1
+            self.not_before = self._clock.now + (PROBE_S if is_single else self._pause_after(fault, answer))
         if not answer.status:
             raise Unreachable(f"cannot reach {URL}: {fault}")
         return answer
