@@ -21,6 +21,7 @@ GROUND = {
         "logs",
         "hookspecs",
         "manager",
+        "checks",
     )
 } | {"prevue_core"}
 
@@ -34,11 +35,17 @@ LAYERS: list[tuple[str, set[str], set[str]]] = [
     ("prevue_core.result_kinds", {"prevue_core.contract", "prevue_core.errors"}, set()),
     ("prevue_core.settings", {"prevue_core.contract", "prevue_core.errors"}, set()),
     ("prevue_core.listening", set(), set()),
-    ("prevue_core.hookspecs", set(), {"pluggy", "click"}),
+    ("prevue_core.checks", {"prevue_core.errors"}, set()),
+    ("prevue_core.method_checks", {*GROUND, "prevue_core.evaluation", "prevue_core.method_checks"}, {"numpy"}),
+    ("prevue_core.hookspecs", {"prevue_core.checks"}, {"pluggy", "click"}),
     ("prevue_core.manager", GROUND, {"pluggy"}),
     (
         "prevue_core.plugin",
-        {*GROUND, "prevue_core.commands", "prevue_core.db_commands", "prevue_core.backup_commands"},
+        {
+            *GROUND,
+            *("prevue_core.commands", "prevue_core.db_commands", "prevue_core.backup_commands"),
+            "prevue_core.method_checks",
+        },
         {"click"},
     ),
     ("prevue_core.backup_commands", {*GROUND, "prevue_core.db", "prevue_core.commands"}, {"click"}),
@@ -59,6 +66,7 @@ LAYERS: list[tuple[str, set[str], set[str]]] = [
     *(
         (name, {*GROUND, "prevue_core.db", "prevue_core.api", "prevue_core.evaluation"}, {*_FLASK, "numpy"})
         for name in (
+            "prevue_core.api.checking",
             "prevue_core.api.derived",
             "prevue_core.api.resources.comparisons",
             "prevue_core.api.resources.evaluations",
@@ -93,6 +101,7 @@ LAYERS: list[tuple[str, set[str], set[str]]] = [
     ("prevue.account_commands", {*GROUND, "prevue"}, {"click"}),
     ("prevue.run_commands", {*GROUND, "prevue"}, {"click"}),
     ("prevue.export_commands", {*GROUND, "prevue"}, {"click"}),
+    ("prevue.check_commands", {*GROUND, "prevue"}, {"click"}),
     ("prevue.evaluation_commands", {*GROUND, "prevue"}, {"click"}),
     ("prevue.import_commands", {*GROUND, "prevue"}, {"click"}),
     ("prevue.doctor", {*GROUND, "prevue"}, {"click"}),
@@ -108,7 +117,7 @@ LAYERS: list[tuple[str, set[str], set[str]]] = [
         {*GROUND, "prevue", "prevue_core.commands", "frontend_bokeh"},
         {"bokeh", "tornado", "jinja2", "numpy", "click", "prometheus_client", "pluggy"},
     ),
-    ("prevue_keras", {*GROUND, "prevue", "prevue_keras"}, {"keras", "sklearn"}),
+    ("prevue_keras", {*GROUND, "prevue", "prevue_keras"}, {"keras", "numpy", "sklearn"}),
     (
         "prevue_torch",
         {*GROUND, "prevue", "prevue_torch"},
@@ -116,7 +125,7 @@ LAYERS: list[tuple[str, set[str], set[str]]] = [
     ),
     (
         "prevue_sklearn.panels",
-        {"prevue_core.contract", "frontend_bokeh.panel", "frontend_bokeh.figures"},
+        {"frontend_bokeh.panel", "frontend_bokeh.panels", "frontend_bokeh.figures"},
         {"bokeh"},
     ),
     ("prevue_sklearn", {*GROUND, "prevue", "prevue_sklearn"}, {"sklearn", "numpy"}),

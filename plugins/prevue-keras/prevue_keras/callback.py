@@ -19,6 +19,7 @@ except ModuleNotFoundError as error:
     raise ImportError("PrevueKerasCallback needs Keras: pip install 'prevue-keras[keras]'") from error
 
 from prevue_keras.captured import config_of
+from prevue_keras.testing import check_data, log_data
 from prevue_keras.values import RUNNING_MEAN, by_split, iterations, learning_rate, named, outputs_of, weights
 
 
@@ -26,7 +27,8 @@ class PrevueKerasCallback(keras.callbacks.Callback):
     """Shows a training in Prevue: give it to `fit(callbacks=[...])`, and to `evaluate` for a test.
 
     Each epoch's values are logged at the optimizer's step. A further `fit` with the same callback goes on with the run.
-    A copy (pickled, cloned) has the configuration only and begins a run of its own, with the token in PREVUE_TOKEN.
+    A copy (pickled, cloned) has the configuration only, not the data to test with, and begins a run of its own, with
+    the token in PREVUE_TOKEN.
     """
 
     # Keras may then run the hooks of batches, also those of other callbacks, in threads beside the training: several at
@@ -51,6 +53,9 @@ class PrevueKerasCallback(keras.callbacks.Callback):
         histogram_freq: int = 0,
         describe: bool = True,
         log_lr: bool = True,
+        evaluation_data: Any = None,
+        class_names: Any = None,
+        evaluation_freq: int = 0,
         system_metrics: bool | None = None,
         mode: str | None = None,
         run: prevue.Run | None = None,
@@ -62,6 +67,9 @@ class PrevueKerasCallback(keras.callbacks.Callback):
         there, means over the epoch so far, as `running_mean/loss` and so on. `log_freq`: another name for it.
         `histogram_freq`: log histograms of all weights each so many epochs; 0: never.
         `describe`, `log_lr`: whether the model is described, and the learning rate logged.
+        `evaluation_data`: (x, y), (x, y, sample_weight) or a data set of such batches, to be predicted at the end of
+        the training, and logged sample by sample, see `prevue_keras.log_test`; with an `evaluation_freq` also each so
+        many epochs. `class_names`: of its classes 0, 1, 2 ...; of several outputs a dict of such.
         `run`: one that is open already, instead of all that would open one; it stays open after the training.
         Raises InvalidValue, a ValueError, for a value that cannot be used.
         """
@@ -70,11 +78,17 @@ class PrevueKerasCallback(keras.callbacks.Callback):
         which: dict[str, Any] = {"run_id": run_id, "resume": resume, "name": run_name, "config": config, "tags": tags}
         self._opening = Opening(connector_name, run, system_metrics=system_metrics, **where, **which)
         self._every = batches_between(update_freq if log_freq is None else log_freq)
-        self._histogram_freq = _epochs_between(histogram_freq)
+        self._histogram_freq = _epochs_between("histogram_freq", histogram_freq)
+        self._evaluation_freq = _epochs_between("evaluation_freq", evaluation_freq)
+        if evaluation_data is not None:
+            check_data(evaluation_data)
+        self._evaluation_data, self._class_names = evaluation_data, class_names
         self._describes, self._logs_rate = describe, log_lr
         self._for_copy = {
             "update_freq": update_freq if log_freq is None else log_freq,
             "histogram_freq": histogram_freq,
+            "evaluation_freq": evaluation_freq,
+            "class_names": class_names,
         }
         self._per_call = 1  # batches that Keras makes between two calls
         if self._every:  # else Keras need not make a batch's values
@@ -85,6 +99,7 @@ class PrevueKerasCallback(keras.callbacks.Callback):
         self._outputs: dict[str, str] = {}
         self._offset: int | None = None  # from the optimizer's steps to the run's
         self._last_step = -1  # of an epoch
+        self._evaluated_step = -1
         self._epoch = self._start = 0  # the epoch that goes on, and the step that it began at
         self._batch_step = 0  # the highest of a batch
         self._lock = threading.Lock()
@@ -115,9 +130,13 @@ class PrevueKerasCallback(keras.callbacks.Callback):
         """Note where the run stands: in the first epoch from the optimizer, which callbacks may have restored."""
         if self._opening.run is None:
             return
-        self._epoch, self._start = epoch, self._last_step
         if self._offset is None:
             self._start, self._offset = self._stand()
+        else:
+            self._start = self._last_step
+            if self._evaluation_freq and epoch % self._evaluation_freq == 0:  # so many were trained; the last ends it
+                self._evaluate(self._start)
+        self._epoch = epoch
 
     @harmless
     def _log_batch(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
@@ -167,6 +186,8 @@ class PrevueKerasCallback(keras.callbacks.Callback):
         self._describe(run)
         step, _ = self._stand()
         run.log(named(logs or {}, outputs_of(self.model)), step=step, split="test")
+        if step != self._evaluated_step:
+            self._evaluate(step)
         if is_after:
             self._opening.close()
 
@@ -178,6 +199,7 @@ class PrevueKerasCallback(keras.callbacks.Callback):
         was_stopped = getattr(self.model, "stop_training", False)
         if run is not None and was_stopped and epochs not in (None, self._epoch + 1):
             run.add_event("stopped", f"after epoch {self._epoch}, before {epochs} epochs were trained")
+        self._evaluate(max(self._last_step, 0))
         self._opening.close()
 
     def __getstate__(self) -> dict[str, Any]:
@@ -199,6 +221,14 @@ class PrevueKerasCallback(keras.callbacks.Callback):
             self._is_described = True
             run.describe(self.model)
 
+    @harmless
+    def _evaluate(self, step: int) -> None:
+        """Log the test with `evaluation_data`."""
+        run = self._opening.run
+        if run is not None and self._evaluation_data is not None:
+            self._evaluated_step = step
+            log_data(run, self.model, self._evaluation_data, class_names=self._class_names, step=step)
+
     def _stand(self) -> tuple[int, int]:
         """Return the run's step, and how many of its steps this optimizer has not made, so that steps go on rising.
 
@@ -212,7 +242,7 @@ class PrevueKerasCallback(keras.callbacks.Callback):
         return step, step - made
 
 
-def _epochs_between(histogram_freq: object) -> int:
-    if isinstance(histogram_freq, int) and not isinstance(histogram_freq, bool) and histogram_freq >= 0:
-        return histogram_freq
-    raise InvalidValue(f"histogram_freq {histogram_freq!r:.60} is not a number of epochs; use 0 for none, 1, 2 ...")
+def _epochs_between(name: str, freq: object) -> int:
+    if isinstance(freq, int) and not isinstance(freq, bool) and freq >= 0:
+        return freq
+    raise InvalidValue(f"{name} {freq!r:.60} is not a number of epochs; use 0 for none, 1, 2 ...")

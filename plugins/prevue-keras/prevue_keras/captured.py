@@ -4,6 +4,8 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
+import keras
+
 TEXT_CHARS = 200  # of a setting that is neither a number nor text
 
 
@@ -19,6 +21,14 @@ def config_of(model: Any, params: Mapping[str, Any] | None) -> dict[str, Any]:
         **{name: (params or {}).get(name) for name in ("epochs", "steps")},
     }
     return {name: value for name, value in told.items() if value is not None}
+
+
+def loss_name(loss: Any) -> str:
+    """Return the long name of a single loss: `mean_squared_error` of "mse"; "" where it is not known."""
+    try:
+        return _named(keras.losses.get(loss)) or ""
+    except Exception:  # noqa: BLE001 - foreign code
+        return ""
 
 
 def _optimizer(optimizer: Any) -> dict[str, Any] | None:

@@ -90,13 +90,13 @@ def backend(tmp_path):
     return Backend(tmp_path)
 
 
-@pytest.fixture(scope="module", params=BACKENDS)
+@pytest.fixture(scope="session", params=BACKENDS)
 def trained(request, tmp_path_factory):
-    """A backend after the trainings of `keras_trainings`, with each of Keras's backends."""
+    """A backend after the trainings of `keras_trainings` and `keras_evaluations`, with each of Keras's backends."""
     with Backend(tmp_path_factory.mktemp(request.param)).listening() as backend:
         # The snippet's url stays as it is: what the training asks of port 8080 goes through this proxy.
         through = {"http_proxy": backend.url, "no_proxy": "", "PREVUE_URL": "http://localhost:8080"}
-        code = "import keras_trainings; keras_trainings.main()"
+        code = "import keras_trainings, keras_evaluations; keras_trainings.main(); keras_evaluations.main()"
         ended = backend.train(code, keras_backend=request.param, **through)
         assert ended.returncode == 0, ended.stderr
         yield backend
