@@ -102,7 +102,7 @@ def told(lock: AbstractContextManager[None]) -> Iterator[None]:
 
 
 def _run(settings: ServerSettings, database: "peewee.Database", sockets: list[socket.socket]) -> None:
-    from prevue_core.db import committing, retention  # the server's packages may not be installed
+    from prevue_core.db import committing, patrol, retention  # the server's packages may not be installed
     from prevue_core.serving import serve
 
     address = "localhost" if settings.host in ("0.0.0.0", "::") else settings.host  # noqa: S104
@@ -114,6 +114,8 @@ def _run(settings: ServerSettings, database: "peewee.Database", sockets: list[so
     def tell() -> None:
         purging = (settings.trash_days, threading.Event())  # it ends with the process
         threading.Thread(target=retention.keep_purging, args=purging, name="prevue-purge", daemon=True).start()
+        looking = (patrol.Patrol(60 * settings.stall_minutes, settings.alerts), lambda found: None, threading.Event())
+        threading.Thread(target=patrol.keep_looking, args=looking, name="prevue-patrol", daemon=True).start()
         click.echo(f"Prevue's backend listens on {url}  (Ctrl-C stops)")
         click.echo(f"API page: {url}/api/docs/")
 

@@ -15,6 +15,7 @@ AUTH_MODES = ("open", "auth")
 LOG_FORMATS = ("text", "json")
 MIN_KEY_BYTES = 32
 TRASH_DAYS = 30.0
+STALL_MINUTES = 30.0
 MAX_LIMIT = 1 << 30  # of the settings PREVUE_MAX_...
 # What examples and templates show in place of a key. Of 3 000 Superset servers 2 000 ran with the one of its manual.
 PLACEHOLDER = re.compile(rb"(change|replace).?(me|this|it)|your.?(secret|key)|example|placeholder|insecure", re.I)
@@ -61,6 +62,8 @@ class ServerSettings(Listening):
     admin_password: str | None = field(repr=False)  # of the first admin; None: a one-time code makes one
     trash_days: float  # for which what was deleted can be restored
     limits: Limits
+    alerts: frozenset[str]  # causes of those that the server raises
+    stall_minutes: float  # without a value, after which a training that is alive has stalled
 
 
 @dataclass(frozen=True)
@@ -91,7 +94,9 @@ def server_settings(
         port=_port(port if port is not None else environ.get("PREVUE_PORT") or 8080),
         dashboard_url=dashboard_url or environ.get("PREVUE_DASHBOARD_URL") or None,
         admin_password=secret("PREVUE_ADMIN_PASSWORD", environ),
-        trash_days=_days("PREVUE_TRASH_DAYS", environ, TRASH_DAYS),
+        trash_days=_number("PREVUE_TRASH_DAYS", environ, TRASH_DAYS, "days", 0, 36_500),
+        alerts=_alerts("PREVUE_ALERTS", environ),
+        stall_minutes=_number("PREVUE_STALL_MINUTES", environ, STALL_MINUTES, "minutes", 1, 525_600),
         limits=Limits(
             body_bytes=_at_least_1("PREVUE_MAX_BODY_BYTES", environ, Limits.body_bytes),
             inflated_bytes=_at_least_1("PREVUE_MAX_INFLATED_BYTES", environ, Limits.inflated_bytes),
@@ -215,15 +220,23 @@ def _proxies(text: str) -> int:
     raise SettingsError(f"PREVUE_TRUSTED_PROXIES is {text!r}; use the number of proxies in front, such as 1")
 
 
-def _days(name: str, environ: Mapping[str, str], usual: float) -> float:
+def _number(name: str, environ: Mapping[str, str], usual: float, unit: str, least: int, most: int) -> float:
     text = environ.get(name) or str(usual)
     try:
-        days = float(text)
+        number = float(text)
     except ValueError:
-        days = -1.0
-    if not 0 <= days <= 36_500:
-        raise SettingsError(f"{name} is {text!r}; use a number of days from 0 to 36500")
-    return days
+        number = -1.0
+    if not least <= number <= most:
+        raise SettingsError(f"{name} is {text!r}; use a number of {unit} from {least} to {most}")
+    return number
+
+
+def _alerts(name: str, environ: Mapping[str, str]) -> frozenset[str]:
+    causes = frozenset(_words(environ.get(name, ",".join(contract.ALERT_CAUSES))))
+    if unknown := causes.difference(contract.ALERT_CAUSES):
+        known = ", ".join(contract.ALERT_CAUSES)
+        raise SettingsError(f"{name} names {min(unknown)!r}; use some of {known}, or nothing for no alerts")
+    return causes
 
 
 def _at_least_1(name: str, environ: Mapping[str, str], usual: int) -> int:

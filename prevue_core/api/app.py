@@ -73,6 +73,7 @@ def create_app(
         LIMITS=settings.limits,
         DISK_FULL_UNTIL=0.0,
         API_TITLE="Prevue",
+        ALERTS=settings.alerts,
         API_VERSION=__version__,
         OPENAPI_VERSION="3.1.0",
         OPENAPI_URL_PREFIX="/api",

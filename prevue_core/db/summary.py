@@ -92,8 +92,10 @@ def names_of(run_id: str) -> set[Key]:
     return set(rows)
 
 
-def update_series(run_id: str, rank: int, rows: dict[Key, Any], logged: Points) -> None:
+def update_series(run_id: str, rank: int, rows: dict[Key, Any], logged: Points) -> dict[Key, Any]:
     """Bring the sums and the rollups of a run's series up to date with `logged` points; `rows` are what `find` gave.
+
+    Return the rows as they are now, new ones included.
 
     The points' rows must not be in `metrics` yet. The run's row must be locked: two writers would give one number to
     two new series.
@@ -112,6 +114,7 @@ def update_series(run_id: str, rank: int, rows: dict[Key, Any], logged: Points) 
     rows_to_store = [tuple(getattr(one.row, name) for name in _COLUMNS) for one in grown]
     fixed = ("rank", "split", "name", "kind")
     insert_rows("series", _COLUMNS, rows_to_store, key=("run_id", "series_no"), fixed=fixed)
+    return rows
 
 
 def _new_rows(run_id: str, rank: int, keys: list[Key]) -> dict[Key, Any]:

@@ -196,8 +196,24 @@ def test_the_events_of_several_runs_come_together_the_latest_first(client, strea
     later, earlier = (item.pop("event_id") for item in items)
     assert later > earlier
     assert items == [
-        {"run_id": other.run_id, "step": None, "time": NOON, "kind": "alert", "level": "error", "text": "NaN"},
-        {"run_id": stream.run_id, "step": 3, "time": NOON, "kind": "checkpoint", "level": None, "text": "a.pt"},
+        {
+            "run_id": other.run_id,
+            "step": None,
+            "time": NOON,
+            "kind": "alert",
+            "level": "error",
+            "cause": None,
+            "text": "NaN",
+        },
+        {
+            "run_id": stream.run_id,
+            "step": 3,
+            "time": NOON,
+            "kind": "checkpoint",
+            "level": None,
+            "cause": None,
+            "text": "a.pt",
+        },
     ]
 
 

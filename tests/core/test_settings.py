@@ -76,6 +76,20 @@ def test_days_that_cannot_be_are_refused(days):
         server_settings(environ={"PREVUE_TRASH_DAYS": days})
 
 
+def test_alerts_are_chosen_by_their_causes():
+    chosen = {text: server_settings(environ={"PREVUE_ALERTS": text}).alerts for text in ("", "stalled, diverged")}
+    assert chosen == {"": frozenset(), "stalled, diverged": {"stalled", "diverged"}}
+    assert server_settings(environ={}).alerts == {"non_finite", "diverged", "stalled"}
+    with pytest.raises(SettingsError, match="PREVUE_ALERTS names 'nan'; use some of non_finite, diverged, stalled"):
+        server_settings(environ={"PREVUE_ALERTS": "nan"})
+
+
+def test_a_stall_takes_a_minute_at_least():
+    assert server_settings(environ={"PREVUE_STALL_MINUTES": "1.5"}).stall_minutes == 1.5
+    with pytest.raises(SettingsError, match="PREVUE_STALL_MINUTES is '0'; use a number of minutes from 1 to 525600"):
+        server_settings(environ={"PREVUE_STALL_MINUTES": "0"})
+
+
 def test_a_secret_may_stand_in_a_file(tmp_path):
     file = tmp_path / "url"
     file.write_text("postgresql://db/prevue\nsecond line\n")

@@ -7,7 +7,7 @@ import marshmallow as ma
 
 from prevue_core.api.blueprint import Blueprint, identity
 from prevue_core.api.fields import PageArguments, TimeField, has_no_nul, page_of
-from prevue_core.contract import ALERT_LEVELS
+from prevue_core.contract import ALERT_CAUSES, ALERT_LEVELS
 from prevue_core.db.accounts import READ
 from prevue_core.db.queries.events import events
 from prevue_core.db.queries.pages import Page
@@ -28,6 +28,12 @@ class EventSchema(ma.Schema):
         allow_none=True,
         validate=ma.validate.OneOf(ALERT_LEVELS),
         metadata={"description": "of an alert, else null"},
+    )
+    cause = ma.fields.String(
+        required=True,
+        allow_none=True,
+        validate=ma.validate.OneOf(ALERT_CAUSES),
+        metadata={"description": "of an alert that the server raised by itself, else null"},
     )
     text = ma.fields.String(required=True)
 

@@ -207,7 +207,13 @@ def add_records(run_id: uuid.UUID, writer_id: uuid.UUID, first_seq: int) -> flas
     """
     ingest.refuse_stranger(identity(), str(run_id))
     applied = ingest.apply_records(
-        identity(), str(run_id), str(writer_id), first_seq, _records(), max_names=_limits().names
+        identity(),
+        str(run_id),
+        str(writer_id),
+        first_seq,
+        _records(),
+        max_names=_limits().names,
+        causes=flask.current_app.config["ALERTS"],
     )
     count_records(applied.count - applied.rejected_count, applied.rejected_count)
     document = {name: getattr(applied, name) for name in ("next_seq", "rejected", "rejected_count")}

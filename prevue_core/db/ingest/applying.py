@@ -6,7 +6,7 @@ transaction that stores the records, so a batch that arrives twice is stored onc
 
 import uuid
 from bisect import bisect_right
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import lru_cache
 from typing import Any
 
@@ -14,7 +14,8 @@ from prevue_core import contract
 from prevue_core.db.accounts import INGEST, Identity, in_reach, may
 from prevue_core.db.committing import in_transaction
 from prevue_core.db.connection import db, execute, is_sqlite
-from prevue_core.db.ingest import others
+from prevue_core.db.happenings import Happening, was_told_lost
+from prevue_core.db.ingest import alerts, others
 from prevue_core.db.ingest.batch import Applied, Batch
 from prevue_core.db.ingest.evaluations import add_evaluation, add_predictions
 from prevue_core.db.ingest.fields import Record, reason_of
@@ -53,32 +54,43 @@ def apply_records(
     records: list[Record],
     *,
     max_names: int = contract.MAX_NAMES,
+    causes: Collection[str] = contract.ALERT_CAUSES,
 ) -> Applied:
     """Store what is new of `records`, numbered from `first_seq` on, and return the number to go on with.
 
     A record that is well formed but cannot be accepted is listed as rejected and uses its number; so is one that would
-    bring a run more than `max_names` names. Raises SequenceGap where records are missing before these, Missing where
-    the run or its project is not one that `identity` may log to, RunDeleted where the run was deleted, and
-    RecordRefused, with nothing stored, for a batch whose numbers are not consecutive.
+    bring a run more than `max_names` names. `causes`: of the alerts to raise. Raises SequenceGap where records are
+    missing before these, Missing where the run or its project is not one that `identity` may log to, RunDeleted where
+    the run was deleted, and RecordRefused, with nothing stored, for a batch whose numbers are not consecutive.
     """
     records = number(first_seq, records)
-    return in_transaction(lambda: _apply_in_transaction(identity, run_id, writer_id, first_seq, records, max_names))
+    return in_transaction(
+        lambda: _apply_in_transaction(identity, run_id, writer_id, first_seq, records, max_names, causes)
+    )
 
 
 def _apply_in_transaction(
-    identity: Identity, run_id: str, writer_id: str, first_seq: int, records: list[Record], max_names: int
+    identity: Identity,
+    run_id: str,
+    writer_id: str,
+    first_seq: int,
+    records: list[Record],
+    max_names: int,
+    causes: Collection[str],
 ) -> Applied:
     batch = _locked(identity, run_id, writer_id)
     if batch is None:
         _refuse_buried(run_id)
         if first_seq != 0 or not records or records[0].get("type") != "start":
             raise SequenceGap(0)
-        open_writer(identity, run_id, writer_id, records[0])
+        is_begun = open_writer(identity, run_id, writer_id, records[0])
         batch = _locked(identity, run_id, writer_id)  # it may be another's, who sent the same at the same moment
         assert batch is not None  # noqa: S101 - the row was made just now
+        if is_begun:
+            batch.happened.append(Happening(run_id, contract.RUNNING, batch.now))
     if first_seq > batch.next_seq:
         raise SequenceGap(batch.next_seq)
-    return _apply(batch, records, max_names)
+    return _apply(batch, records, max_names, causes)
 
 
 def _locked(identity: Identity, run_id: str, writer_id: str) -> Batch | None:
@@ -91,14 +103,16 @@ def _locked(identity: Identity, run_id: str, writer_id: str) -> Batch | None:
     if row is None:
         return None
     *columns, heard_at, deleted_at, is_in_reach = row
+    batch = Batch(run_id, writer_id, now := utc_now(), *columns)
     if not (is_in_reach and may(identity, INGEST)):
         raise Missing(f"run {run_id} does not exist, or is not yours to log to")
     if deleted_at is not None:
         raise RunDeleted(f"run {run_id} was deleted")
-    now = utc_now()
-    if abs(to_unix(now) - to_unix(heard_at)) >= HEARD_S:
+    if abs(silent_s := to_unix(now) - to_unix(heard_at)) >= HEARD_S:
         TrainingRun.update(heard_at=now).where(TrainingRun.run_id == run_id).execute()
-    return Batch(run_id, writer_id, now, *columns)
+    if silent_s >= contract.LOST_AFTER_S and batch.state == contract.RUNNING and was_told_lost(run_id, heard_at):
+        batch.happened.append(Happening(run_id, contract.RUNNING, now))
+    return batch
 
 
 @lru_cache(maxsize=1_024)  # Peewee takes longer to write it than the database to answer it
@@ -106,8 +120,8 @@ def _lock_statement(identity: Identity, on_sqlite: bool) -> tuple[str, list[Any]
     """Return the statement that reads and locks a writer and its run, and its values up to the ids of the two."""
     query = (
         Writer.select(
-            Writer.rank, Writer.next_seq, Project.project_id, TrainingRun.model, TrainingRun.config,
-            TrainingRun.heard_at, TrainingRun.deleted_at, in_reach(identity),
+            Writer.rank, Writer.next_seq, Project.project_id, TrainingRun.model, TrainingRun.state,
+            TrainingRun.config, TrainingRun.heard_at, TrainingRun.deleted_at, in_reach(identity),
         )
         .join(TrainingRun, on=(Writer.run_id == TrainingRun.run_id))
         .join(Project)
@@ -127,13 +141,13 @@ def _refuse_buried(run_id: str) -> None:
         raise RunDeleted(f"run {run_id} was deleted")
 
 
-def _apply(batch: Batch, records: list[Record], max_names: int) -> Applied:
+def _apply(batch: Batch, records: list[Record], max_names: int, causes: Collection[str]) -> Applied:
     fresh = records[bisect_right(records, batch.next_seq, key=end_of) :]
     if not fresh:  # a sign of life
         of_writer = (Writer.run_id == batch.run_id) & (Writer.writer_id == batch.writer_id)
         Writer.update(heard_at=batch.now).where(of_writer).execute()
-        return Applied(batch.next_seq)
-    applied = Applied(end_of(fresh[-1]), len(fresh))
+        return Applied(batch.next_seq, happened=batch.happened)
+    applied = Applied(end_of(fresh[-1]), len(fresh), happened=batch.happened)
     layouts = layouts_of(batch, (record for record in fresh if record.get("type") == "metrics"), max_names)
     for record in fresh:
         try:
@@ -143,8 +157,11 @@ def _apply(batch: Batch, records: list[Record], max_names: int) -> Applied:
             if len(applied.rejected) < MAX_REJECTED_LISTED:
                 applied.rejected.append({"seq": record["seq"], "reason": reason_of(error)})
     if batch.rows:
-        update_series(batch.run_id, batch.rank, batch.series, batch.points)
+        were_broken = alerts.broken(batch.series)
+        rows = update_series(batch.run_id, batch.rank, batch.series, batch.points)
         store_rows(batch)
+        if contract.NON_FINITE in causes:
+            alerts.add_non_finite(batch, were_broken, rows)
     if batch.results:
         store_results(batch)
     _move(batch, applied)

@@ -6,11 +6,12 @@ import orjson
 
 from prevue_core import contract
 from prevue_core.contract import check_int64, check_label
+from prevue_core.db.happenings import ALERT, Happening, store
 from prevue_core.db.ingest.batch import Batch
 from prevue_core.db.ingest.environment import add_environment, end_environment
 from prevue_core.db.ingest.fields import Record, json_object, optional_int, text_of, time_of
 from prevue_core.db.ingest.numbering import end_of
-from prevue_core.db.models import Event, ModelDescription, Project, TrainingRun, Writer
+from prevue_core.db.models import ModelDescription, Project, TrainingRun, Writer
 from prevue_core.errors import InvalidValue, shown
 
 MAX_MISSING = 10**12  # that one record counts for, so that sums stay within 64 bits
@@ -68,23 +69,26 @@ def add_event(batch: Batch, record: Record) -> None:
     level, step = record.get("level"), optional_int("step", record.get("step"))
     if level is not None and level not in contract.ALERT_LEVELS:
         raise InvalidValue(f"level {level!r} is not one of an alert; use {', '.join(contract.ALERT_LEVELS)}")
-    _insert_event(batch, record, kind[:64], text, step, level)
+    happening = _store_event(batch, record, kind[:64], text, step, level)
+    if kind == ALERT:
+        batch.happened.append(happening)
 
 
 def add_gap(batch: Batch, record: Record) -> None:
     """Store that records are missing."""
     count = check_int64("count", record.get("count", end_of(record) - record["seq"]))
     reason = text_of("reason", record.get("reason", "not told"))
-    _insert_event(batch, record, "gap", f"{count} records are missing: {reason}", None)
+    _store_event(batch, record, "gap", f"{count} records are missing: {reason}", None)
     batch.gaps += 1
     batch.missing += min(max(count, 0), MAX_MISSING)
 
 
-def _insert_event(
+def _store_event(
     batch: Batch, record: Record, kind: str, text: str, step: int | None, level: str | None = None
-) -> None:
-    time = time_of(record, batch.now)
-    Event.create(run_id=batch.run_id, step=step, time=time, kind=kind, level=level, text=text)
+) -> Happening:
+    happening = Happening(batch.run_id, kind, time_of(record, batch.now), text, step, level)
+    store(happening)
+    return happening
 
 
 def end_run(batch: Batch, record: Record) -> None:
@@ -93,8 +97,10 @@ def end_run(batch: Batch, record: Record) -> None:
     if state not in (contract.FINISHED, contract.FAILED):
         raise InvalidValue(f"state {state!r} does not end a run; use 'finished' or 'failed'")
     told = orjson.loads(json_object("environment", record.get("environment", {})))
+    message = ""
     if state == contract.FAILED:
-        _insert_event(batch, record, "failed", text_of("message", record.get("message", "")), None)
+        message = text_of("message", record.get("message", ""))
+        _store_event(batch, record, contract.FAILED, message, None)
     elif batch.rank != 0:
         return  # the run goes on until its first process has finished
     time = time_of(record, batch.now)
@@ -107,3 +113,6 @@ def end_run(batch: Batch, record: Record) -> None:
     )
     if ended.execute():
         end_environment(run_id, told)
+        if batch.state != state:
+            batch.state = state
+            batch.happened.append(Happening(run_id, state, time, message))

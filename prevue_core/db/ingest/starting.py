@@ -23,15 +23,18 @@ from prevue_core.db.models import Project, TrainingRun, User, Writer, utc_now
 from prevue_core.errors import InvalidValue, Missing, RecordRefused
 
 
-def open_writer(identity: Identity, run_id: str, writer_id: str, start: Record) -> None:
-    """Make the rows of a writer and of all it needs: run, project, user. Raises RecordRefused, or Missing."""
+def open_writer(identity: Identity, run_id: str, writer_id: str, start: Record) -> bool:
+    """Make the rows of a writer and of all it needs: run, project, user. Raises RecordRefused, or Missing.
+
+    Return whether the run runs from now on: it is new, or goes on after its end.
+    """
     try:
         uid = check_label("uid", start.get("uid"))  # a label, no proof: where there are accounts, the token decides
         user = _ensure(User, username=uid) if identity == OPEN else User.get_by_id(identity.user_id)
         project = _project_of(identity, user, start)
         if project.deleted_at is not None:  # a new run brings it back, without the runs that went with it
             Project.update(deleted_at=None).where(Project.project_id == project.project_id).execute()
-        _join_run(run_id, project, user, start)
+        goes_on = _join_run(run_id, project, user, start)
         host = start.get("host")
         Writer.insert(
             writer_id=writer_id,
@@ -45,6 +48,7 @@ def open_writer(identity: Identity, run_id: str, writer_id: str, start: Record) 
         ).on_conflict_ignore().execute()
     except (InvalidValue, RecursionError) as error:  # without a project and a user the records have no place at all
         raise RecordRefused(f"the start record cannot be accepted: {reason_of(error)}") from error
+    return goes_on or Writer.select().where(Writer.run_id == run_id).count() == 1
 
 
 def may_log_into(identity: Identity, project_name: str) -> bool:
@@ -73,7 +77,8 @@ def _project_of(identity: Identity, user: User, start: Record) -> Project:
     return project
 
 
-def _join_run(run_id: str, project: Project, user: User, start: Record) -> None:
+def _join_run(run_id: str, project: Project, user: User, start: Record) -> bool:
+    """Make the row of a run, or find it; return whether the run goes on after its end."""
     now = utc_now()
     time = time_of(start, now)
     name = start.get("run_name")
@@ -95,8 +100,9 @@ def _join_run(run_id: str, project: Project, user: User, start: Record) -> None:
     goes_on = TrainingRun.update(state=contract.RUNNING, finished_at=None).where(
         TrainingRun.run_id == run_id, TrainingRun.finished_at <= time
     )
-    if goes_on.execute():
+    if is_resumed := bool(goes_on.execute()):
         go_on(run_id)
+    return is_resumed
 
 
 def _environment(start: Record) -> str:

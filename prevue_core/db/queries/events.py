@@ -22,6 +22,6 @@ def events(
 def _event(row: Any) -> Row:
     return {
         "run_id": str(row.run_id),
-        **{name: getattr(row, name) for name in ("event_id", "step", "kind", "level", "text")},
+        **{name: getattr(row, name) for name in ("event_id", "step", "kind", "level", "cause", "text")},
         "time": to_unix(row.time),
     }
