@@ -215,7 +215,8 @@ not: each ends every command `prevue` with exit code 1 and one line that names t
 warning. `PREVUE_PLUGINS` says which plugins are loaded, `PREVUE_TRACE_PLUGINS=1` prints each call.
 
 Real ones: `prevue_keras/plugin.py`, `prevue_torch/plugin.py` and `prevue_sklearn/plugin.py` describe models;
-`prevue_core/plugin.py` and `frontend_bokeh/plugin.py` add commands.
+`prevue_core/plugin.py` and `frontend_bokeh/plugin.py` add commands; `frontend_bokeh/plugin.py` and
+`prevue_sklearn/plugin.py` register panels, see [how to write one](../how-to/write-a-panel.md).
 """
 
 

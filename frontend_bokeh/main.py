@@ -17,8 +17,9 @@ from tornado.httputil import HTTPMessageDelegate, HTTPServerRequest
 from tornado.ioloop import IOLoop
 from tornado.web import RequestHandler
 
-from frontend_bokeh import assets, compare_page, login, pages, run_page, table_page
+from frontend_bokeh import assets, compare_page, login, pages, results_page, run_page, table_page
 from frontend_bokeh.auth import Gate
+from frontend_bokeh.drawing import registered
 from frontend_bokeh.headers import request_id
 from frontend_bokeh.hub import Hub
 from frontend_bokeh.session import Session
@@ -27,6 +28,7 @@ from frontend_bokeh.source import Source
 from frontend_bokeh.watching import Figures, Watch
 from prevue_core.listening import is_on_network
 from prevue_core.logs import REQUEST_ID, request_id_of
+from prevue_core.manager import plugins, refuse
 from prevue_core.settings import DashboardSettings
 
 MAX_MESSAGE_BYTES = 1 << 20
@@ -98,10 +100,11 @@ def make_server(
 ) -> tuple[Server, HTTPServer]:
     """Return what shows the backend at `url` to whom it lets in, and what listens for it on the bound `sockets`.
 
-    `secret_key` signs pages: with the same key, those that are open go on after a restart.
+    `secret_key` signs pages: with the same key, those that are open go on after a restart. Raises PluginError.
     """
     gate = Gate(url, settings, secret_key, is_on_network=is_on_network(sockets))
     shared = {"gate": gate}
+    drawn = {"gate": gate, "panels": registered(plugins(refuse))}
     watch = Watch(gate)
     application = Server(
         gate,
@@ -111,6 +114,10 @@ def make_server(
             (r"/p/([^/]+)/([^/]+)", pages.RunsPage, shared),
             (r"/p/([^/]+)/([^/]+)/configs", pages.ConfigsPage, shared),
             (r"/p/([^/]+)/([^/]+)/runs/([^/]+)", run_page.RunPage, shared),
+            (r"/p/([^/]+)/([^/]+)/runs/([^/]+)/results", results_page.ResultsPage, shared),
+            (r"/p/([^/]+)/([^/]+)/runs/([^/]+)/results/(\d{1,18})", results_page.DrawnResult, drawn),
+            (r"/p/([^/]+)/([^/]+)/runs/([^/]+)/results/steps", results_page.ResultSteps, drawn),
+            (r"/p/([^/]+)/([^/]+)/runs/([^/]+)/results/over-steps", results_page.DrawnSteps, drawn),
             (r"/p/([^/]+)/([^/]+)/table", table_page.TablePage, shared),
             (r"/p/([^/]+)/([^/]+)/compare", compare_page.ComparePage, shared),
             (r"/changes", table_page.ChangesPage, shared),

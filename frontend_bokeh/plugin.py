@@ -1,6 +1,6 @@
-"""The dashboard's own hook implementations: its commands."""
+"""The dashboard's own hook implementations: its commands and panels."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from prevue_core.hookspecs import hookimpl
 
@@ -16,3 +16,11 @@ def prevue_register_commands(cli: "click.Group") -> None:
 
     for command in (dashboard, up, demo):
         cli.add_command(command)
+
+
+@hookimpl
+def prevue_register_panels() -> list[Any]:
+    """Draw each kind of result that core has."""
+    from frontend_bokeh.panels import PANELS  # imports Bokeh
+
+    return PANELS

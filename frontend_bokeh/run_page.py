@@ -1,6 +1,7 @@
 """The page of a run: how it stands, what it came to, how it was begun, and whether all of it has arrived."""
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +11,7 @@ from frontend_bokeh import texts
 from frontend_bokeh.columns import end_of
 from frontend_bokeh.pages import Page
 from frontend_bokeh.source import find_project, find_run
-from prevue.api import Api
+from prevue.api import Api, StoredRun
 from prevue_core.contract import SYSTEM_SPLIT, decode_number
 
 ROWS_SHOWN = 500  # series of a rank, and processes
@@ -49,32 +50,49 @@ class Delivery:
         return not self.total("missing") and not self.total("rejected")
 
 
-class RunPage(Page):
-    """One run."""
+class RunPart(Page):
+    """A part of what there is to see of a run; each has a tab below the run's name."""
+
+    async def found(
+        self, owner: str, name: str, run_id: str, question: Callable[[Api, StoredRun], Any]
+    ) -> tuple[StoredRun, Any]:
+        """Return the run, and what `question` finds out about it. Raises HTTPError where there is no such run."""
+
+        def answer(api: Api) -> tuple[StoredRun, Any] | None:
+            project_id = find_project(api, owner, name)
+            run = None if project_id is None else find_run(api, project_id, run_id)
+            return None if run is None else (run, question(api, run))
+
+        found = await self.ask(answer)
+        if found is None:
+            raise HTTPError(404, "there is no run %s in project %s/%s; it may have been deleted", run_id, owner, name)
+        run, told = found
+        return run, told
+
+    def show_part(self, template: str, run: StoredRun, owner: str, name: str, **values: Any) -> None:
+        """Answer with a page below the run's name."""
+        only = f"^{_SPECIAL.sub(_ESCAPED, run.run_name)}$"
+        shared = {"owner": owner, "project": name, "tab": "run", "texts": texts, "run": run, "only": only}
+        self.show(template, title=run.run_name, **shared, **values)
+
+
+class RunPage(RunPart):
+    """How a run stands, and all that it came to in numbers."""
 
     async def get(self, owner: str, name: str, run_id: str) -> None:
         """Show the run; the page's script asks again and again while there may be news."""
-        project_id = await self.ask(lambda api: find_project(api, owner, name))
-        if project_id is None:
-            raise HTTPError(404, "there is no project %s/%s; a training's first log makes it", owner, name)
         rank = self.get_query_argument("rank", None)
-        shown = await self.ask(lambda api: _shown(api, project_id, run_id, rank))
-        if shown is None:
-            raise HTTPError(404, "there is no run %s in project %s/%s; it may have been deleted", run_id, owner, name)
-        self.show("run.html", title=shown["run"].run_name, owner=owner, project=name, tab="run", texts=texts, **shown)
+        run, shown = await self.found(owner, name, run_id, lambda api, run: _shown(api, run, rank))
+        self.show_part("run.html", run, owner, name, part="overview", **shown)
 
 
-def _shown(api: Api, project_id: int, run_id: str, rank: str | None) -> dict[str, Any] | None:
-    """Return what the page shows, of metrics those of one rank; None: the project has no such run."""
-    run = find_run(api, project_id, run_id)
-    if run is None:
-        return None
+def _shown(api: Api, run: StoredRun, rank: str | None) -> dict[str, Any]:
+    """Return what the page shows, of metrics those of one rank."""
     series = run.summary()
     ranks = sorted({one["rank"] for one in series})
     chosen = next((one for one in ranks if str(one) == rank), ranks[0] if ranks else 0)
     metrics = sorted((_sums(one) for one in series if one["rank"] == chosen), key=lambda one: one["key"])
     return {
-        "run": run,
         "model": run.model(),
         "duration": texts.duration(end_of(run) - run.started_at),
         "delivery": Delivery(sorted(run.writers(), key=lambda one: (one["rank"], one["started_at"]))),
@@ -87,7 +105,6 @@ def _shown(api: Api, project_id: int, run_id: str, rank: str | None) -> dict[str
         "facts": _facts(run.environment),
         "failure": _failure(run.environment),
         "packages": _object(run.environment.get("packages")),
-        "only": f"^{_SPECIAL.sub(_ESCAPED, run.run_name)}$",
         "rows_shown": ROWS_SHOWN,
     }
 

@@ -89,3 +89,74 @@ def prevue_register_commands(cli: "click.Group") -> None:
             click.echo("hello")
     ```
     """
+
+
+@hookspec
+def prevue_register_panels() -> list[Any]:  # type: ignore[empty-body]
+    """Draw results of a kind on the page of a run.
+
+    **Called** once when the dashboard starts, and by `prevue report`; never in a training.
+
+    **Returns** a list of `frontend_bokeh.panel.Panel`. Each has the `kind` of results that it draws, a `title`, and
+    `build`, a function from a result's payload to a figure of Bokeh, or to a `Table`, `Text`, `Image` or `Tree` of that
+    module. A panel with a `name`, a regular expression, draws the results with such a name only. Where several fit, one
+    with a name counts most, then a plugin's: it may draw a kind of Prevue's own better.
+
+    **Imports** what it likes inside the function; Bokeh is there.
+
+    **Errors**: whatever the hook raises, and two plugins with panels for the same results, keep the dashboard from
+    starting, with the distribution's name and the cause. What `build` raises is shown in the result's box, and the
+    page goes on.
+
+    ```python
+    from prevue_core.hookspecs import hookimpl
+
+
+    @hookimpl
+    def prevue_register_panels():
+        from frontend_bokeh.panel import Panel, Table
+
+        def build(payload):
+            return Table({"word": payload["words"], "length": [len(word) for word in payload["words"]]})
+
+        return [Panel("my_plugin.words", "words", build)]
+    ```
+    """
+
+
+@hookspec
+def prevue_register_checks() -> "list[Check]":  # type: ignore[empty-body]
+    """Look whether a training or a test was done well.
+
+    **Called** once in a backend, before it first looks at a run; never in a training.
+
+    **Returns** a list of `prevue_core.checks.Check`. Each has a `code` by which it is silenced, with a dot behind the
+    plugin's name, a `title`, `about` (Markdown: when it speaks, where its thresholds come from, and what to do) and
+    `look`, a function from facts to one paragraph with the numbers of this run, or to None where there is nothing to
+    say. A check of a run gets `RunFacts`: `run`, `series()`, `curve(name, split)` and `table(name)`; one with
+    `of="evaluation"` gets `EvaluationFacts`: `evaluation`, `samples`, `sample_ids`, `scores()` and `intervals()`.
+    Facts are read when they are asked for.
+
+    **Imports** what it likes inside the functions; NumPy is there, the plugin's framework may not be.
+
+    **Errors**: what the hook raises, or `look`, costs a line that says so in the place of those checks. A code that is
+    taken already does the same.
+
+    ```python
+    from prevue_core.hookspecs import hookimpl
+
+
+    @hookimpl
+    def prevue_register_checks():
+        from prevue_core.checks import Check
+
+        def look(facts):
+            loss = facts.curve("loss")
+            if loss is None or len(loss) > 2:
+                return None
+            return f"The loss was logged {len(loss)} times: too few to see how the training went."
+
+        about = "Speaks where the training loss has fewer than three points. Log it at each epoch."
+        return [Check("my_plugin.few_points", "Hardly a curve", about, look)]
+    ```
+    """

@@ -99,3 +99,8 @@ def test_the_example_adds_a_command() -> None:
     cli = click.Group()
     example("prevue_register_commands")(cli=cli)
     assert CliRunner().invoke(cli, ["hello"]).output == "hello\n"
+
+
+def test_the_example_draws_a_result() -> None:
+    [panel] = example("prevue_register_panels")()
+    assert panel.build({"words": ["to", "be"]}).columns == {"word": ["to", "be"], "length": [2, 2]}

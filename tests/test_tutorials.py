@@ -21,6 +21,7 @@ OFFLINE, READ = DOCS / "how-to" / "train-without-a-server.md", DOCS / "how-to" /
 TENSORBOARD = DOCS / "how-to" / "come-from-tensorboard.md"
 FIND = DOCS / "how-to" / "find-runs.md"
 TEST = DOCS / "how-to" / "test-a-model.md"
+PANEL = DOCS / "how-to" / "write-a-panel.md"
 BOTH = {(split, name) for split in ("train", "val") for name in ("loss", "accuracy")}
 FIT_TIMES = {("train", f"{step}fit_time") for step in ("", "standardscaler/", "final_estimator/")}
 # By tutorial: how many runs its program logs, and the series that its text and its picture speak of.
@@ -131,6 +132,46 @@ def test_a_script_for_tensorboard_moves_over(listening: StoredBackend, environ: 
     assert listening.runs("digits", "run_name, state") == [("first", "finished")] * 2
     values = listening.metrics("digits", "step, loss_value")
     assert [value for _, value in values[:10]] == pytest.approx([value for _, value in values[10:]])
+
+
+def test_a_panel_is_registered_and_draws_what_was_logged(
+    listening: StoredBackend, environ: dict[str, str], tmp_path: Path
+) -> None:
+    log, build, steps, hook, check = blocks(PANEL, "python")
+    [project] = blocks(PANEL, "toml")
+    files = {
+        "prevue_timing/__init__.py": "",
+        "pyproject.toml": project,
+        "prevue_timing/plugin.py": hook,
+        "prevue_timing/panels.py": f"{build}\n\n{steps}",
+    }
+    (tmp_path / "source" / "prevue_timing").mkdir(parents=True)
+    for name, text in files.items():
+        (tmp_path / "source" / name).write_text(text)
+    site = tmp_path / "site"
+    command = f".venv/bin/pip install --quiet --no-deps --target {site} {tmp_path}/source"
+    run_commands(command, environ)
+    with_plugin = {**environ, "PYTHONPATH": os.pathsep.join(filter(None, [str(site), environ.get("PYTHONPATH")]))}
+    assert run_python([check], with_plugin) == "4.5 s together\n"
+    run_python([log], environ)
+    (run_id,) = listening.runs("timing", "run_id")[0]
+    told = run_python([DRAW.format(run_id=run_id)], with_plugin)
+    assert told.splitlines() == ["prevue-timing ['figure', 'text']", "7.8 s together", "prevue-timing ['figure']"]
+
+
+DRAW = """
+import prevue
+from frontend_bokeh.drawing import registered
+from frontend_bokeh.panel import Step
+from prevue_core.manager import plugins, refuse
+panels = registered(plugins(refuse))
+found = prevue.Api().result_steps("{run_id}", "timing.phases", "train", "epoch", payload=True)
+last = panels.draw("timing.phases", "epoch", found[-1]["payload"])
+print(last["owner"], [name for part in last["parts"] for name in part])
+print(last["parts"][1]["text"])
+whole = panels.draw_steps("timing.phases", "epoch", [Step(one["step"], one["payload"]) for one in found])
+print(whole["owner"], [name for part in whole["parts"] for name in part])
+"""
 
 
 def points_of(listening: StoredBackend, project: str) -> int:

@@ -15,3 +15,11 @@ def prevue_describe_model(model: Any) -> dict[str, Any] | None:
     from prevue_sklearn.describe import describe_estimator  # imports scikit-learn
 
     return describe_estimator(model)
+
+
+@hookimpl
+def prevue_register_panels() -> list[Any]:
+    """Draw the folds of a search, and what an estimator holds for important."""
+    from prevue_sklearn.panels import PANELS  # imports Bokeh
+
+    return PANELS
