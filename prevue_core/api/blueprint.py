@@ -72,6 +72,7 @@ def _asking(actions: tuple[str, ...], function: Any) -> Any:
             what = "the token is not known, or over" if flask.request.authorization else "no token was sent"
             return problem(401, f"{what}; `prevue login` gets one", headers=CHALLENGE)
         if not any(may(identity(), action) for action in actions):
+            need_accounts()  # in open mode nothing is refused but the care for them
             needed = " or ".join(map(repr, actions))
             return problem(403, f"this needs {needed}, which your token or user does not have")
         return function(*args, **kwargs)

@@ -160,6 +160,9 @@ def test_an_open_server_needs_no_login(tmp_path, on_a_machine):
         url = process.address("backend")
         code, told, _ = on_a_machine("alice", "-m", "prevue", "login", url)
         assert (code, told) == (0, f"{url} is open: it has no accounts, and needs no login.\n")
+        code, _, wrong = on_a_machine("alice", "-m", "prevue", "user", "add", "eve", "--url", url)
+        assert code == 1
+        assert wrong.endswith("this server is open: it has no accounts, and needs no login\n")
         assert on_a_machine("alice", "-c", TRAINING.replace("init(", f"init(url={url!r}, "))[0] == 0
         for project in ("net", "ignored/net"):
             command = ("token", "create", "node", "--project", project, "--url", url)

@@ -259,7 +259,8 @@ def test_an_open_server_has_no_accounts(app, database, problem_of):
     login = {"username": "alice", "password": PASSWORD}
     problem_of(client.post("/api/v1/sessions", json=login), 409)
     problem_of(client.get("/api/v1/tokens"), 409)
-    problem_of(client.post("/api/v1/users", json={"username": "eve"}), 403)
+    problem = problem_of(client.post("/api/v1/users", json={"username": "eve"}), 409)
+    assert problem["detail"] == "this server is open: it has no accounts, and needs no login"
     text, _ = tokens.create_token(identify(session_of("alice")), "a", ["read"])
     assert client.get("/api/v1/projects", headers=bearer(text)).status_code == 200
 
