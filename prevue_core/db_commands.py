@@ -36,7 +36,7 @@ def upgrade(data_dir: Path | None) -> None:
 
     try:
         with told(serving_lock.without_server()):
-            applied = schema.upgrade(database)
+            applied = schema.upgrade(database, settings.database_direct_url)
     except peewee.PeeweeException as error:
         raise click.ClickException(f"the database does not answer: {str(error).strip()}") from None
     except PrevueError as error:

@@ -48,13 +48,20 @@ def connect(url: str) -> peewee.Database:
 
     Raises SettingsError where the URL cannot be used; its text never holds the password.
     """
+    database = database_at(url)
+    db.initialize(database)
+    return database
+
+
+def database_at(url: str) -> peewee.Database:
+    """Return the database at `url`, not yet open. Raises as `connect` does."""
     scheme, mark, _ = url.partition("://")
     try:
         if scheme == "sqlite":
             # A deferred BEGIN that later wants to write fails at once when another writes; IMMEDIATE waits its turn.
-            database = db_url.connect(url, pragmas=SQLITE_PRAGMAS, lock_type="IMMEDIATE")
-        elif scheme in ("postgres", "postgresql"):
-            database = db_url.connect(
+            return db_url.connect(url, pragmas=SQLITE_PRAGMAS, lock_type="IMMEDIATE")
+        if scheme in ("postgres", "postgresql"):
+            return db_url.connect(
                 f"postgresql+pool{url[len(scheme) :]}",
                 unquote_user=True,
                 unquote_password=True,
@@ -64,17 +71,14 @@ def connect(url: str) -> peewee.Database:
                 connect_timeout=5,
                 options=POSTGRES_OPTIONS,
             )
-        else:
-            begin = f"begins with {scheme!r}" if mark else "has no scheme"  # without '://' it may be a password alone
-            raise SettingsError(f"the database URL {begin}; use sqlite:///FILE or postgresql://USER@HOST/NAME")
+        begin = f"begins with {scheme!r}" if mark else "has no scheme"  # without '://' it may be a password alone
+        raise SettingsError(f"the database URL {begin}; use sqlite:///FILE or postgresql://USER@HOST/NAME")
     except (ValueError, RuntimeError) as error:
         if isinstance(error, SettingsError):
             raise
         raise SettingsError(
             "the database URL cannot be read; use sqlite:///FILE or postgresql://USER@HOST/NAME"
         ) from None
-    db.initialize(database)
-    return database
 
 
 def is_sqlite() -> bool:

@@ -3,11 +3,12 @@
 import time
 import uuid
 from pathlib import Path
+from typing import Any
 
 import peewee
 from playhouse.migrations import Runner
 
-from prevue_core.db.connection import execute, is_sqlite, outside_pool
+from prevue_core.db.connection import database_at, execute, is_sqlite, outside_pool
 from prevue_core.errors import SchemaTooNew
 
 FOLDER = Path(__file__).parent / "migrations"
@@ -15,12 +16,24 @@ OPEN_S = 5.0  # as SQLite's busy_timeout
 _LOCK_KEY = 7_238_465  # any number, the same for every Prevue that migrates this PostgreSQL database
 
 
-def upgrade(database: peewee.Database) -> list[str]:
-    """Apply the migrations that are missing, each in a transaction, and return their names.
+def upgrade(database: peewee.Database, direct_url: str | None = None) -> list[str]:
+    """Apply the migrations that are missing, in a transaction, and return their names.
 
+    `direct_url`: of the same PostgreSQL database, past the pooler at `database`, which may give up what takes long.
     Safe to call from several processes at once: one migrates, the others wait and find nothing to do.
-    Raises SchemaTooNew where a newer Prevue has migrated the database: writing to it could damage it.
+    Raises SchemaTooNew where a newer Prevue has migrated the database: writing to it could damage it. SettingsError
+    where `direct_url` cannot be used.
     """
+    if direct_url is None:
+        return _upgrade(database)
+    direct: Any = database_at(direct_url)
+    try:
+        return _upgrade(direct)
+    finally:
+        direct.close_all()
+
+
+def _upgrade(database: peewee.Database) -> list[str]:
     _open(database)
     with database.connection_context(), database.atomic():
         if not is_sqlite():  # SQLite's transaction holds the lock already

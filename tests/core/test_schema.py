@@ -5,15 +5,19 @@ import sys
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
+from urllib.parse import urlsplit
 
 import peewee
 import pytest
+import requests
 from playhouse.migrations import Runner
 from playhouse.schema_diff import diff_models
 
+import postgres
 from prevue_core.db import connection, schema
 from prevue_core.db.models import TABLES, Store
 from prevue_core.errors import SchemaTooNew
+from serving import served
 
 MIGRATIONS = sorted(file.stem for file in schema.FOLDER.glob("[0-9]*.py"))
 
@@ -70,6 +74,30 @@ def test_of_processes_that_upgrade_at_once_one_does_it(databases):
         told = [process.communicate()[0] for process in started]
     up_to_date = "The tables are up to date.\n"
     assert sorted(told) == [up_to_date, "".join(f"applied {name}\n" for name in MIGRATIONS) + up_to_date]
+
+
+@pytest.fixture
+def past_a_pooler(databases):
+    """The environment of a backend whose usual URL may not make tables, and the direct one may."""
+    with databases.empty() as url:
+        role = f"user_{uuid.uuid4().hex}"
+        rights = f"ALTER DEFAULT PRIVILEGES GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO {role}"
+        postgres.execute(url, f"CREATE ROLE {role} LOGIN; {rights}")
+        usual = urlsplit(url)._replace(netloc=f"{role}@{urlsplit(url).netloc.rpartition('@')[2]}").geturl()
+        yield {"PREVUE_DATABASE_URL": usual, "PREVUE_DATABASE_DIRECT_URL": url}
+        postgres.execute(url, f"REASSIGN OWNED BY {role} TO CURRENT_USER; DROP OWNED BY {role}; DROP ROLE {role}")
+
+
+@pytest.mark.postgresql
+def test_tables_are_made_past_a_pooler(past_a_pooler, tmp_path):
+    upgrade = [sys.executable, "-m", "prevue", "db", "upgrade"]
+    usual = {name: past_a_pooler[name] for name in ["PREVUE_DATABASE_URL"]}
+    told = subprocess.run(upgrade, env={**os.environ, **usual}, capture_output=True, text=True)
+    assert (told.returncode, "permission denied for schema public" in told.stderr) == (1, True)
+    with served("backend", "--port", "0", data=tmp_path, **past_a_pooler) as backend:
+        assert requests.get(f"{backend.address('backend')}/readyz", timeout=30).status_code == 200
+    told = subprocess.run(upgrade, env={**os.environ, **past_a_pooler}, capture_output=True, text=True)
+    assert told.stdout == "The tables are up to date.\n"
 
 
 class LockedAtFirst(peewee.SqliteDatabase):

@@ -80,7 +80,7 @@ def test_alerts_are_chosen_by_their_causes():
     chosen = {text: server_settings(environ={"PREVUE_ALERTS": text}).alerts for text in ("", "stalled, diverged")}
     assert chosen == {"": frozenset(), "stalled, diverged": {"stalled", "diverged"}}
     assert server_settings(environ={}).alerts == {"non_finite", "diverged", "stalled"}
-    with pytest.raises(SettingsError, match="PREVUE_ALERTS names 'nan'; use some of non_finite, diverged, stalled"):
+    with pytest.raises(SettingsError, match="PREVUE_ALERTS names 'nan'; use some of non_finite, diverged, stalled, or nothing for none"):
         server_settings(environ={"PREVUE_ALERTS": "nan"})
 
 
@@ -102,9 +102,17 @@ def test_a_missing_secret_file_is_named():
         secret("TOKEN", {"TOKEN_FILE": "/nowhere/token"})
 
 
-def test_settings_do_not_show_the_database_url():
-    settings = server_settings(environ={"PREVUE_DATABASE_URL": "postgresql://me:hunter2@db/prevue"})
+@pytest.mark.parametrize("name", ["PREVUE_DATABASE_URL", "PREVUE_DATABASE_DIRECT_URL"])
+def test_settings_do_not_show_the_database_url(name):
+    settings = server_settings(environ={name: "postgresql://me:hunter2@db/prevue"})
     assert "hunter2" not in repr(settings)
+
+
+def test_a_direct_url_is_one_of_postgresql():
+    environ = {"PREVUE_DATABASE_DIRECT_URL": "sqlite:///hunter2"}
+    with pytest.raises(SettingsError, match="PREVUE_DATABASE_DIRECT_URL is not a URL of PostgreSQL") as refused:
+        server_settings(environ=environ)
+    assert "hunter2" not in str(refused.value)
 
 
 @pytest.mark.parametrize("read", [server_settings, dashboard_settings])
