@@ -86,6 +86,7 @@ class Delivery:
         self._returns = 0  # since there was anything behind `_furthest`
         self._failing_since: float | None = None
         self._heard_at = now()
+        self._told: str | None = None  # what the user knows of why requests fail
         self.needs_help = False  # the last answer was one that only a person can change
         self._user: str | None = None  # whose token was sent, as far as an answer told
         self._in_place_of: dict[int, Batch] = {}  # by number: what goes instead of what the spool has there
@@ -135,9 +136,10 @@ class Delivery:
         return wait_s
 
     def say_waiting(self) -> None:
-        """Tell at the end of a program how much it could not send."""
+        """Tell at the end of a run how much could not be sent, and why, unless that was told."""
         if not self.is_drained:
-            self._say_waiting(("waiting", "end"))
+            error = self.state.last_error or f"{self._transport.url} has not answered yet"
+            self._say_waiting(("waiting", "end"), None if error == self._told else error)
 
     def _take(self, answer: Answer, batch: Batch) -> float | None:
         if answer.status == 200:
@@ -258,7 +260,7 @@ class Delivery:
         if self._failing_since is None:
             self._failing_since = self._now()
         self.needs_help = True
-        self.state.last_error = f"{self._transport.url} answers {told(answer)}"
+        self._told = self.state.last_error = f"{self._transport.url} answers {told(answer)}"
         hint = "check the url and the project"
         if answer.status in (401, 403):
             hint = f"`prevue login {self._transport.url}` gets a token"
@@ -275,14 +277,14 @@ class Delivery:
         if self._failing_since is None:
             self._failing_since = now
         if now - self._failing_since >= PATIENCE_S:
-            self._say_waiting("waiting")
+            self._say_waiting("waiting", error)
         first, last = BACKOFF_S
         bound = min(last, first * 2 ** min(self._failures, 10))
         self._failures += 1
         return self._draw(0.0, bound) if retry_after_s is None else min(retry_after_s, LONGEST_WAIT_S)
 
-    def _say_waiting(self, kind: Hashable) -> None:
-        error = self.state.last_error or f"{self._transport.url} has not answered yet"
+    def _say_waiting(self, kind: Hashable, error: str | None) -> None:
+        self._told = error or self._told
         if self._source.is_kept:
             where = (
                 f"Nothing is lost: {self.waiting} records wait on this machine; this program sends them when the "
@@ -290,12 +292,13 @@ class Delivery:
             )
         else:
             where = f"{self.waiting} records wait in this program's memory and are lost when it ends"
-        self._notices.warn(kind, f"{error}. {where}")
+        self._notices.warn(kind, f"{error}. {where}" if error else where)
 
     def _note_success(self) -> None:
         self._failures = 0
         self._failing_since = None
         self.needs_help = False
+        self._told = None
         self._heard_at = self._now()
 
 

@@ -283,6 +283,19 @@ def test_at_the_end_one_line_says_how_many_wait(new_spool, deliver, transport, c
     assert "5 records wait on this machine" in caplog.messages[0]
 
 
+@pytest.mark.parametrize("fault", [AWAY, Answer(401)])
+def test_at_the_end_it_is_not_told_again_why(new_spool, deliver, transport, clock, caplog, fault):
+    transport.faults += [fault] * 2
+    delivery = deliver(new_spool(4))
+    for _ in range(2):
+        delivery.step()
+        clock.time += PATIENCE_S
+    delivery.say_waiting()
+    why, waiting = caplog.messages
+    assert why.startswith(delivery.state.last_error)
+    assert waiting.startswith("Nothing is lost: 5 records wait on this machine")
+
+
 def test_at_the_end_nothing_is_said_where_nothing_waits(new_spool, deliver, caplog):
     delivery = deliver(new_spool(4))
     drain(delivery)
