@@ -47,6 +47,7 @@ SCOPES = ("ingest", "read", "write", "admin")
 FIRST_CODE_PREFIX = "pvf_"
 
 ALERT_LEVELS = ("info", "warn", "error")
+ALERT = "alert"  # the kind of an event
 ALERT_CAUSES = NON_FINITE, DIVERGED, STALLED = "non_finite", "diverged", "stalled"  # of alerts that the server raises
 
 RUNNING, LOST, FINISHED, FAILED = "running", "lost", "finished", "failed"

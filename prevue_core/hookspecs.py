@@ -93,6 +93,46 @@ def prevue_register_commands(cli: "click.Group") -> None:
 
 @hookspec
 def prevue_register_panels() -> list[Any]:  # type: ignore[empty-body]
+@hookspec
+def prevue_run_event(event: dict[str, Any]) -> None:
+    """Hear what happens to runs: a new state, or an alert.
+
+    **Called** in the backend, once for each event, after it is committed and in order, from a thread of its own; never
+    for points, and never in a training. What happened while no backend ran, or in the moment in which one was killed,
+    is not told later; `GET /api/v1/events` has all alerts.
+
+    `event` is JSON all through:
+
+    | key | value |
+    |---|---|
+    | `kind` | `running` (it begins, goes on, or is heard of again), `finished`, `failed`, `lost` or `alert` |
+    | `time` | UNIX seconds |
+    | `run` | a dict: `run_id`, `run_name`, `project` as `owner/name`, `user`, `state`, `started_at`, and `url`, its page, or None |
+    | `step` | of an alert, or None |
+    | `level` | of an alert: `info`, `warn` or `error`; else None |
+    | `cause` | of an alert that the server raised: `non_finite`, `diverged` or `stalled`; else None |
+    | `message` | the text of the alert, or why the run failed; may be empty |
+    | `text` | all of it as one line for people |
+
+    **Returns** nothing.
+
+    **Imports** what it likes inside the function. The next event waits for it, ingest does not; what takes long belongs
+    into a thread of the plugin's.
+
+    **Errors**: whatever it raises costs a line in the backend's log; other plugins hear the event all the same.
+
+    ```python
+    from prevue_core.hookspecs import hookimpl
+
+
+    @hookimpl
+    def prevue_run_event(event):
+        if event["kind"] == "alert" and event["level"] == "error":
+            print(event["text"])
+    ```
+    """
+
+
     """Draw results of a kind on the page of a run.
 
     **Called** once when the dashboard starts, and by `prevue report`; never in a training.

@@ -1,6 +1,6 @@
-"""Core's own hook implementations: the server's commands."""
+"""Core's own hook implementations: the server's commands, and the webhook."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from prevue_core.hookspecs import hookimpl
 
@@ -17,3 +17,12 @@ def prevue_register_commands(cli: "click.Group") -> None:
 
     for command in (backend, backup, db, restore):
         cli.add_command(command)
+
+
+@hookimpl
+def prevue_run_event(event: dict[str, Any]) -> None:
+    """Post it to the webhook, if there is one."""
+    from prevue_core.webhook import webhook  # nobody else needs it
+
+    if (here := webhook()) is not None:
+        here.send(event)

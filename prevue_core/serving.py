@@ -13,6 +13,7 @@ from typing import Any
 import waitress
 from waitress.channel import HTTPChannel
 
+from prevue_core.api.announcing import Announce
 from prevue_core.api.app import create_app
 from prevue_core.api.limits import threads_for
 from prevue_core.listening import is_on_network
@@ -26,8 +27,8 @@ STALLED_S = 60.0  # that a reader may take nothing of what waits for it: long an
 STALLED_LOOK_S = 5.0
 
 
-def serve(settings: ServerSettings, sockets: list[socket.socket], tell: Callable[[], None]) -> None:
-    """Answer requests until SIGTERM or SIGINT; `tell` is called once they can be asked.
+def serve(settings: ServerSettings, sockets: list[socket.socket], tell: Callable[[], None], announce: Announce) -> None:
+    """Answer requests until SIGTERM or SIGINT; `tell` is called once they can be asked, `announce` with what happens.
 
     From then on `/readyz` says 503, so that a proxy sends nobody any more, and the process ends as soon as all that
     was asked is answered, or after 20 s; at the second signal at once.
@@ -35,7 +36,7 @@ def serve(settings: ServerSettings, sockets: list[socket.socket], tell: Callable
     stopping = threading.Event()
     channels: dict[int, Any] = {}
     server = waitress.create_server(
-        create_app(settings, is_on_network=is_on_network(sockets), stopping=stopping),
+        create_app(settings, is_on_network=is_on_network(sockets), stopping=stopping, announce=announce),
         map=channels,
         sockets=sockets,
         threads=threads_for(settings.limits),  # bodies are received outside of them

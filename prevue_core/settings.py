@@ -154,7 +154,7 @@ def plugin_settings(environ: Mapping[str, str] = os.environ) -> PluginSettings:
 
 
 def webhook_settings(environ: Mapping[str, str] = os.environ) -> WebhookSettings | None:
-    """Return where to post events, None: nowhere. Raises SettingsError, whose text quotes neither address nor secret."""
+    """Return where to post events; None: nowhere. Raises SettingsError, which quotes neither address nor secret."""
     url = secret("PREVUE_WEBHOOK_URL", environ)
     if url is None:
         return None

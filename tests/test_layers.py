@@ -39,12 +39,13 @@ LAYERS: list[tuple[str, set[str], set[str]]] = [
     ("prevue_core.method_checks", {*GROUND, "prevue_core.evaluation", "prevue_core.method_checks"}, {"numpy"}),
     ("prevue_core.hookspecs", {"prevue_core.checks"}, {"pluggy", "click"}),
     ("prevue_core.manager", GROUND, {"pluggy"}),
+    ("prevue_core.webhook", GROUND, {"requests"}),
     (
         "prevue_core.plugin",
         {
             *GROUND,
             *("prevue_core.commands", "prevue_core.db_commands", "prevue_core.backup_commands"),
-            "prevue_core.method_checks",
+            *("prevue_core.method_checks", "prevue_core.webhook"),
         },
         {"click"},
     ),
@@ -77,6 +78,7 @@ LAYERS: list[tuple[str, set[str], set[str]]] = [
         {*GROUND, "prevue_core.db", "prevue_core.api", "prevue_core.evaluation"},
         {"flask", "marshmallow"},
     ),
+    ("prevue_core.api.announcing", {*GROUND, "prevue_core.db"}, {"pluggy"}),
     ("prevue_core.db.migrations", set(), {"peewee"}),
     ("prevue_core.db", {*GROUND, "prevue_core.db"}, {"peewee", "playhouse", "psycopg2", "orjson", "argon2", "lark"}),
     (

@@ -9,6 +9,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from prevue_core import __version__
 from prevue_core.api import auth, limits, watching
+from prevue_core.api.announcing import Announce
 from prevue_core.api.blueprint import Api, request_id
 from prevue_core.api.resources import (
     comparisons,
@@ -57,12 +58,16 @@ RESOURCES = (
 
 
 def create_app(
-    settings: ServerSettings, *, is_on_network: bool = False, stopping: threading.Event | None = None
+    settings: ServerSettings,
+    *,
+    is_on_network: bool = False,
+    stopping: threading.Event | None = None,
+    announce: Announce = lambda happenings: None,
 ) -> flask.Flask:
     """Return the backend over the database that `prevue_core.db.connection.connect` was called with.
 
     It asks for a login unless the settings say `open`. `is_on_network`: others than this machine reach it.
-    `stopping`: set once the process is about to end.
+    `stopping`: set once the process is about to end. `announce` is given what happens to runs, once it is committed.
     """
     app = flask.Flask("prevue", static_folder=None)
     app.config.update(
@@ -74,6 +79,7 @@ def create_app(
         DISK_FULL_UNTIL=0.0,
         API_TITLE="Prevue",
         ALERTS=settings.alerts,
+        ANNOUNCE=announce,
         API_VERSION=__version__,
         OPENAPI_VERSION="3.1.0",
         OPENAPI_URL_PREFIX="/api",

@@ -2,11 +2,11 @@
 
 import datetime
 from dataclasses import dataclass
+from typing import Any
 
 from prevue_core.contract import LOST
-from prevue_core.db.models import Event
-
-ALERT = "alert"  # the kind of an event; the others are called as the state that they lead to
+from prevue_core.db.models import Event, Project, TrainingRun, User
+from prevue_core.db.stored import to_unix
 
 
 @dataclass(frozen=True)
@@ -30,3 +30,28 @@ def store(happening: Happening) -> None:
 def was_told_lost(run_id: str, heard_at: datetime.datetime) -> bool:
     """Return whether the run was found lost after it was last heard of."""
     return Event.select().where(Event.run_id == run_id, Event.kind == LOST, Event.time > heard_at).exists()
+
+
+def run_of(happening: Happening) -> dict[str, Any] | None:
+    """Return what is told of its run: `run_id`, `run_name`, `owner` and `project_name`, `user`, `state`, `started_at`.
+
+    None where it was deleted.
+    """
+    owner = User.alias()
+    query = (
+        TrainingRun.select(TrainingRun, Project.project_name, User.username, owner.username.alias("owner"))
+        .join(User)
+        .switch(TrainingRun)
+        .join(Project)
+        .join(owner, on=(Project.user == owner.user_id))
+        .where(TrainingRun.run_id == happening.run_id, TrainingRun.deleted_at.is_null())
+    )
+    row = query.objects().first()
+    if row is None:
+        return None
+    return {
+        "run_id": str(row.run_id),
+        **{name: getattr(row, name) for name in ("run_name", "owner", "project_name", "state")},
+        "user": row.username,
+        "started_at": to_unix(row.started_at),
+    }

@@ -15,11 +15,11 @@ from typing import Any
 
 from peewee import fn
 
-from prevue_core.contract import ALERT_CAUSES, DIVERGED, LOST, LOST_AFTER_S, RUNNING, STALLED, SYSTEM_SPLIT
+from prevue_core.contract import ALERT, ALERT_CAUSES, DIVERGED, LOST, LOST_AFTER_S, RUNNING, STALLED, SYSTEM_SPLIT
 from prevue_core.db.committing import in_transaction
 from prevue_core.db.connection import FAILURES, db, is_sqlite
 from prevue_core.db.divergence import MIN_MEANS, has_diverged
-from prevue_core.db.happenings import ALERT, Happening, store
+from prevue_core.db.happenings import Happening, store
 from prevue_core.db.models import Event, Series, TrainingRun
 from prevue_core.db.queries.series import series
 from prevue_core.db.stored import to_unix

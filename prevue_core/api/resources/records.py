@@ -215,6 +215,7 @@ def add_records(run_id: uuid.UUID, writer_id: uuid.UUID, first_seq: int) -> flas
         max_names=_limits().names,
         causes=flask.current_app.config["ALERTS"],
     )
+    flask.current_app.config["ANNOUNCE"](applied.happened)
     count_records(applied.count - applied.rejected_count, applied.rejected_count)
     document = {name: getattr(applied, name) for name in ("next_seq", "rejected", "rejected_count")}
     return json_response({**document, "user": identity().username, "store_id": schema.store_id()})

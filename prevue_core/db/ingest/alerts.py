@@ -8,8 +8,8 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from prevue_core.contract import NON_FINITE
-from prevue_core.db.happenings import ALERT, Happening, store
+from prevue_core.contract import ALERT, NON_FINITE, RUNNING
+from prevue_core.db.happenings import Happening, store
 from prevue_core.db.ingest.batch import Batch
 from prevue_core.db.models import Series
 from prevue_core.db.summary import Key
@@ -30,7 +30,8 @@ def add_non_finite(batch: Batch, were_broken: set[Key], rows: Mapping[Key, Any])
         text = _text(step, value, [key for _, _, key in found])
         happening = Happening(batch.run_id, ALERT, batch.now, text, step, "error", NON_FINITE)
         store(happening)
-        batch.happened.append(happening)
+        begun = sum(one.kind == RUNNING for one in batch.happened)
+        batch.happened.insert(begun, happening)  # before what the batch says of the run's end
 
 
 def _first(batch: Batch, key: Key) -> tuple[int, str, Key]:

@@ -6,7 +6,7 @@ import orjson
 
 from prevue_core import contract
 from prevue_core.contract import check_int64, check_label
-from prevue_core.db.happenings import ALERT, Happening, store
+from prevue_core.db.happenings import Happening, store
 from prevue_core.db.ingest.batch import Batch
 from prevue_core.db.ingest.environment import add_environment, end_environment
 from prevue_core.db.ingest.fields import Record, json_object, optional_int, text_of, time_of
@@ -70,7 +70,7 @@ def add_event(batch: Batch, record: Record) -> None:
     if level is not None and level not in contract.ALERT_LEVELS:
         raise InvalidValue(f"level {level!r} is not one of an alert; use {', '.join(contract.ALERT_LEVELS)}")
     happening = _store_event(batch, record, kind[:64], text, step, level)
-    if kind == ALERT:
+    if kind == contract.ALERT:
         batch.happened.append(happening)
 
 
