@@ -17,6 +17,7 @@ from typing import Any, Protocol
 
 from frontend_bokeh.auth import CLOSE_CODES
 from frontend_bokeh.blocks import fragment
+from frontend_bokeh.events import Events
 from frontend_bokeh.source import Key, RunState, Source, Sums
 from prevue.api import StoredRun
 from prevue.series import Series
@@ -43,6 +44,7 @@ class News:
     is_structural: bool = False  # runs, series or states are others than before
     live: list[list[Any]] = field(default_factory=list)  # run number, then what `_live` says
     fragments: dict[Watched, list[bytes]] = field(default_factory=dict)  # what is to take its place in the blocks
+    events: list[dict[str, Any]] = field(default_factory=list)  # what is marked on curves, new since the last look
 
 
 @dataclass
@@ -70,6 +72,9 @@ class Viewer(Protocol):
     def tell_tick(self, news: News) -> None:
         """Show how far the live runs are, and bring the watched series up to date. No news: a sign of life."""
 
+    def tell_events(self, events: list[dict[str, Any]]) -> None:
+        """Mark further events on the curves."""
+
 
 class Hub:
     """The runs and series of a project, and who looks at them. Lives on the event loop; `Source` runs in a thread."""
@@ -87,6 +92,7 @@ class Hub:
         self._rev = 0
         self._told_at = 0.0
         self._held: dict[tuple[int, Watched], Held] = {}  # by run number
+        self._events = Events()
 
     @property
     def meta(self) -> dict[str, Any]:
@@ -127,6 +133,10 @@ class Hub:
         meta = found.result()
         if viewer in self._viewers and meta["rev"] == self._rev:  # else it was told more already
             viewer.tell_meta(meta)
+
+    async def events(self) -> list[dict[str, Any]]:
+        """Return what is marked on curves, as far as is known; what comes later, viewers are told."""
+        return await self._in_thread(lambda: list(self._events.known.values()))
 
     async def blocks(
         self,
@@ -194,7 +204,7 @@ class Hub:
         self._note(watched)
         runs = {run.run_id: run for run in reversed(source.runs()) if self._may_have_news(run)}
         sums, parts = self._ask(source, list(runs), watched) if runs else ({}, [])
-        news = News()
+        news = News(events=self._events.look(source, runs))
         for run_id, run in runs.items():
             self._take_run(news, run, sums.get(run_id))
         for budget, part in parts:
@@ -296,6 +306,8 @@ class Hub:
             for viewer in list(self._viewers):
                 if viewer.is_active:
                     viewer.tell_tick(news)
+        for viewer in list(self._viewers) if news.events else []:
+            viewer.tell_events(news.events)
 
     def _tell_error(self, error: str) -> None:
         if error != self._error:

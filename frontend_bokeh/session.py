@@ -4,7 +4,7 @@ import asyncio
 import logging
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 from bokeh.document import Document
@@ -51,6 +51,10 @@ class Session:
         message = {"kind": "tick", "live": news.live, "buf": buffer}
         self._later(lambda: send(self._document, message))
 
+    def tell_events(self, events: list[dict[str, Any]]) -> None:
+        """Mark further events on the curves."""
+        self._later(lambda: send(self._document, {"kind": "events", "events": events}))
+
     def _later(self, change: Any) -> None:
         self._document.add_next_tick_callback(change)  # with the document's lock held
 
@@ -65,9 +69,17 @@ class Session:
         known = watched & self._budgets.keys()
         self.watch = {(key, self._budgets[key], rank) for key in known for rank in _ranks(req)}
         if keys:
-            task = asyncio.get_running_loop().create_task(self._answer(req))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            self._begin(self._answer(req))
+        elif req.get("kind") == "events":
+            self._begin(self._tell_known_events())
+
+    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _tell_known_events(self) -> None:
+        self.tell_events(await self._hub.events())
 
     async def _answer(self, req: dict[str, Any]) -> None:
         began = time.perf_counter()

@@ -12,6 +12,7 @@ from prevue_core.errors import NotFound
 
 RUNS_SHOWN = 200  # the newest of a project
 RUNS_A_REQUEST = 100  # the backend takes no more
+EVENTS_A_REQUEST = 1_000
 NAMES_A_REQUEST = 40  # keeps the address of a request short
 
 Key = tuple[str, str]  # split and name of a series
@@ -58,6 +59,11 @@ class Source:
     def runs(self) -> list[StoredRun]:
         """Return the newest runs, those that started last first."""
         return self._api.runs(project_id=self._project_id, limit=RUNS_SHOWN)
+
+    def events(self, run_ids: list[str]) -> list[dict[str, Any]]:
+        """Return what is marked on the curves of runs: of each hundred of them the latest thousand."""
+        parts = _parts(run_ids, RUNS_A_REQUEST)
+        return [event for some in parts for event in self._api.events(some, limit=EVENTS_A_REQUEST)]
 
     def news(
         self, cursors: dict[str, list[str]], logged: dict[str, int], budget: int

@@ -97,6 +97,7 @@ function clock(seconds, precision) {
 const KINDS = {
   step: () => [new BasicTicker({desired_num_ticks: 6, min_interval: 1}), new StepFormatter()],
   epoch: () => [new BasicTicker({desired_num_ticks: 6, min_interval: 1}), new StepFormatter()],
+  metric: () => [new BasicTicker({desired_num_ticks: 6}), new StepFormatter()],
   relative: () => [new DurationTicker({desired_num_ticks: 6}), new DurationFormatter()],
   wall: () => [new ClockTicker({desired_num_ticks: 4}), new ClockFormatter()],
 };

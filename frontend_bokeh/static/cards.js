@@ -4,7 +4,9 @@
 import {describe, oddText, placelessText, pointsText, zoomNote} from "./cardtext.js";
 import {Chart} from "./charts.js";
 import {element, icon} from "./page.js";
+import {rowsBetween} from "./places.js";
 import {Tools} from "./tools.js";
+import {startWalking} from "./walk.js";
 import {change, matches, view} from "./view.js";
 
 const LIVE_CHARTS = 30;
@@ -34,7 +36,12 @@ export class Cards {
 
   /** Keys of the charts that follow what is logged. */
   watched() {
-    return [...this.charts.keys()].filter((key) => !view.zoom.has(key));
+    return this._needed().filter((key) => !view.zoom.has(key) || key === view.over);
+  }
+
+  /** Keys of which blocks are needed: those of the charts, and of the metric that is the x axis. */
+  _needed() {
+    return [...new Set([...this.charts.keys(), ...(this._project.keys.has(view.over) ? [view.over] : [])])];
   }
 
   /** Show the cards of the keys that pass the filter; return how many. */
@@ -78,8 +85,9 @@ export class Cards {
         element("span", {class: "odd badge", hidden: ""}),
         element("span", {class: "points"}),
         this._tools.of(key)),
-      element("div", {class: "plot", role: "img", "aria-label": key.id}),
+      element("div", {class: "plot", role: "img", tabindex: 0, "aria-label": key.id}),
       element("p", {class: "notice"}));
+    startWalking(card.querySelector(".plot"), () => this.charts.get(key.id), this);
     this._cards.set(key.id, card);
     return card;
   }
@@ -145,14 +153,14 @@ export class Cards {
 
   /** Ask for everything that is drawn. */
   fetchAll() {
-    const keys = [...this.charts.keys()];
+    const keys = this._needed();
     this._project.want(keys, this._width(keys));
     for (const chart of this.charts.values()) if (chart.zoom) this._askRange(chart);
   }
 
   /** Ask for the blocks of runs that were hidden: theirs may have been left behind meanwhile. */
   fetchRuns(runs) {
-    const keys = [...this.charts.keys()];
+    const keys = this._needed();
     this._project.want(keys, this._width(keys), runs);
     this._fetchZooms();
   }
@@ -160,7 +168,7 @@ export class Cards {
   /** Ask for what has never come. */
   fetchMissing() {
     const lacks = (key) => this._project.failed.has(key) || this.tracksOf(key).some(({id}) => !this.blocksOf(key).has(id));
-    this.fetch([...this.charts.keys()].filter(lacks));
+    this.fetch(this._needed().filter(lacks));
     this._fetchZooms();
   }
 
@@ -171,12 +179,12 @@ export class Cards {
   }
 
   _width(keys) {
-    return Math.max(400, ...keys.map((key) => this._cards.get(key).clientWidth));
+    return Math.max(400, ...keys.map((key) => this._cards.get(key)?.clientWidth ?? 0));
   }
 
   /** Blocks came. A zoom that was waiting for them can be asked for now. */
   took(keys) {
-    for (const key of keys) {
+    for (const key of this._moved(keys)) {
       const chart = this.charts.get(key);
       chart?.update();
       if (chart?.zoom && !chart.window && chart.zoomSeq === null) this._askRange(chart);
@@ -185,11 +193,16 @@ export class Cards {
 
   /** What was logged has been put into blocks, or is `missing` because something before it is. */
   grew(touched, missing) {
-    for (const key of touched) {
+    for (const key of this._moved(touched)) {
       if (this._inView.has(key)) this.charts.get(key)?.update();
       else this._grown.add(key);
     }
     this.fetch(missing);
+  }
+
+  /** The keys whose charts look otherwise when keys have others blocks: all, if the x axis is among them. */
+  _moved(keys) {
+    return view.over && keys.includes(view.over) ? this._needed() : keys;
   }
 
   // What a chart and its tools need of the page
@@ -206,9 +219,18 @@ export class Cards {
     return this._project.blocksOf(key);
   }
 
+  eventsOf(run) {
+    return this._project.eventsOf(run);
+  }
+
   hover(chart, event) {
     for (const other of this.charts.values()) other.point(view.linked || other === chart ? event.x : null);
     this._pointed(this._tooltip.show(chart, event));
+  }
+
+  /** Tell what is shown under the cursor to those who do not see it. */
+  speak() {
+    document.querySelector("#spoken").textContent = this._tooltip.text;
   }
 
   leave() {
@@ -244,12 +266,13 @@ export class Cards {
 
   _askRange(chart) {
     chart.zoomSeq = null;
-    const [low, high] = stepRange(chart, this.blocksOf(chart.key));
+    const [low, high] = stepRange(chart);
     if (low === null) return; // not before there is something to tell steps from
     const px = Math.ceil(this._width([chart.key]) * (1 + BEFORE + BEHIND));
-    const seq = this._project.askRange(chart.key, px, low, high, (blocks) => {
+    const keys = [...new Set([chart.key, ...(view.over ? [view.over] : [])])];
+    const seq = this._project.askRange(keys, px, low, high, ([blocks, over = blocks]) => {
       if (chart.zoomSeq !== seq) return; // a later zoom was asked for meanwhile
-      chart.window = {low, blocks};
+      chart.window = {low, blocks, over: view.over ? over : null};
     });
     chart.zoomSeq = seq;
   }
@@ -278,6 +301,7 @@ export class Cards {
     }
     const placeless = placelessText(limits);
     if (placeless) return [placeless];
+    if (!curves.length && this.tracksOf(key).length && view.over) return [`${view.over} was not logged here: choose another x axis`];
     if (!curves.length && this.tracksOf(key).length && view.axis === "epoch") return ["No epoch was logged: choose another x axis"];
     return [];
   }
@@ -308,14 +332,13 @@ function sectionOf(key) {
 }
 
 /** The steps that a zoom stands for, in whatever run: blocks are asked for by step. */
-function stepRange(chart, blocks) {
+function stepRange(chart) {
   const span = chart.zoom[1] - chart.zoom[0];
   const [from, to] = [chart.zoom[0] - BEFORE * span, chart.zoom[1] + BEHIND * span];
   if (view.axis === "step") return [Math.floor(from), Math.ceil(to)];
   let low = Infinity, high = -Infinity;
-  for (const {run, whole} of chart.curves.map(({id, run, block}) => ({run, whole: blocks.get(id) ?? block}))) {
-    const x = chart.xs(whole, run), {step} = whole.columns;
-    const first = x.findIndex((value) => value >= from), last = x.findLastIndex((value) => value <= to);
+  for (const {whole, x} of chart.wholes()) {
+    const {step} = whole.columns, [first, last] = rowsBetween(x, from, to);
     if (first < 0 || last < 0) continue;
     low = Math.min(low, first > 0 ? step[first - 1] : step[0]);
     high = Math.max(high, step[Math.min(last + 1, step.length - 1)]);

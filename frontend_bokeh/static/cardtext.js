@@ -44,6 +44,15 @@ export function describe(key, curves) {
   return `${key}; last values: ${last.join(", ") || "none"}`;
 }
 
+/** Return a table of the events on a chart. */
+export function tableOfEvents(events) {
+  const rows = events.map(({event, run}) => [run.name, event.kind, event.step === null ? "–" : event.step.toLocaleString(), event.time, event.text]);
+  return element("table", {class: "list"},
+    element("thead", {}, element("tr", {}, ...["Run", "Event", "Step", "Time", "Text"].map((text) => element("th", {scope: "col"}, text)))),
+    element("tbody", {}, ...rows.map(([name, kind, step, time, text]) => element("tr", {}, element("th", {scope: "row"}, name),
+      element("td", {}, kind), element("td", {class: "figure"}, step), element("td", {}, element("time", {"data-unix": time})), element("td", {}, text)))));
+}
+
 /** Return a table of what a chart shows, a row a run. */
 export function tableOf(curves) {
   const rows = curves.map((curve) => {

@@ -1,7 +1,9 @@
 // A chart: Bokeh's figure cloned from its cached JSON into a document of its own, filled and drawn in the browser.
 
 import {dressX, dressY} from "./axes.js";
+import {looksOfEvent, placeOf} from "./events.js";
 import {groupNamed, grouped} from "./groups.js";
+import {extentOf, isRising, rowAt, xsOf} from "./places.js";
 import {dashOfRank, isSplit, shadeOf} from "./ranks.js";
 import {nearest, seed, smooth} from "./series.js";
 import {isLogX, view} from "./view.js";
@@ -19,6 +21,7 @@ const ENDS = {failed: {light: "#c92a2a", dark: "#ff7b72"}, lost: {light: "#9a670
 const DASHES = [[], [7, 4], [2, 3]];
 const EDGE = 0.025; // of the height: how far inside of it marks of values lie that have no place
 const HEIGHT = 210; // CSS pixels
+const NEAR = 6; // CSS pixels: so near to an event it is told of
 const OUTLYING = 0.01; // of the rows on each side, where outliers are left out
 
 const numberOf = (run) => groupNamed(run)?.at ?? run.color;
@@ -58,7 +61,7 @@ if (viewport) {
 }
 
 /**
- * One chart of one key. `page` knows the tracks (`tracksOf(key)`, `blocksOf(key)`), which run is pointed at
+ * One chart of one key. `page` knows the tracks (`tracksOf(key)`, `blocksOf(key)`, `eventsOf(run)`), which run is pointed at
  * (`highlighted`), and takes what the user does: `hover`, `leave`, `zoomTo`, `unzoom`; and `drawn`.
  */
 export class Chart {
@@ -69,6 +72,7 @@ export class Chart {
     this.zoomSeq = null; // names the question whose answer will be the window
     this.curves = [];
     this.groups = null; // of the curves, where runs are grouped
+    this.events = []; // that are marked: {event, run, x}
     this._page = page;
     this._spec = spec;
     this._abort = new AbortController();
@@ -141,25 +145,22 @@ export class Chart {
     this.curves = [];
     for (const track of this._page.tracksOf(this.key)) {
       const block = this.window?.blocks.get(track.id) ?? blocks.get(track.id);
-      const x = block && this.xs(block, track.run);
+      const x = block && this._xs(block, track, this.window?.over?.get(track.id));
       if (x?.length) this.curves.push({...track, block, x, y: this._smoothed(block, blocks.get(track.id))});
     }
     this.groups = this.curves.length && groupNamed(this.curves[0].run) ? grouped(this.curves) : null;
     this.draw();
   }
 
+  /** The x values of a track's block. `over`: of the other metric, what came for a zoom. */
+  _xs(block, {id, run}, over = view.axis === "metric" ? this._page.blocksOf(view.over).get(id) : undefined) {
+    return xsOf(block, run, over);
+  }
+
   /** A window's average goes on from what was before it: that is in the block of the whole range. */
   _smoothed({columns: {mean, count}}, whole) {
     const isPart = this.window && whole && this.window.low !== null && view.smoothing > 0;
     return smooth(mean, count, view.smoothing, isPart ? seed(whole.columns, this.window.low, view.smoothing) : undefined);
-  }
-
-  /** The x values of a block on the chosen axis; null where the axis does not exist for it. */
-  xs({columns}, run) {
-    if (view.axis === "relative") return columns.time.map((time) => time - run.started_at);
-    if (view.axis === "wall") return columns.time;
-    if (view.axis === "epoch") return Number.isNaN(columns.epoch[0]) ? null : Float64Array.from(columns.epoch);
-    return columns.step;
   }
 
   draw() {
@@ -177,9 +178,18 @@ export class Chart {
         add(raw, {xs: x, ys: onAxis(y), alpha: isFaded ? 0.04 : 0.22, ...looks});
         continue;
       }
-      if (!block.raw && !isFaded) add(bands, {...band(x, block.columns, limits.low), ...looks});
+      if (!block.raw && !isFaded && isRising(curve.x)) add(bands, {...band(x, block.columns, limits.low), ...looks});
       if (view.smoothing > 0) add(raw, {xs: x, ys: onAxis(block.columns.mean), alpha: isFaded ? 0.05 : 0.28, ...looks});
       add(lines, {xs: x, ys: onAxis(y), alpha: isFaded ? 0.15 : 1, ...looks});
+    }
+    this.events = view.events ? [...this._placedEvents()] : [];
+    const lined = new Set(); // of many runs events are often at the same step
+    for (const {event, run, curve, x} of this.events) {
+      const {marker, color = looksOf(curve).color} = looksOfEvent(event), {start, end} = this.plot.y_range;
+      const isFaded = this._isFaded([curve]), of = {run: run.id, color, dash: [2, 3]};
+      if (!lined.has(x)) add(raw, {...of, xs: [x, x], ys: [start, end], alpha: isFaded ? 0.1 : 0.55});
+      lined.add(x);
+      add(marks, {...of, x, y: this._edges.top, marker, size: 8, alpha: isFaded ? 0.15 : 1});
     }
     for (const group of this.groups ?? []) {
       const isFaded = this._isFaded(group.curves), looks = {...looksOf(group.curves[0]), run: group.name};
@@ -208,7 +218,7 @@ export class Chart {
     const means = [];
     for (const {block: {columns}, x} of this.curves) {
       for (let i = 0; i < x.length; i++) {
-        if (x[i] < from || x[i] > to || !Number.isFinite(columns.low[i])) continue;
+        if (!(x[i] >= from && x[i] <= to) || !Number.isFinite(columns.low[i])) continue;
         if (isLogX() && x[i] <= 0) {
           found.unplaced++;
           continue;
@@ -235,12 +245,19 @@ export class Chart {
     return {...found, low, high, outlying};
   }
 
+  /** The whole of each curve, also of what a zoom leaves out: {curve, whole (a block), x}. */
+  wholes() {
+    const blocks = this._page.blocksOf(this.key);
+    return this.curves.map((curve) => {
+      const whole = blocks.get(curve.id) ?? curve.block;
+      return {curve, whole, x: (whole !== curve.block && this._xs(whole, curve)) || curve.x};
+    });
+  }
+
   /** Where the curves begin and end on the x axis, also those parts that a zoom leaves out. */
   _extent() {
-    const blocks = this._page.blocksOf(this.key);
-    const xs = this.curves.map(({id, run, x}) => (blocks.has(id) ? this.xs(blocks.get(id), run) : x));
-    const first = (x) => (isLogX() ? x.find((value) => value > 0) ?? Infinity : x[0]);
-    return [Math.min(...xs.map(first)), Math.max(...xs.map((x) => x[x.length - 1]))];
+    const ends = this.wholes().map(({x}) => extentOf(x, isLogX()));
+    return [Math.min(...ends.map(([least]) => least)), Math.max(...ends.map(([, most]) => most))];
   }
 
   _setRanges({low, high}) {
@@ -274,6 +291,26 @@ export class Chart {
     }
   }
 
+  /** The events of the shown runs, each where its first curve has it, if that is anywhere on the axis. */
+  *_placedEvents() {
+    const split = this.key.slice(0, this.key.indexOf("/")), seen = new Set();
+    for (const {curve, whole, x} of this.wholes()) {
+      const {run} = curve;
+      if (seen.has(run.id)) continue;
+      seen.add(run.id);
+      for (const event of this._page.eventsOf(run.id)) {
+        const at = placeOf(event, {run, split, block: whole, x});
+        if (Number.isFinite(at) && (!isLogX() || at > 0)) yield {event, run, curve, x: at};
+      }
+    }
+  }
+
+  /** The events that are marked around a place on the screen, in CSS pixels from the left of the chart. */
+  eventsAt(sx) {
+    const {x_scale: scale} = this.view.frame;
+    return this.events.filter(({x}) => Math.abs(scale.compute(x) - sx) <= NEAR);
+  }
+
   /** Show the cursor at x (null: nowhere). */
   point(x) {
     if (this._cursor && this._cursor.location !== x) this._cursor.location = x;
@@ -290,7 +327,7 @@ export class Chart {
 
   _rowsAt(x, curves) {
     return curves.map(({run, rank, block: {columns, odd}, x: xs, y}) => {
-      const row = nearest(xs, x);
+      const row = rowAt(xs, x);
       const of = Object.fromEntries(["step", "epoch", "low", "high", "mean", "last", "count"].map((name) => [name, columns[name][row]]));
       return {run, rank, ...of, x: xs[row], value: Number.isFinite(y[row]) ? y[row] : of.last, odd: odd.find((one) => one.row === row)};
     });

@@ -23,6 +23,14 @@ export function offerRanks(runs) {
   field.value = view.rank;
 }
 
+/** Let the user choose among the metrics that can be the x axis. */
+export function offerMetrics(keys) {
+  const field = $("#over"), ids = [...new Set([...keys.map(({id}) => id), ...(view.over ? [view.over] : [])])].sort();
+  if (field.options.length === ids.length + 1) return; // they only become more
+  field.replaceChildren(element("option", {value: ""}, "Metric"), ...ids.map((id) => element("option", {value: id}, id)));
+  field.value = view.over;
+}
+
 /** Let the user choose among the keys of the configurations, by which runs can be grouped. */
 export function offerGroups() {
   const field = $("#group"), keys = [...new Set([...groupKeys(), ...(view.group ? [view.group] : [])])];
@@ -32,10 +40,11 @@ export function offerGroups() {
 
 /** Make the controls work. `unzoom()` shows whole curves. */
 export function startControls(unzoom) {
-  const setAxis = (axis) => {
+  const setAxis = (axis, over = "") => {
     unzoom(); // its range is of the old axis
-    change({axis});
+    change({axis, over});
   };
+  $("#over").addEventListener("change", ({target: {value}}) => (value ? setAxis("metric", value) : setAxis("step")));
   const setSmoothing = (value) => change({smoothing: clamped(value)});
   const showAxis = radiogroup($("#axis"), setAxis);
   const showColumns = radiogroup($("#per-row"), (columns) => change({columns: Number(columns)}));
@@ -51,6 +60,7 @@ export function startControls(unzoom) {
   for (const kind of ["focus", "pointerenter"]) {
     $("#group").addEventListener(kind, async () => await loadConfigs() && offerGroups(), {once: true});
   }
+  $("#events").addEventListener("change", (event) => change({events: event.target.checked}));
   $("#linked").addEventListener("change", (event) => change({linked: event.target.checked}));
   $("#run-filter").addEventListener("input", (event) => change({runs: event.target.value}));
   $("#metric-filter").addEventListener("input", (event) => change({metrics: event.target.value}));
@@ -65,6 +75,7 @@ export function startControls(unzoom) {
 
   const show = () => {
     showAxis(view.axis);
+    $("#over").value = view.over;
     showColumns(view.columns);
     if (clamped($("#smoothing").value) !== view.smoothing) $("#smoothing").value = view.smoothing;
     $("#smoothing-value").textContent = view.smoothing.toFixed(view.smoothing > 0.99 ? 3 : 2);
@@ -72,6 +83,7 @@ export function startControls(unzoom) {
     $("#logx").checked = isLogX();
     $("#logx").disabled = view.axis === "wall";
     $("#robust").checked = view.robust;
+    $("#events").checked = view.events;
     $("#linked").checked = view.linked;
     $("#rank").value = view.rank;
     $("#group").value = view.group;

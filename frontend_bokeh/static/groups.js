@@ -1,5 +1,6 @@
 // Runs grouped by a key of their configuration: of each group a line of the mean, in a band of its spread.
 
+import {isRising} from "./places.js";
 import {isLogX, view} from "./view.js";
 
 const CELLS = 200; // on the x axis
@@ -44,17 +45,25 @@ export function groupNamed(run) {
  */
 export function grouped(curves) {
   const byName = Map.groupBy(curves, ({run}) => groupNamed(run).name);
-  return [...byName].map(([name, some]) => {
+  return [...byName].map(([name, found]) => {
+    const some = found.map(rising);
     const x = cells(some);
     const ys = some.map((curve) => onCells(x, curve));
     const spread = Array.from(x, (_, i) => spreadOf(ys.map((y) => y[i]).filter(Number.isFinite)));
     const column = (pick) => Float64Array.from(spread, pick);
     return {
-      name, at: groupNamed(some[0].run).at, curves: some, x, mean: column(({mean}) => mean),
+      name, at: groupNamed(some[0].run).at, curves: found, x, mean: column(({mean}) => mean),
       low: column(({mean, deviation}) => mean - deviation), high: column(({mean, deviation}) => mean + deviation),
       least: column(({least}) => least), most: column(({most}) => most), count: column(({count}) => count),
     };
   });
+}
+
+/** Return a curve in the order of its x axis, which another metric need not have. */
+function rising(curve) {
+  if (isRising(curve.x)) return curve;
+  const order = [...curve.x.keys()].filter((i) => Number.isFinite(curve.x[i])).sort((a, b) => curve.x[a] - curve.x[b]);
+  return {...curve, x: Float64Array.from(order, (i) => curve.x[i]), y: Float64Array.from(order, (i) => curve.y[i])};
 }
 
 /** The middles of cells from the first to the last x of any curve. */

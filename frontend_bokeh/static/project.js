@@ -9,7 +9,7 @@ import {fragments, join} from "./series.js";
 import {isShown} from "./view.js";
 
 export class Project {
-  /** `watched()` says which keys get what is logged; `listener` has `meta()`, `blocks(keys)`, `live()`. */
+  /** `watched()` says which keys get what is logged; `listener` has `meta()`, `blocks(keys)`, `live()`, `events()`. */
   constructor(watched, listener) {
     this.link = null;
     this.isKnown = false; // what there is: the backend has answered once
@@ -18,6 +18,7 @@ export class Project {
     this.keys = new Map(); // by id: {id, split, name}
     this.failed = new Map(); // by key: why its blocks did not come
     this._blocks = new Map(); // by key: Map by track
+    this._events = new Map(); // by run: Map by id of the event
     this._numbers = null; // of this session: {keys, runs} by id, {keyOf, runOf} by number
     this._questions = new Map(); // by the number under which the server answers
     this._watchedKeys = watched;
@@ -27,6 +28,11 @@ export class Project {
   blocksOf(key) {
     if (!this._blocks.has(key)) this._blocks.set(key, new Map());
     return this._blocks.get(key);
+  }
+
+  /** What is marked on the curves of a run, in order. */
+  eventsOf(run) {
+    return [...this._events.get(run)?.values() ?? []];
   }
 
   shownRuns() {
@@ -48,6 +54,7 @@ export class Project {
   begin() {
     this._numbers = null;
     this._questions.clear();
+    this.link.request({kind: "events"}); // a message before this one would not have been heard
   }
 
   takeMeta({is_known: isKnown, error, keys, runs}) {
@@ -74,7 +81,16 @@ export class Project {
 
   take(message) {
     if (message.kind === "tick") this._takeTick(message);
+    else if (message.kind === "events") this._takeEvents(message);
     else this._takeAnswer(message);
+  }
+
+  _takeEvents({events}) {
+    for (const event of events) {
+      if (!this._events.has(event.run)) this._events.set(event.run, new Map());
+      this._events.get(event.run).set(event.id, event);
+    }
+    this._listener.events();
   }
 
   /** Ask for the blocks of keys, of the shown runs or of those given. */
@@ -85,10 +101,10 @@ export class Project {
     });
   }
 
-  /** Ask for a range of steps of one key; `take` gets its blocks by track. Return what names the question. */
-  askRange(key, px, low, high, take) {
-    return this._ask("zoom", [key], this.shownRuns(), {px, low, high}, (parts) => {
-      take(new Map(parts.map((part) => [part.track, part])));
+  /** Ask for a range of steps of keys; `take` gets of each key its blocks by track. Return what names the question. */
+  askRange(keys, px, low, high, take) {
+    return this._ask("zoom", keys, this.shownRuns(), {px, low, high}, (parts) => {
+      take(keys.map((key) => new Map(parts.filter((part) => part.key === key).map((part) => [part.track, part]))));
     });
   }
 

@@ -1,7 +1,7 @@
 // The page of a project's curves: puts the session, the list of runs, the cards and the controls together.
 
 import {Cards} from "./cards.js";
-import {offerGroups, offerRanks, startControls} from "./controls.js";
+import {offerGroups, offerMetrics, offerRanks, startControls} from "./controls.js";
 import {Link} from "./link.js";
 import {arrangeGroups, hasConfig, loadConfigs} from "./groups.js";
 import {element} from "./page.js";
@@ -14,7 +14,7 @@ const $ = (selector) => document.querySelector(selector);
 const given = JSON.parse($("#given").textContent);
 
 readAddress();
-const project = new Project(() => cards.watched(), {meta: showMeta, blocks: (keys) => cards.took(keys), live: showLive});
+const project = new Project(() => cards.watched(), {meta: showMeta, blocks: (keys) => cards.took(keys), live: showLive, events: () => cards.redraw()});
 const list = new RunList($("#runs"), project, highlight);
 const cards = new Cards($("#sections"), given.spec, project, new Tooltip($("#tooltip")), (run) => list.mark(run));
 const address = `${location.protocol.replace("http", "ws")}//${location.host}/session/ws`;
@@ -50,6 +50,7 @@ function arrange() {
   arrangeGroups([...project.runs.values()]);
   list.draw();
   offerRanks(project.shownRuns());
+  offerMetrics([...project.keys.values()]);
   const count = cards.arrange();
   $("#nothing").replaceChildren(...nothing(count));
   $("#nothing").hidden = !$("#nothing").hasChildNodes();
@@ -135,8 +136,9 @@ onChange((changed) => {
   if (any("group")) learnConfigs();
   if (any("runs", "hidden", "only")) cards.fetchRuns(newlyShown());
   if (any("rank")) cards.fetchAll(); // what was not shown has been left behind
-  if (any("axis", "log", "logX", "theme")) cards.dress();
-  else if (any("smoothing", "robust")) cards.update();
+  if (any("over")) cards.fetchMissing();
+  if (any("axis", "over", "log", "logX", "theme")) cards.dress();
+  else if (any("smoothing", "robust", "events")) cards.update();
 });
 
 startControls(() => cards.unzoomAll());

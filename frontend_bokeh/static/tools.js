@@ -1,8 +1,8 @@
 // The tools on a card: what a user does with one chart, beside zooming.
 
-import {tableOf} from "./cardtext.js";
+import {tableOf, tableOfEvents} from "./cardtext.js";
 import {exported} from "./export.js";
-import {element, icon, toast} from "./page.js";
+import {element, icon, localTimes, toast} from "./page.js";
 import {change, view} from "./view.js";
 
 const HEIGHT = 210, TALL = 420, AROUND = 90; // CSS pixels: of plots, and of what is around one that fills the window
@@ -90,8 +90,10 @@ export class Tools {
   _showTable(key) {
     const dialog = document.querySelector("#table");
     dialog.querySelector("h2").textContent = key;
-    const curves = this._page.charts.get(key)?.curves ?? [];
-    dialog.querySelector(".scroll").replaceChildren(curves.length ? tableOf(curves) : element("p", {}, "No run that is shown has a value."));
+    const {curves = [], events = []} = this._page.charts.get(key) ?? {};
+    dialog.querySelector(".scroll").replaceChildren(...(curves.length ? [tableOf(curves)] : [element("p", {}, "No run that is shown has a value.")]),
+      ...(events.length ? [element("h3", {}, "Events"), tableOfEvents(events)] : []));
+    localTimes(dialog);
     dialog.showModal();
   }
 }

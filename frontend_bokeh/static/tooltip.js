@@ -1,16 +1,22 @@
 // What stands under the pointer: one row a run, or a group of runs, the greatest value first, the nearest to the pointer in bold.
 
 import {duration} from "./axes.js";
-import {looksOf} from "./charts.js";
+import {looksOf, runColor} from "./charts.js";
+import {looksOfEvent, nameOfEvent} from "./events.js";
 import {element, number} from "./page.js";
 import {nameOf} from "./ranks.js";
 import {view} from "./view.js";
 
-const ROWS = 20;
+const ROWS = 20, EVENTS = 6;
 
 export class Tooltip {
   constructor(box) {
     this._box = box;
+  }
+
+  /** What it shows, as it can be spoken. */
+  get text() {
+    return [...this._box.children].map((line) => [...line.children].map((part) => part.textContent).join(" ").trim() || line.textContent).join("; ");
   }
 
   hide() {
@@ -27,6 +33,7 @@ export class Tooltip {
     const near = rows.reduce((best, row) => (distance(row, event) < distance(best, event) ? row : best));
     const lines = rows.slice(0, ROWS).map((row) => line(row, row === near));
     if (rows.length > ROWS) lines.push(element("div", {class: "tip-head"}, `and ${rows.length - ROWS} more`));
+    lines.push(...chart.eventsAt(event.sx).slice(0, EVENTS).map(eventLine));
     this._box.replaceChildren(element("div", {class: "tip-head"}, head(near)), ...lines);
     this._place(chart.host.getBoundingClientRect(), event);
     return near.run;
@@ -49,7 +56,7 @@ function distance({value}, {y}) {
 }
 
 function head({x, step, epoch}) {
-  const at = {relative: () => duration(x), wall: () => new Date(x * 1000).toLocaleString()}[view.axis]?.();
+  const at = {relative: () => duration(x), wall: () => new Date(x * 1000).toLocaleString(), metric: () => `${view.over} ${number(x)}`}[view.axis]?.();
   return [at, `step ${step.toLocaleString()}`, Number.isNaN(epoch) ? null : `epoch ${epoch}`].filter(Boolean).join(" · ");
 }
 
@@ -60,6 +67,11 @@ function line(row, isNear) {
     element("span", {class: "tip-name"}, row.name ?? nameOf(row)),
     element("span", {}, number(row.value)),
     element("span", {class: "tip-raw"}, row.odd ? [range, oddities(row.odd)].filter(Boolean).join(" · ") : range));
+}
+
+function eventLine({event, run}) {
+  return element("div", {class: "tip-event"}, element("i", {class: "flag", style: `--run: ${looksOfEvent(event).color ?? runColor(run)}`}),
+    element("span", {}, `${run.name}: ${nameOfEvent(event)}`));
 }
 
 function oddities({nan, inf, ninf}) {

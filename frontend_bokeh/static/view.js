@@ -9,12 +9,14 @@ const SHORT_ID = 12; // characters of a run's id that stand in the address
 
 export const view = {
   smoothing: 0,
-  axis: "step",
+  axis: "step", // one of AXES, or "metric"
+  over: "", // key of the metric that is the x axis then
   log: false, // the y axis
   logX: false,
   robust: false, // the y axis leaves outliers out
   rank: 0, // of distributed trainings: a process, or "all"
   group: "", // key of the configuration by which runs are grouped; none: they are not
+  events: true, // are marked on the curves
   linked: true, // the cursor of one chart shows in all
   columns: 3,
   runs: "", // filters
@@ -46,13 +48,15 @@ const oneOf = (values, value, otherwise) => (values.includes(value) ? value : ot
 export function readAddress() {
   const query = new URLSearchParams(location.search);
   view.smoothing = clamped(query.get("smooth"));
-  view.axis = oneOf(AXES, query.get("x"), "step");
+  const x = query.get("x") ?? "";
+  [view.axis, view.over] = x.includes("/") ? ["metric", x] : [oneOf(AXES, x, "step"), ""];
   view.log = query.get("log") === "1";
   view.logX = query.get("logx") === "1";
   view.robust = query.get("robust") === "1";
   view.pins = new Set(query.getAll("pin"));
   view.rank = readRank(query.get("rank"));
   view.group = query.get("group") ?? "";
+  view.events = query.get("events") !== "0";
   view.linked = query.get("link") !== "0";
   view.columns = oneOf(COLUMNS, Number(query.get("cols")), 3);
   view.runs = query.get("runs") ?? "";
@@ -77,13 +81,14 @@ function readZoom(text) {
 function writeAddress() {
   const query = new URLSearchParams();
   if (view.smoothing) query.set("smooth", view.smoothing);
-  if (view.axis !== "step") query.set("x", view.axis);
+  if (view.axis !== "step") query.set("x", view.over || view.axis);
   if (view.log) query.set("log", "1");
   if (view.logX) query.set("logx", "1");
   if (view.robust) query.set("robust", "1");
   for (const key of view.pins) query.append("pin", key);
   if (view.rank !== 0) query.set("rank", view.rank);
   if (view.group) query.set("group", view.group);
+  if (!view.events) query.set("events", "0");
   if (!view.linked) query.set("link", "0");
   if (view.columns !== 3) query.set("cols", view.columns);
   if (view.runs) query.set("runs", view.runs);

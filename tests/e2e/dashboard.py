@@ -88,5 +88,5 @@ class ProjectPage:
         self.wait_chart(metric, "chart.window !== null")
 
     def query(self) -> dict[str, list[str]]:
-        """Return what the address says of the view."""
-        return parse_qs(urlsplit(self.page.url).query)
+        """Return what the address says of the view. The page itself is asked: `page.url` is told of it later."""
+        return parse_qs(urlsplit(self.page.evaluate("location.href")).query)

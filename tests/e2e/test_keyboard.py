@@ -95,7 +95,7 @@ def test_each_key_of_the_help_works(shown):
     press("?")
     assert shown.page.get_by_role("dialog").get_by_role("heading").text_content() == "Keys"
     told = set(shown.page.locator("#keys kbd").all_text_contents())
-    assert told == {"/", "m", "↑", "↓", "Space", "[", "]", "x", "l", "r", "t", "?", "Esc"}
+    assert told == {"/", "m", "↑", "↓", "Space", "[", "]", "x", "l", "r", "t", "?", "Esc", "←", "→", "PgUp", "PgDn"}
     press("Escape")
     assert shown.page.get_by_role("dialog").count() == 0
 

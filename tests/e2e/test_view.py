@@ -214,6 +214,7 @@ def test_what_has_no_place_on_a_log_axis_is_told(shown):
 def test_what_is_not_finite_is_counted_and_marked_and_so_is_a_runs_end(shown):
     assert shown.page.get_by_role("article", name="train/loss").locator(".badge").text_content() == "1 NaN · 1 ∞"
     assert shown.page.get_by_role("article", name="train/gain").locator(".badge").is_hidden()
+    shown.page.get_by_label("Events").uncheck()
     ids = shown.page.evaluate("Object.fromEntries([...prevue.project.runs.values()].map((run) => [run.id, run.name]))")
     runs = [ids[run] for run in column(shown, "marks", "run")]
     marks = set(zip(runs, column(shown, "marks", "x"), column(shown, "marks", "marker"), strict=True))

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from frontend.series import decoded, series
+from frontend_bokeh import events as events_module
 from frontend_bokeh import hub as hub_module
 from frontend_bokeh.blocks import RANK_BIT
 from frontend_bokeh.hub import Hub, News
@@ -32,6 +33,7 @@ class FakeSource:
     def __init__(self) -> None:
         self.stored: dict[str, StoredRun] = {}
         self.values: dict[str, dict[tuple[Any, ...], list[float]]] = {}
+        self.marked: list[dict[str, Any]] = []
         self.written_again: set[tuple[str, str]] = set()
         self.failures: set[str] = set()
         self.refusal: int | None = None
@@ -60,6 +62,16 @@ class FakeSource:
         self.stored[run_id] = StoredRun(
             run_id=run_id, run_name=f"run {run_id}", state=state, started_at=began, heard_at=heard_at, **others
         )
+
+    def events(self, run_ids: list[str]) -> list[dict[str, Any]]:
+        self._fail("events")
+        return [one for one in reversed(self.marked) if one["run_id"] in run_ids]
+
+    def mark(self, run_id: str, text: str) -> None:
+        """Store an event, and hear of the run."""
+        more = {"event_id": len(self.marked) + 1, "time": 1.0, "step": None, "level": None}
+        self.marked.append({"run_id": run_id, "kind": "note", "text": text, **more})
+        self.log(run_id, TRAIN_LOSS)
 
     def runs(self) -> list[StoredRun]:
         self._fail("runs")
@@ -129,6 +141,7 @@ class Page:
     is_active: bool = True
     metas: list[dict[str, Any]] = field(default_factory=list)
     ticks: list[News] = field(default_factory=list)
+    events: list[str] = field(default_factory=list)
     codes: list[int] = field(default_factory=list)
     signs_of_life: int = 0
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
@@ -142,6 +155,10 @@ class Page:
             self.ticks.append(news)
         else:
             self.signs_of_life += 1
+        self._changed.set()
+
+    def tell_events(self, events: list[dict[str, Any]]) -> None:
+        self.events += [one["text"] for one in events]
         self._changed.set()
 
     def close(self, code: int) -> None:
@@ -163,6 +180,7 @@ class Page:
 def _no_waiting(monkeypatch):
     for name in ("LIVE_POLL_S", "IDLE_POLL_S", "SIGN_S", "WHOLE_S"):
         monkeypatch.setattr(hub_module, name, 0)
+    monkeypatch.setattr(events_module, "LOOK_S", 0)
 
 
 @pytest.fixture
@@ -307,6 +325,23 @@ def test_a_failure_is_shown_and_loses_nothing(source, call):
         await page.until(lambda page: page.metas[-1]["error"] is None)
         await page.until(lambda page: page.parts())
         assert [(part["step"], part["total"]) for part in page.parts()] == [([1, 2], 3)]
+
+    looking(source, scene)
+
+
+def test_each_event_is_told_once_also_after_a_failure_and_kept_for_who_comes_later(source):
+    source.mark("a", "first")
+
+    async def scene(hub, page):
+        await page.until(lambda page: page.events)
+        source.failures = {"events"}
+        source.mark("a", "second")
+        await page.until(lambda page: page.metas[-1]["error"])
+        source.failures = set()
+        await page.until(lambda page: len(page.events) == 2)
+        source.log("a", TRAIN_LOSS, 0.1)
+        await page.until(lambda page: [part["total"] for part in page.parts()][-1:] == [3])
+        assert page.events == [event["text"] for event in await hub.events()] == ["first", "second"]
 
     looking(source, scene)
 
