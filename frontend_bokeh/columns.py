@@ -12,6 +12,18 @@ from prevue_core.contract import LOST
 
 MAX_COLUMNS = 30
 DEFAULT_CONFIGS, DEFAULT_METRICS = 3, 3
+# Keys that people vary on purpose, the most telling first, and those that only tell runs apart.
+VARIED = [
+    re.compile(rf"(^|[._])({name})([._]|$)")
+    for name in (
+        r"lr|learning_rate\w*",
+        "batch_size",
+        "optimi[sz]er",
+        r"depth|hidden\w*|arch\w*",
+        "dropout|weight_decay",
+    )
+]
+SEED = re.compile(r"seed|path|folder|_dir$|_id$|(^|[._])name$")
 HEADLINES = (("val", "accuracy"), ("val", "loss"), ("train", "accuracy"), ("train", "loss"))
 # Fields of each run that may be a column; name, state and tags always are.
 SINGLE = ("started", "finished", "heard", "duration", "user", "group", "notes", "id")
@@ -90,17 +102,28 @@ def columns_of(fields: Iterable[str], known: dict[str, Any]) -> list[Column]:
 
 
 def default_fields(known: dict[str, Any]) -> list[str]:
-    """Return what is shown of a project unless chosen otherwise, from what its runs can be asked for.
+    """Return what is shown of a project unless chosen otherwise, from what its runs can be asked for."""
+    return ["started", "duration", *usual_configs(known), *usual_metrics(known)]
 
-    Those keys of the configuration in which runs differ, and the best of the series that people look at first.
-    """
+
+def usual_configs(known: dict[str, Any]) -> list[str]:
+    """Return keys of the configuration in which runs differ: what people vary on purpose, then what most runs have."""
     differ = [one for one in known["fields"] if one["field"].startswith("config.") and len(one["examples"]) > 1]
-    configs = sorted(differ, key=lambda one: -one["run_count"])[:DEFAULT_CONFIGS]
+    differ.sort(key=lambda one: (_rank(one["field"]), -one["run_count"]))
+    return [one["field"] for one in differ[:DEFAULT_CONFIGS]]
+
+
+def _rank(field: str) -> int:
+    found = next((rank for rank, pattern in enumerate(VARIED) if pattern.search(field)), len(VARIED))
+    return found + len(VARIED) * bool(SEED.search(field))
+
+
+def usual_metrics(known: dict[str, Any]) -> list[str]:
+    """Return the best of the series that people look at first."""
     rank = {key: place for place, key in enumerate(HEADLINES)}
     series = [one for one in known["series"] if one["split"] != "system"]
     series.sort(key=lambda one: (rank.get((one["split"], one["name"]), len(rank)), -one["run_count"]))
-    best = [f"{one['field']}.best" for one in series[:DEFAULT_METRICS]]
-    return ["started", "duration", *(one["field"] for one in configs), *best]
+    return [f"{one['field']}.best" for one in series[:DEFAULT_METRICS]]
 
 
 def flat_of(run: StoredRun) -> dict[str, str]:

@@ -1,21 +1,25 @@
-"""The page that compares runs: in what their configurations, results and environments differ."""
+"""The page that compares runs: in what their configurations, results, models and environments differ."""
 
+import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
 from tornado.web import HTTPError
 
-from frontend_bokeh import texts
+from frontend_bokeh import architecture, columns, model_diff, texts
 from frontend_bokeh.columns import end_of
 from frontend_bokeh.pages import Page
 from frontend_bokeh.source import find_project, find_run
+from frontend_bokeh.values import offered_fields
 from prevue.api import Api, StoredRun
 from prevue_core.contract import decode_number
 
 MAX_RUNS = 20  # side by side
 USUAL_RUNS = 5  # the newest, where none are chosen
 MISSING = "–"
+CODE = ("git_commit", "git_dirty", "git_branch", "git_remote", "script", "command", "folder")
 
 
 @dataclass(frozen=True)
@@ -42,7 +46,9 @@ class ComparePage(Page):
         if project_id is None:
             raise HTTPError(404, "there is no project %s/%s; a training's first log makes it", owner, name)
         asked = list(dict.fromkeys(self.get_query_arguments("run")))
-        shown = await self.ask(lambda api: _shown(api, project_id, asked))
+        models = self.get_query_arguments("model")
+        here = f"/p/{quote(owner, safe='')}/{quote(name, safe='')}"
+        shown = await self.ask(lambda api: _shown(api, project_id, here, asked, models))
         shows_all = self.get_query_argument("all", None) == "1"
         title = f"Compare runs of {owner}/{name}"
         self.show(
@@ -50,14 +56,21 @@ class ComparePage(Page):
         )
 
 
-def _shown(api: Api, project_id: int, asked: list[str]) -> dict[str, Any]:
-    """Return what the page shows of runs; `left_out`: how many of those asked for are not there, or too many."""
+def _shown(api: Api, project_id: int, here: str, asked: list[str], models: list[str]) -> dict[str, Any]:
+    """Return what the page shows of runs; `left_out`: how many of those asked for are not there, or too many.
+
+    `models`: the ids of the two whose layers are compared, if not those of the first runs that have others.
+    """
+    known = api.run_fields(project_id)
     if asked:
         runs = [run for run_id in asked[:MAX_RUNS] if (run := find_run(api, project_id, run_id)) is not None]
     else:
         runs = api.runs(project_id=project_id, limit=USUAL_RUNS)
     environments = [{name: value for name, value in run.environment.items() if name != "packages"} for run in runs]
-    packages = [{"packages": run.environment.get("packages") or {}} for run in runs]
+    code = [{name: one.pop(name) for name in CODE if name in one} for one in environments]
+    packages = [run.environment.get("packages") or {} for run in runs]
+    axes = [*columns.usual_configs(known), *columns.usual_metrics(known)[1::-1]]  # the one that says most comes last
+    plots = {"project": here, "fields": offered_fields(known), "usual": axes}
     return {
         "runs": runs,
         "left_out": max(0, len(asked) - len(runs)),
@@ -65,8 +78,30 @@ def _shown(api: Api, project_id: int, asked: list[str]) -> dict[str, Any]:
             "Configuration": _flat_rows(run.config for run in runs),
             "Metrics": _metric_rows([run.summary() for run in runs]),
             "Run": _fact_rows(runs),
-            "Environment": _flat_rows(environments) + _flat_rows(packages),
+            "Code": _flat_rows(code),
+            "Environment": _flat_rows(environments),
+            "Packages": _flat_rows(packages),
         },
+        "models": _models(api, runs, models),
+        "plots": json.dumps(plots).replace("<", "\\u003c"),
+    }
+
+
+def _models(api: Api, runs: list[StoredRun], asked: list[str]) -> dict[str, Any] | None:
+    """Return the models of runs, the `two` that are compared, and their layers in `pairs`; None: they share one."""
+    users: dict[int, list[str]] = {}  # names of runs by model
+    for run in runs:
+        if run.model_id is not None:
+            users.setdefault(run.model_id, []).append(run.run_name)
+    if len(users) < 2:
+        return None
+    chosen = [model_id for model_id in users if str(model_id) in asked]
+    two = [api.model(model_id) for model_id in [*chosen, *(one for one in users if one not in chosen)][:2]]
+    described = [architecture.read(model["architecture"]) for model in two]
+    return {
+        "users": users,
+        "two": [{**model, "described": one} for model, one in zip(two, described, strict=True)],
+        "pairs": model_diff.pairs(*described),
     }
 
 

@@ -17,7 +17,7 @@ from tornado.httputil import HTTPMessageDelegate, HTTPServerRequest
 from tornado.ioloop import IOLoop
 from tornado.web import RequestHandler
 
-from frontend_bokeh import assets, compare_page, login, pages, results_page, run_page, table_page
+from frontend_bokeh import assets, compare_page, login, pages, results_page, run_page, table_page, values
 from frontend_bokeh.auth import Gate
 from frontend_bokeh.drawing import registered
 from frontend_bokeh.headers import request_id
@@ -120,6 +120,7 @@ def make_server(
             (r"/p/([^/]+)/([^/]+)/runs/([^/]+)/results/over-steps", results_page.DrawnSteps, drawn),
             (r"/p/([^/]+)/([^/]+)/table", table_page.TablePage, shared),
             (r"/p/([^/]+)/([^/]+)/compare", compare_page.ComparePage, shared),
+            (r"/p/([^/]+)/([^/]+)/values", values.ValuesPage, shared),
             (r"/changes", table_page.ChangesPage, shared),
             (r"/p/([^/]+)/([^/]+)/model", pages.ModelPage, shared),
             (r"/login", login.LoginPage, shared),

@@ -1,6 +1,7 @@
 """The comparison of runs, from a real server before a real backend."""
 
 import html
+import json
 import re
 
 import pytest
@@ -71,6 +72,24 @@ def test_everything_is_shown_on_wish(compare):
 def test_a_run_without_anything_is_compared_too(compare):
     rows = compare.rows("none", "two")
     assert (rows["seed"], rows["val/loss lowest"]) == (["–", "7"], ["–", "0.5"])
+
+
+def test_values_are_told_by_field_and_what_a_run_has_not_is_none(compare):
+    def values(query):
+        answer = compare.visitor.ask(f"/p/ann/net/values?{query}")
+        assert answer.status == 200
+        return json.loads(answer.text)
+
+    told = values("field=config.lr&field=config.net.depth&field=metrics.val.loss.best&field=user&field=nothing")
+    assert [run["name"] for run in told["runs"]] == ["none", "two", "one"]
+    assert told["values"] == {
+        "config.lr": [None, 0.01, 0.1],
+        "config.net.depth": [None, None, 18],
+        "metrics.val.loss.best": [None, 0.5, 1.0],
+        "user": ["ann"] * 3,
+    }
+    assert [run["name"] for run in values(f"run={compare.ids['one']}&run=x%22")["runs"]] == ["one"]
+    assert [run["name"] for run in values("filter=config.lr+%3C+0.1")["runs"]] == ["two"]
 
 
 def test_without_a_choice_the_newest_are_compared(compare):
