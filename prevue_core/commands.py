@@ -15,6 +15,7 @@ import click
 from prevue_core.errors import DatabaseInUse, PrevueError, SettingsError
 from prevue_core.listening import bind, is_on_network
 from prevue_core.logs import set_up
+from prevue_core.manager import plugins, refuse
 from prevue_core.settings import Listening, ServerSettings, server_settings
 
 if TYPE_CHECKING:
@@ -102,7 +103,8 @@ def told(lock: AbstractContextManager[None]) -> Iterator[None]:
 
 
 def _run(settings: ServerSettings, database: "peewee.Database", sockets: list[socket.socket]) -> None:
-    from prevue_core.db import committing, patrol, retention  # the server's packages may not be installed
+    from prevue_core.api.announcing import announcing  # the server's packages may not be installed
+    from prevue_core.db import committing, patrol, retention
     from prevue_core.serving import serve
 
     address = "localhost" if settings.host in ("0.0.0.0", "::") else settings.host  # noqa: S104
@@ -114,13 +116,13 @@ def _run(settings: ServerSettings, database: "peewee.Database", sockets: list[so
     def tell() -> None:
         purging = (settings.trash_days, threading.Event())  # it ends with the process
         threading.Thread(target=retention.keep_purging, args=purging, name="prevue-purge", daemon=True).start()
-        looking = (patrol.Patrol(60 * settings.stall_minutes, settings.alerts), lambda found: None, threading.Event())
+        looking = (patrol.Patrol(60 * settings.stall_minutes, settings.alerts), announce, threading.Event())
         threading.Thread(target=patrol.keep_looking, args=looking, name="prevue-patrol", daemon=True).start()
         click.echo(f"Prevue's backend listens on {url}  (Ctrl-C stops)")
         click.echo(f"API page: {url}/api/docs/")
 
-    with committing.one_writer():
-        serve(settings, sockets, tell)
+    with committing.one_writer(), announcing(plugins(refuse), settings.dashboard_url) as announce:
+        serve(settings, sockets, tell, announce)
 
 
 def _welcome(settings: ServerSettings, url: str) -> None:

@@ -92,8 +92,6 @@ def prevue_register_commands(cli: "click.Group") -> None:
 
 
 @hookspec
-def prevue_register_panels() -> list[Any]:  # type: ignore[empty-body]
-@hookspec
 def prevue_run_event(event: dict[str, Any]) -> None:
     """Hear what happens to runs: a new state, or an alert.
 
@@ -133,6 +131,8 @@ def prevue_run_event(event: dict[str, Any]) -> None:
     """
 
 
+@hookspec
+def prevue_register_panels() -> list[Any]:  # type: ignore[empty-body]
     """Draw results of a kind on the page of a run.
 
     **Called** once when the dashboard starts, and by `prevue report`; never in a training.
