@@ -17,7 +17,7 @@ from tornado.httputil import HTTPMessageDelegate, HTTPServerRequest
 from tornado.ioloop import IOLoop
 from tornado.web import RequestHandler
 
-from frontend_bokeh import assets, compare_page, login, pages, results_page, run_page, table_page, values
+from frontend_bokeh import assets, compare_page, evaluation_page, login, pages, results_page, run_page, table_page, values
 from frontend_bokeh.auth import Gate
 from frontend_bokeh.drawing import registered
 from frontend_bokeh.headers import request_id
@@ -34,6 +34,7 @@ from prevue_core.settings import DashboardSettings
 MAX_MESSAGE_BYTES = 1 << 20
 MAX_FORM_BYTES = 64 << 10
 BACKLOG = 128
+EVALUATION_ANSWERS = rf"/p/([^/]+)/([^/]+)/evaluations/(\d{{1,18}})/({'|'.join(evaluation_page.ANSWERS)})"
 GOING_AWAY = 1001  # what a websocket is closed with whose server ends
 DRAIN_S = 10.0
 LOOK_S = 0.05
@@ -121,6 +122,10 @@ def make_server(
             (r"/p/([^/]+)/([^/]+)/table", table_page.TablePage, shared),
             (r"/p/([^/]+)/([^/]+)/compare", compare_page.ComparePage, shared),
             (r"/p/([^/]+)/([^/]+)/values", values.ValuesPage, shared),
+            (r"/p/([^/]+)/([^/]+)/evaluations", evaluation_page.EvaluationsPage, shared),
+            (r"/p/([^/]+)/([^/]+)/evaluations/(\d{1,18})", evaluation_page.EvaluationPage, shared),
+            (r"/p/([^/]+)/([^/]+)/evaluations/(\d{1,18})/file", evaluation_page.EvaluationFile, shared),
+            (EVALUATION_ANSWERS, evaluation_page.EvaluationAnswer, shared),
             (r"/changes", table_page.ChangesPage, shared),
             (r"/p/([^/]+)/([^/]+)/model", pages.ModelPage, shared),
             (r"/login", login.LoginPage, shared),

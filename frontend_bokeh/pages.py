@@ -57,7 +57,7 @@ class Page(RequestHandler):
         """Answer with a page."""
         form_key = self.gate.form_key(self.visitor.session) if self.visitor else ""
         shared = {"backend": self.gate.url, "visitor": self.visitor, "form_key": form_key}
-        self.write(_templates.get_template(template).render(**shared, **values))
+        self.write(rendered(template, **shared, **values))
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         """Answer with what is wrong and how to go on."""
@@ -184,6 +184,11 @@ class Readiness(Health):
         if self._gate.is_closing:
             raise HTTPError(503, "the dashboard is about to stop")
         super().get()
+
+
+def rendered(template: str, **values: Any) -> str:
+    """Return a page as text."""
+    return _templates.get_template(template).render(**values)
 
 
 def _with_runs(api: Api) -> list[dict[str, Any]]:

@@ -1,0 +1,115 @@
+"""The pages of evaluations: a project's list, one with all its views, and what their scripts ask for."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from tornado.web import HTTPError
+
+from frontend_bokeh.evaluation_file import file_of
+from frontend_bokeh.pages import Page
+from frontend_bokeh.source import find_project
+from prevue.api import Api
+
+EVALUATIONS_SHOWN = 500  # the newest of a project
+STEPS_SHOWN = 1_000
+
+# What a script may ask for of an evaluation, and what it may say with it.
+ANSWERS: dict[str, tuple[Callable[..., Any], set[str]]] = {
+    "report": (Api.report, {"label", "beta", "bins"}),
+    "curves": (Api.curves, set()),
+    "intervals": (Api.intervals, {"beta"}),
+    "slices": (Api.slices, {"beta"}),
+    "columns": (Api.sample_columns, set()),
+    "samples": (
+        Api.samples,
+        {"order", "limit", "offset", "target", "prediction", "is_wrong", "slice_name", "slice_value"}
+        | {"by", "low", "high"},
+    ),
+}
+
+Row = dict[str, Any]
+
+
+class EvaluationsPage(Page):
+    """The evaluations of a project."""
+
+    async def get(self, owner: str, name: str) -> None:
+        """List them, those that came last first."""
+        rows = await self.ask(lambda api: _of_project(api, owner, name))
+        title = f"Evaluations of {owner}/{name}"
+        shown = {"rows": rows, "most": EVALUATIONS_SHOWN}
+        self.show("evaluations.html", title=title, owner=owner, project=name, tab="evaluations", **shown)
+
+
+class EvaluationPage(Page):
+    """One evaluation."""
+
+    async def get(self, owner: str, name: str, evaluation_id: str) -> None:
+        """Show the page; its script asks for the rest."""
+        evaluation, steps = await self.ask(lambda api: found(api, owner, name, evaluation_id))
+        data = text_of({"base": base_of(self), "evaluation": evaluation, "steps": steps})
+        about = {"title": f"{evaluation['name']} of {evaluation['run_name']}", "evaluation": evaluation, "data": data}
+        self.show("evaluation.html", owner=owner, project=name, tab="evaluations", is_saved=False, **about)
+
+
+class EvaluationFile(Page):
+    """An evaluation as one file that needs no server."""
+
+    async def get(self, owner: str, name: str, evaluation_id: str) -> None:
+        """Answer with the file."""
+        chosen = {key: self.get_query_argument(key) for key in self.request.query_arguments}
+        evaluation, _ = await self.ask(lambda api: found(api, owner, name, evaluation_id))
+        page = await self.ask(lambda api: file_of(api, owner, name, evaluation, chosen))
+        self.set_header("Content-Disposition", f'attachment; filename="evaluation-{evaluation_id}.html"')
+        self.write(page)
+
+
+class EvaluationAnswer(Page):
+    """What the script of an evaluation's page asks for."""
+
+    async def get(self, owner: str, name: str, evaluation_id: str, what: str) -> None:
+        """Answer as the backend does."""
+        ask, known = ANSWERS[what]
+        asked = {key: self.get_query_argument(key) for key in self.request.query_arguments if key in known}
+        run_id = self.get_query_argument("run")
+        self.write({"answer": await self.ask(lambda api: ask(api, run_id, int(evaluation_id), **asked))})
+
+    def write_error(self, status_code: int, **kwargs: Any) -> None:
+        """Answer with what is wrong, for a script."""
+        error = kwargs.get("exc_info", (None, None))[1]
+        told = error.log_message % error.args if isinstance(error, HTTPError) and error.log_message else self._reason
+        self.finish({"error": told})
+
+
+def found(api: Api, owner: str, name: str, evaluation_id: str) -> tuple[Row, list[Row]]:
+    """Return an evaluation of a project, and those of the same test at all steps of its run, in their order."""
+    project_id = find_project(api, owner, name)
+    rows = [] if project_id is None else api.project_evaluations(project_id, evaluation_id=int(evaluation_id))
+    if not rows:
+        raise HTTPError(404, "there is no evaluation %s in project %s/%s", evaluation_id, owner, name)
+    row = rows[0]
+    if row["step"] is None:
+        return row, []
+    same = api.evaluations(row["run_id"], name=row["name"], split=row["split"], limit=STEPS_SHOWN)
+    steps = [
+        {**one, "run_name": row["run_name"]} for one in same if one["step"] is not None and one["task"] == row["task"]
+    ]
+    return row, sorted(steps, key=lambda one: one["step"])
+
+
+def base_of(page: Page) -> str:
+    """Return the address below which a project's evaluations are."""
+    return page.request.path.partition("/evaluations")[0] + "/evaluations"
+
+
+def text_of(data: Any) -> str:
+    """Return JSON for inside a script element, in which only its end must not appear."""
+    return json.dumps(data).replace("<", "\\u003c")
+
+
+def _of_project(api: Api, owner: str, name: str) -> list[Row]:
+    project_id = find_project(api, owner, name)
+    if project_id is None:
+        raise HTTPError(404, "there is no project %s/%s; a training's first log makes it", owner, name)
+    return api.project_evaluations(project_id, limit=EVALUATIONS_SHOWN)

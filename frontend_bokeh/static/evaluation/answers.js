@@ -1,0 +1,43 @@
+// What the backend says of evaluations: asked for once each. A saved page holds all of its answers, and asks nobody.
+
+export class Answers {
+  /** `base`: the address below which the dashboard answers; `kept`: answers by key, of a saved page. */
+  constructor({base, kept}) {
+    this._base = base;
+    this._kept = kept ?? null;
+    this._asked = new Map();
+  }
+
+  get isSaved() {
+    return this._kept !== null;
+  }
+
+  has(evaluation, what, asked = {}) {
+    return !this.isSaved || keyOf(evaluation, what, asked) in this._kept;
+  }
+
+  /** Return an answer: `report`, `intervals`, `slices`, `columns`, `samples` or `curves`. */
+  ask(evaluation, what, asked = {}) {
+    const key = keyOf(evaluation, what, asked);
+    if (this.isSaved) return key in this._kept ? Promise.resolve(this._kept[key]) : Promise.reject(new Error("this saved page does not hold it"));
+    if (!this._asked.has(key)) {
+      const answer = this._fetch(`${key}${Object.keys(asked).length ? "&" : ""}run=${evaluation.run_id}`);
+      this._asked.set(key, answer);
+      answer.catch(() => this._asked.delete(key)); // it may be asked for again
+    }
+    return this._asked.get(key);
+  }
+
+  async _fetch(path) {
+    const answer = await fetch(`${this._base}/${path}`, {cache: "no-store"});
+    if (answer.redirected) location.reload(); // to where one logs in
+    const told = await answer.json().catch(() => ({error: `the server answered with ${answer.status}`}));
+    if (!answer.ok) throw new Error(told.error);
+    return told.answer;
+  }
+}
+
+/** Return the name of an answer; `saved.py` makes the same. */
+function keyOf({evaluation_id: id}, what, asked) {
+  return `${id}/${what}?${new URLSearchParams(asked)}`;
+}

@@ -1,0 +1,210 @@
+// The page of an evaluation: all views of one test, linked. What is drawn along or clicked in one shows in all.
+
+import {element} from "../page.js";
+import {Answers} from "./answers.js";
+import {Choice} from "./choice.js";
+import {ConfusionPanel} from "./confusion.js";
+import {CalibrationPanel, HistogramPanel, precisionRecallPanel, rocPanel} from "./curves.js";
+import {Tip} from "./matrix.js";
+import {ErrorsByPanel, ErrorsPanel, QuantilesPanel, predictedPanel, residualPanel} from "./numbers.js";
+import {Held, SamplesPanel} from "./samples.js";
+import {ClassesPanel, SlicesPanel, Tiles} from "./scores.js";
+import {Sweep} from "./sweep.js";
+import {CostPanel, ThresholdPanel} from "./threshold.js";
+
+const $ = (selector) => document.querySelector(selector);
+
+class EvaluationPage {
+  constructor(given) {
+    this.answers = new Answers(given);
+    this.evaluation = given.evaluation;
+    this.steps = given.steps;
+    this.tip = new Tip();
+    this.choice = new Choice({label: given.evaluation.positive ?? 0, ...given.choice});
+    this.chosen = null; // counts by slice of the chosen samples
+    this.choice.listen((values, changed) => this._changed(changed));
+  }
+
+  // what panels ask for
+
+  get hasManyClasses() {
+    return this.evaluation.task === "multiclass" || this.evaluation.task === "multilabel";
+  }
+
+  get labelName() {
+    return this.evaluation.labels[this.label];
+  }
+
+  get restName() {
+    const {task, labels} = this.evaluation;
+    return task === "binary" ? labels[1 - this.label] : task === "multilabel" ? `no ${this.labelName}` : "the rest";
+  }
+
+  /** The share of the class among all samples: the precision of guessing. */
+  get share() {
+    const row = this.report.classes[this.label], {sweep} = this;
+    return sweep ? row.support / (sweep.hit[0] + sweep.miss[0] + sweep.alarm[0] + sweep.rest[0]) : null;
+  }
+
+  get threshold() {
+    return this.choice.values.threshold ?? this.usual();
+  }
+
+  get place() {
+    return this.sweep.at(this.threshold);
+  }
+
+  /** Where a model that is asked for a class draws the line. */
+  usual() {
+    return this.evaluation.score_type === "decision" ? 0 : this.evaluation.score_type === "logit" && this.evaluation.task !== "multiclass" ? 0 : 0.5;
+  }
+
+  isPicked(filter) {
+    const {filter: chosen} = this.choice.values;
+    return Object.keys(chosen).length > 0 && JSON.stringify(chosen) === JSON.stringify(filter);
+  }
+
+  /** Return a page of samples: from those held here, else from the backend. */
+  async samples(filter, order, offset, limit) {
+    await this._held;
+    if (this.held.isAll || this.answers.isSaved) return {...this.held.page(filter, order, offset, limit), isCut: !this.held.isAll};
+    return this.answers.ask(this.evaluation, "samples", {...filter, order, offset, limit});
+  }
+
+  /** Return the numbers of the chosen samples that are held, null where none are chosen. */
+  chosenNumbers() {
+    const {filter} = this.choice.values;
+    if (!Object.keys(filter).length || !this.held) return null;
+    return new Set(this.held.choose(filter).map((place) => this.held.columns.sample_no[place]));
+  }
+
+  nameOfSample(number) {
+    const place = this.held?.columns.sample_no.indexOf(number) ?? -1;
+    return (place >= 0 && this.held.columns.sample_id[place]) || `sample no. ${number}`;
+  }
+
+  tellChosen(slices) {
+    this.chosen = slices;
+    this._slices.show();
+  }
+
+  // what is shown
+
+  build() {
+    const {task} = this.evaluation;
+    this._tiles = new Tiles(this);
+    this._samples = new SamplesPanel(this);
+    this._slices = new SlicesPanel(this);
+    this._curves = [];
+    this._others = [];
+    if (task === "regression") this._others = [predictedPanel(this), residualPanel(this), new ErrorsPanel(this), new QuantilesPanel(this), new ErrorsByPanel(this)];
+    else {
+      if (task === "multiclass") this._others.push(new ConfusionPanel(this));
+      const threshold = new ThresholdPanel(this);
+      this._curves = [threshold, rocPanel(this), precisionRecallPanel(this), new HistogramPanel(this), new CalibrationPanel(this), new CostPanel(this, threshold)];
+      this._classes = new ClassesPanel(this);
+    }
+    $("#views").replaceChildren(this._tiles.host, element("div", {class: "views"},
+      ...[...this._others, ...this._curves].map(({panel}) => panel).filter((panel) => !panel.parentElement), ...(this._classes ? [this._classes.panel] : []), this._slices.panel, this._samples.panel, this._tiles.more));
+    this._buildSteps();
+    this._buildLabels();
+  }
+
+  /** Ask for all of it, and show each part as it comes. */
+  async load() {
+    const {evaluation} = this, isThis = () => this.evaluation === evaluation;
+    [this.intervals, this.slices] = [null, null];
+    this._held = this.answers.ask(evaluation, "columns").then((columns) => (this.held = new Held(columns, evaluation)));
+    await this._report();
+    if (!isThis()) return;
+    this._showAll();
+    this._samples.show();
+    this.answers.ask(evaluation, "intervals").then((intervals) => isThis() && (this.intervals = intervals, this._tiles.show()), tellOf);
+    if (evaluation.slices.length) this.answers.ask(evaluation, "slices").then((slices) => isThis() && (this.slices = slices, this._slices.show()), tellOf);
+    if (this.hasManyClasses) this.answers.ask(evaluation, "curves").then((told) => isThis() && (this.means = told, this._showCurves()), () => null);
+    this._held.then(() => this._others.forEach((panel) => panel.update()));
+    document.body.dataset.drawn = "1";
+  }
+
+  async _report() {
+    const {evaluation, choice: {values: {label}}} = this;
+    const report = await this.answers.ask(evaluation, "report", evaluation.task === "regression" ? {} : {label});
+    if (evaluation !== this.evaluation || label !== this.choice.values.label) return; // another is wanted meanwhile
+    [this.report, this.label] = [report, label];
+    this.sweep = this.report.sweep ? new Sweep(this.report.sweep) : null;
+    const {edges} = this.report.histogram ?? {};
+    if (this.sweep) [this.low, this.high] = this.evaluation.score_type === "probability" ? [0, 1] : [edges[0], edges.at(-1)];
+  }
+
+  _showAll() {
+    this._tiles.show();
+    for (const panel of this._others) panel.show();
+    this._classes?.show();
+    this._slices.show();
+    this._showCurves();
+  }
+
+  _showCurves() {
+    for (const panel of this._curves) {
+      panel.panel.hidden = !this.sweep;
+      if (this.sweep) panel.show();
+    }
+    if ($("#label")) $("#label").value = this.label;
+  }
+
+  async _changed(changed) {
+    if (changed.has("label")) {
+      this.choice.values.threshold = null;
+      await this._report().then(() => this._showCurves(), tellOf);
+      this._classes?.show();
+    }
+    if (changed.has("threshold") && this.sweep) for (const panel of this._curves) panel.update();
+    if (changed.has("filter")) this._showPicked();
+    if (changed.has("norm")) for (const panel of this._others) panel.update();
+    if (changed.has("filter") || changed.has("order")) this._samples.show();
+  }
+
+  _showPicked() {
+    for (const panel of this._others) panel.update();
+    if (this.sweep) for (const panel of this._curves) panel.showPicked?.();
+    this._slices.show();
+  }
+
+  _buildLabels() {
+    if (!this.hasManyClasses) return;
+    const known = this.evaluation.labels.map((name, number) => ({name, number}))
+      .filter(({number}) => this.answers.has(this.evaluation, "report", {label: number}));
+    const select = element("select", {id: "label", onchange: ({target}) => this.choice.set({label: Number(target.value)})},
+      ...known.map(({name, number}) => element("option", {value: number}, name)));
+    this._curves[0].panel.querySelector("header .space").after(element("label", {class: "quiet"}, "Class ", select));
+  }
+
+  /** A slider over the steps at which the evaluation was repeated. */
+  _buildSteps() {
+    const host = $("#steps");
+    if (!host || this.steps.length < 2 || this.answers.isSaved) return;
+    const at = () => this.steps.findIndex(({evaluation_id: id}) => id === this.evaluation.evaluation_id);
+    const shown = element("output", {}, `step ${this.evaluation.step.toLocaleString("en-US")}`);
+    const slider = element("input", {type: "range", min: 0, max: this.steps.length - 1, value: at(), "aria-label": "step of the training", oninput: async () => {
+      const evaluation = this.steps[slider.value];
+      shown.textContent = `step ${evaluation.step.toLocaleString("en-US")}`;
+      slider.setAttribute("aria-valuetext", shown.textContent);
+      this.evaluation = evaluation;
+      history.replaceState(null, "", `${evaluation.evaluation_id}${location.search}`);
+      $("#save").href = `${evaluation.evaluation_id}/file`;
+      await this.load();
+    }});
+    host.replaceChildren(slider, shown, element("span", {class: "quiet"}, `of ${this.steps.length} steps`));
+    host.hidden = false;
+  }
+}
+
+function tellOf(error) {
+  $("#wrong").hidden = false;
+  $("#wrong span").textContent = error.message;
+}
+
+const page = new EvaluationPage(JSON.parse($("#given").textContent));
+window.prevue = {page}; // for tests and the console
+page.build();
+await page.load().catch(tellOf);

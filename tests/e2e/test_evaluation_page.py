@@ -1,0 +1,173 @@
+"""What a user does with the page of an evaluation: real tests of real models, looked into in Chromium."""
+
+import re
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import expect
+from sklearn.metrics import confusion_matrix
+
+import prevue
+from e2e.evaluations import PROJECT, Log, cells
+from serving import finished
+
+
+@pytest.fixture(scope="module")
+def log(backend):
+    return Log(backend)
+
+
+@pytest.fixture
+def open_evaluation(page, dashboard):
+    def open_evaluation(logged, query=""):
+        page.goto(f"{dashboard}/p/tester/{PROJECT}/evaluations/{logged.evaluation_id}{query}")
+        expect(page.locator("body[data-drawn]")).to_have_count(1)
+        expect(page.locator("#view-samples [role=status]")).to_contain_text("sample")
+
+    return open_evaluation
+
+
+def serious(page):
+    """Return what axe finds serious."""
+    found = Axe().run(page).response["violations"]
+    return [(one["id"], one["nodes"][0]["html"]) for one in found if one["impact"] in ("serious", "critical")]
+
+
+def test_a_threshold_that_is_drawn_along_moves_every_view_without_asking_anybody(page, log, open_evaluation):
+    logged = log.cancer("dragged")
+    asked = []
+    open_evaluation(logged)
+    expect(page.locator(".tile[data-score=accuracy] small")).to_contain_text("…")  # its interval has come
+    expect(page.locator(".tile[data-score=accuracy] small")).to_contain_text("%")
+    expect(page.locator("#view-slices")).to_contain_text("large")
+    page.on("request", lambda request: asked.append(request.url))
+    is_bad, score = logged.target == "malignant", logged.score[:, 1]
+
+    def counted(threshold):
+        said = score.astype("float32") >= threshold
+        return [np.sum(is_bad & said), np.sum(is_bad & ~said), np.sum(~is_bad & said), np.sum(~is_bad & ~said)]
+
+    assert cells(page, "view-threshold") == counted(0.5)
+    before = page.locator("#view-roc .mark").get_attribute("cx")
+    box = page.locator("#view-scores svg.chart").bounding_box()
+    page.mouse.move(box["x"] + box["width"] * 0.5, box["y"] + 40)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] * 0.88, box["y"] + 40, steps=5)
+    page.mouse.up()
+    threshold = page.evaluate("() => window.prevue.page.threshold")
+    assert 0.8 < threshold < 0.95
+    assert cells(page, "view-threshold") == counted(threshold)
+    assert page.locator("#view-roc .mark").get_attribute("cx") != before
+    page.get_by_role("slider", name="Threshold").focus()
+    page.keyboard.press("Home")
+    assert cells(page, "view-threshold") == counted(0)
+    expect(page.locator("#view-threshold .prices b")).to_have_text(f"{np.mean(~is_bad):.3f}")
+    page.get_by_role("spinbutton", name="a false alarm").fill("10")
+    page.get_by_role("button", name="Cheapest").click()
+    threshold = page.evaluate("() => window.prevue.page.threshold")
+    costs = [np.dot(counted(one), [0, 1, 10, 0]) for one in np.unique(score.astype("float32"))]
+    assert np.dot(cells(page, "view-threshold"), [0, 1, 10, 0]) == min(costs)
+    assert [address for address in asked if not address.endswith("/logo.svg")] == []  # a new address: a new icon
+
+
+def test_cells_and_bars_choose_the_samples_and_the_address_keeps_it(page, log, open_evaluation):
+    logged = log.cancer("clicked")
+    open_evaluation(logged, "?threshold=0.3")
+    said, is_bad = logged.score[:, 1].astype("float32") >= 0.3, logged.target == "malignant"
+    page.locator("#view-threshold svg.matrix .cell").nth(2).click()  # false alarms
+    expect(page.locator("#view-samples [role=status]")).to_have_text(re.compile(rf"^{np.sum(said & ~is_bad)} sample"))
+    expect(page.locator(".chip")).to_contain_text("true: not malignant · score of malignant ≥ 0.3")
+    ids = [f"patient {i}" for i in np.flatnonzero(said & ~is_bad)]
+    assert sorted(page.locator("#view-samples tbody th").all_inner_texts()) == sorted(ids)
+    small = page.locator("#view-samples tbody tr", has_text="small").count()
+    expect(page.locator("#view-slices tbody tr", has_text="small").locator("td.figure").nth(1)).to_have_text(str(small))
+    page.reload()
+    expect(page.locator(".chip")).to_contain_text("score of malignant ≥ 0.3")
+    page.get_by_role("button", name="show all samples again").click()
+    expect(page.locator("#view-samples [role=status]")).to_have_text(f"{len(is_bad)} samples")
+    page.locator("#view-scores .column.one").last.click()
+    expect(page.locator(".chip")).to_contain_text("true: malignant")
+    page.locator("#view-slices tbody tr", has_text="large").click()
+    large = page.locator("#view-slices tbody tr", has_text="large").locator("td.figure").first.inner_text()
+    expect(page.locator("#view-samples [role=status]")).to_have_text(f"{large} samples")
+    page.get_by_role("button", name="Mistakes").click()
+    expect(page.locator("#view-samples tbody tr:not(.wrongly)")).to_have_count(0)
+
+
+def test_a_confusion_matrix_is_read_by_mouse_and_keyboard_and_every_panel_is_saved(page, log, open_evaluation):
+    logged = log.digits("ten")
+    open_evaluation(logged)
+    matrix = confusion_matrix(logged.target, logged.score.argmax(1))
+    assert cells(page, "view-confusion-matrix") == matrix.ravel().tolist()
+    page.locator("#view-confusion-matrix svg.matrix").focus()
+    for key in ["ArrowDown"] * 9 + ["ArrowRight", "Enter"]:  # the first key is at the first cell
+        page.keyboard.press(key)
+    expect(page.locator(".chip")).to_have_text(re.compile("true: 8 · predicted: 1"))
+    expect(page.locator("#view-samples [role=status]")).to_have_text(re.compile(f"^{matrix[8, 1]} sample"))
+    page.get_by_role("radio", name="By true").click()
+    share = page.locator("#view-confusion-matrix .cell[data-cell='0 0'] text").text_content()
+    assert float(share) == pytest.approx(100 * matrix[0, 0] / matrix[0].sum(), abs=0.51)
+    page.locator("#label").select_option("8")
+    expect(page.locator("#view-roc .area")).to_contain_text("8 · AUC")
+    assert cells(page, "view-threshold")[0] == np.sum((logged.target == 8) & (logged.score[:, 8] >= 0.5))
+    for kind, begins in {"CSV": b'"threshold","TP"', "SVG": b"<svg", "PNG": b"\x89PNG"}.items():
+        page.get_by_role("button", name="save Threshold").click()
+        with page.expect_download() as download:
+            page.get_by_role("menuitem", name=kind).click()
+        assert download.value.path().read_bytes().startswith(begins)
+    names = page.evaluate("() => [...document.querySelectorAll('.view')].map((view) => view.id)")
+    assert {"view-precision-recall", "view-scores", "view-calibration", "view-cost", "view-classes"} <= set(names)
+
+
+def test_the_errors_of_a_regression_are_chosen_by_their_size_and_by_a_feature(page, log, open_evaluation):
+    logged = log.diabetes("numbers")
+    open_evaluation(logged)
+    assert page.locator("#view-predicted .point").count() == len(logged.target)
+    page.locator("#view-errors svg.chart").focus()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Enter")
+    expect(page.locator(".chip")).to_contain_text("≤ error <")
+    error = logged.score - logged.target
+    expect(page.locator("#view-samples tbody td.figure").nth(2)).to_have_text(f"{min(error):.4g}".replace("-", "−"))
+    assert page.locator("#view-predicted .point:not(.off)").count() == page.locator("#view-samples tbody tr").count()
+    page.get_by_role("combobox", name="by what the errors are grouped").select_option("bmi")
+    page.locator("#view-errors-by .box").first.click()
+    expect(page.locator(".chip")).to_contain_text("≤ bmi <")
+
+
+def test_a_slider_goes_through_the_steps_of_a_training(page, log, open_evaluation, backend):
+    run = prevue.init(PROJECT, "steps", url=backend, uid="tester")
+    for step in range(3):
+        run.log_evaluation([0, 1, 1, 0], [0, 1, 1, 0] if step == 2 else [0] * (3 - step) + [1] * (1 + step), step=step)
+    finished(run)
+    with prevue.Api(backend) as api:
+        last = api.evaluations(run.run_id)[0]
+    open_evaluation(SimpleNamespace(**last))
+    expect(page.locator(".tile[data-score=accuracy] b")).to_have_text("100.0%")
+    page.get_by_role("slider", name="step of the training").focus()
+    page.keyboard.press("Home")
+    expect(page.locator("#steps output")).to_have_text("step 0")
+    expect(page.locator(".tile[data-score=accuracy] b")).to_have_text("25.0%")
+
+
+def test_the_page_is_accessible_and_fits_a_telephone(page, log, open_evaluation):
+    page.emulate_media(reduced_motion="reduce")  # no colour is half way between two themes
+    open_evaluation(log.cancer("accessible"))
+    expect(page.locator(".tile[data-score=accuracy] small")).to_contain_text("%")
+    for width, theme in ((1280, "light"), (400, "dark")):
+        page.set_viewport_size({"width": width, "height": 900})
+        page.evaluate("(theme) => { document.documentElement.dataset.theme = theme; }", theme)
+        assert serious(page) == []
+        assert page.evaluate("() => document.documentElement.scrollWidth") <= width
+
+
+def test_a_project_lists_its_evaluations_and_the_address_of_none_is_told(page, log, dashboard, expected_errors):
+    expected_errors.append("status of 404")
+    log.cancer("listed")
+    page.goto(f"{dashboard}/p/tester/{PROJECT}/evaluations")
+    page.get_by_role("row", name="listed").get_by_role("link", name="cancer").click()
+    expect(page.get_by_role("heading", name="cancer")).to_be_visible()
+    page.goto(f"{dashboard}/p/tester/{PROJECT}/evaluations/99999")
+    expect(page.get_by_role("alert")).to_contain_text("there is no evaluation 99999")
