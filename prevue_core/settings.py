@@ -1,5 +1,6 @@
 """The server's settings, read from the environment once, here and nowhere else."""
 
+import base64
 import os
 import re
 import sys
@@ -7,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from prevue_core import contract
 from prevue_core.errors import SettingsError
@@ -14,6 +16,7 @@ from prevue_core.errors import SettingsError
 AUTH_MODES = ("open", "auth")
 LOG_FORMATS = ("text", "json")
 MIN_KEY_BYTES = 32
+MIN_WEBHOOK_BYTES = 24  # as Standard Webhooks has it
 TRASH_DAYS = 30.0
 STALL_MINUTES = 30.0
 MAX_LIMIT = 1 << 30  # of the settings PREVUE_MAX_...
@@ -53,6 +56,15 @@ class Limits:
 
 
 @dataclass(frozen=True)
+class WebhookSettings:
+    """Where the backend posts what happens to runs."""
+
+    url: str = field(repr=False)  # may be a secret, as those of chats are
+    secret: bytes | None = field(repr=False)  # signs what is posted
+    kinds: frozenset[str]  # of events
+
+
+@dataclass(frozen=True)
 class ServerSettings(Listening):
     """What the backend was told."""
 
@@ -62,9 +74,10 @@ class ServerSettings(Listening):
     dashboard_url: str | None  # where `/` leads a browser
     admin_password: str | None = field(repr=False)  # of the first admin; None: a one-time code makes one
     trash_days: float  # for which what was deleted can be restored
-    limits: Limits
     alerts: frozenset[str]  # causes of those that the server raises
     stall_minutes: float  # without a value, after which a training that is alive has stalled
+    webhook: WebhookSettings | None
+    limits: Limits
 
 
 @dataclass(frozen=True)
@@ -97,8 +110,9 @@ def server_settings(
         dashboard_url=dashboard_url or environ.get("PREVUE_DASHBOARD_URL") or None,
         admin_password=secret("PREVUE_ADMIN_PASSWORD", environ),
         trash_days=_number("PREVUE_TRASH_DAYS", environ, TRASH_DAYS, "days", 0, 36_500),
-        alerts=_alerts("PREVUE_ALERTS", environ),
+        alerts=_some_of("PREVUE_ALERTS", environ, contract.ALERT_CAUSES),
         stall_minutes=_number("PREVUE_STALL_MINUTES", environ, STALL_MINUTES, "minutes", 1, 525_600),
+        webhook=webhook_settings(environ),
         limits=Limits(
             body_bytes=_at_least_1("PREVUE_MAX_BODY_BYTES", environ, Limits.body_bytes),
             inflated_bytes=_at_least_1("PREVUE_MAX_INFLATED_BYTES", environ, Limits.inflated_bytes),
@@ -137,6 +151,38 @@ def plugin_settings(environ: Mapping[str, str] = os.environ) -> PluginSettings:
         only=None if only is None else frozenset(_words(only)),
         trace=environ.get("PREVUE_TRACE_PLUGINS", "") not in ("", "0"),
     )
+
+
+def webhook_settings(environ: Mapping[str, str] = os.environ) -> WebhookSettings | None:
+    """Return where to post events; None: nowhere. Raises SettingsError, which quotes neither address nor secret."""
+    url = secret("PREVUE_WEBHOOK_URL", environ)
+    if url is None:
+        return None
+    try:
+        parts = urlsplit(url)
+        is_usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_usable = False
+    if not is_usable:
+        raise SettingsError("PREVUE_WEBHOOK_URL is no address; use one such as https://chat.example.org/hooks/prevue")
+    kinds = _some_of("PREVUE_WEBHOOK_EVENTS", environ, (*contract.RUN_STATES, contract.ALERT))
+    return WebhookSettings(url, _webhook_secret(environ), kinds)
+
+
+def _webhook_secret(environ: Mapping[str, str]) -> bytes | None:
+    name = "PREVUE_WEBHOOK_SECRET"
+    if (text := secret(name, environ)) is None:
+        return None
+    try:
+        key = base64.b64decode(text.removeprefix("whsec_"), validate=True)
+    except ValueError:
+        key = b""
+    if not text.startswith("whsec_") or len(key) < MIN_WEBHOOK_BYTES:
+        make = "import base64, secrets; print('whsec_' + base64.b64encode(secrets.token_bytes(32)).decode())"
+        raise SettingsError(
+            f'{name} is not whsec_ and {MIN_WEBHOOK_BYTES} bytes or more in base64; make one with: python3 -c "{make}"'
+        )
+    return key
 
 
 def secret(name: str, environ: Mapping[str, str]) -> str | None:
@@ -241,12 +287,11 @@ def _number(name: str, environ: Mapping[str, str], usual: float, unit: str, leas
     return number
 
 
-def _alerts(name: str, environ: Mapping[str, str]) -> frozenset[str]:
-    causes = frozenset(_words(environ.get(name, ",".join(contract.ALERT_CAUSES))))
-    if unknown := causes.difference(contract.ALERT_CAUSES):
-        known = ", ".join(contract.ALERT_CAUSES)
-        raise SettingsError(f"{name} names {min(unknown)!r}; use some of {known}, or nothing for no alerts")
-    return causes
+def _some_of(name: str, environ: Mapping[str, str], known: tuple[str, ...]) -> frozenset[str]:
+    chosen = frozenset(_words(environ.get(name, ",".join(known))))
+    if unknown := chosen.difference(known):
+        raise SettingsError(f"{name} names {min(unknown)!r}; use some of {', '.join(known)}, or nothing for none")
+    return chosen
 
 
 def _at_least_1(name: str, environ: Mapping[str, str], usual: int) -> int:

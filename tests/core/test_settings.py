@@ -84,6 +84,33 @@ def test_alerts_are_chosen_by_their_causes():
         server_settings(environ={"PREVUE_ALERTS": "nan"})
 
 
+KEY = "whsec_" + "abcd" * 8
+
+
+def test_a_webhook_is_an_address_a_secret_and_kinds():
+    assert server_settings(environ={}).webhook is None
+    environ = {"PREVUE_WEBHOOK_URL": "https://chat.example.org/hunter2", "PREVUE_WEBHOOK_SECRET": KEY}
+    settings = server_settings(environ=environ | {"PREVUE_WEBHOOK_EVENTS": "failed, alert"})
+    assert (len(settings.webhook.secret), settings.webhook.kinds) == (24, {"failed", "alert"})
+    assert "hunter2" not in repr(settings) and "abcd" not in repr(settings)
+    assert server_settings(environ=environ).webhook.kinds == {"running", "lost", "finished", "failed", "alert"}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *(("URL", url) for url in ("hunter2", "file:///hunter2", "https://", "http://[hunter2", "http://a:hunter2/")),
+        *(("SECRET", key) for key in ("hunter2", "whsec_hunter2", KEY.removeprefix("whsec_"), "whsec_abcd")),
+        ("EVENTS", "started"),
+    ],
+)
+def test_a_webhook_that_cannot_be_is_refused_and_not_quoted(name, value):
+    environ = {"PREVUE_WEBHOOK_URL": "http://localhost", f"PREVUE_WEBHOOK_{name}": value}
+    with pytest.raises(SettingsError, match=f"PREVUE_WEBHOOK_{name} ") as refused:
+        server_settings(environ=environ)
+    assert "hunter2" not in str(refused.value)
+
+
 def test_a_stall_takes_a_minute_at_least():
     assert server_settings(environ={"PREVUE_STALL_MINUTES": "1.5"}).stall_minutes == 1.5
     with pytest.raises(SettingsError, match="PREVUE_STALL_MINUTES is '0'; use a number of minutes from 1 to 525600"):
