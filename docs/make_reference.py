@@ -13,7 +13,7 @@ import click
 import orjson
 
 from prevue.cli import cli
-from prevue_core import hookspecs
+from prevue_core import hookspecs, method_checks
 from prevue_core.api.app import create_app
 from prevue_core.db import models
 from prevue_core.manager import plugins, refuse
@@ -34,6 +34,7 @@ def pages() -> dict[str, str]:
         "storage.md": storage(),
         "results.md": results(),
         "hooks.md": hooks(),
+        "checks.md": checks(),
     }
 
 
@@ -179,6 +180,28 @@ record of 1 000 000 bytes, nested at most 20 deep. They are stored as they are, 
 """
 
 
+def checks() -> str:
+    parts = [
+        f"## {check.title}\n\n`{check.code}`, of a {check.of}\n\n{check.about}\n" for check in method_checks.checks()
+    ]
+    return "\n".join([_CHECKS, *parts])
+
+
+_CHECKS = """\
+# Method checks
+
+What Prevue looks at in each run and each evaluation. `prevue checks RUN` prints what they say, with the numbers they
+saw; over HTTP it is at `/api/v1/runs/<run_id>/checks` and `/api/v1/runs/<run_id>/evaluations/<evaluation_id>/checks`,
+in Python `prevue.Api().checks(run_id)`. A check that speaks is a hint: where it is wrong about a run or a project,
+silence it there by its code, `prevue checks RUN --silence overfit --in-project`.
+
+Curves are those of the first process, and of a long one means of neighbours, at most 500. The loss of a split is the
+series `loss`, otherwise the loss with the shortest name. `prevue-sklearn` brings `prevue_sklearn.grid_edge`, for
+searches; a plugin of your own does it with the hook [prevue_register_checks](hooks.md). A backend has this page, with
+the checks of its plugins, at `/api/checks`, without internet.
+"""
+
+
 def hooks() -> str:
     parts = [_HOOKS]
     for name in sorted(vars(hookspecs)):
@@ -215,9 +238,10 @@ not: each ends every command `prevue` with exit code 1 and one line that names t
 warning. `PREVUE_PLUGINS` says which plugins are loaded, `PREVUE_TRACE_PLUGINS=1` prints each call.
 
 Real ones: `prevue_keras/plugin.py`, `prevue_torch/plugin.py` and `prevue_sklearn/plugin.py` describe models;
-`prevue_core/plugin.py` and `frontend_bokeh/plugin.py` add commands; the first [posts](../how-to/get-alerts.md) events of
-runs to a webhook; `frontend_bokeh/plugin.py` and
-`prevue_sklearn/plugin.py` register panels, see [how to write one](../how-to/write-a-panel.md).
+`prevue_core/plugin.py` and `frontend_bokeh/plugin.py` add commands; the first
+[posts](../how-to/get-alerts.md) events of runs to a webhook; `frontend_bokeh/plugin.py` and `prevue_sklearn/plugin.py`
+register panels, see [how to write one](../how-to/write-a-panel.md);
+`prevue_core/plugin.py` and `prevue_sklearn/plugin.py` register checks.
 """
 
 

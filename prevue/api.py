@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from prevue.config import client_settings
+from prevue.reading_checks import ReadsChecks
 from prevue.reading_evaluations import ReadsEvaluations
 from prevue.reading_results import ReadsResults
 from prevue.series import MAX_BUDGET, News, Series, SeriesTable
@@ -130,7 +131,7 @@ class RunsPage(NamedTuple):
     cursor: str | None
 
 
-class Api(ReadsResults, ReadsEvaluations):
+class Api(ReadsResults, ReadsEvaluations, ReadsChecks):
     """A backend to read from.
 
     `url` and `token` come from PREVUE_URL and PREVUE_TOKEN where they are not given, the token also from

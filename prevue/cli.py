@@ -3,6 +3,7 @@
 import click
 
 from prevue.account_commands import login, logout, token, user
+from prevue.check_commands import checks
 from prevue.doctor import doctor
 from prevue.evaluation_commands import evaluate
 from prevue.export_commands import export
@@ -21,7 +22,7 @@ def cli() -> None:
     """Prevue shows how machine-learning models train and how well they test."""
 
 
-for command in (login, logout, user, token, runs, projects, evaluate, export, import_, sync, plugin, doctor):
+for command in (login, logout, user, token, runs, projects, evaluate, checks, export, import_, sync, plugin, doctor):
     cli.add_command(command)
 
 

@@ -10,6 +10,8 @@ import pluggy
 if TYPE_CHECKING:
     import click
 
+    from prevue_core.checks import Check
+
 hookspec = pluggy.HookspecMarker("prevue")
 hookimpl = pluggy.HookimplMarker("prevue")
 
@@ -160,5 +162,43 @@ def prevue_register_panels() -> list[Any]:  # type: ignore[empty-body]
             return Table({"word": payload["words"], "length": [len(word) for word in payload["words"]]})
 
         return [Panel("my_plugin.words", "words", build)]
+    ```
+    """
+
+
+@hookspec
+def prevue_register_checks() -> "list[Check]":  # type: ignore[empty-body]
+    """Look whether a training or a test was done well.
+
+    **Called** once in a backend, before it first looks at a run; never in a training.
+
+    **Returns** a list of `prevue_core.checks.Check`. Each has a `code` by which it is silenced, with a dot behind the
+    plugin's name, a `title`, `about` (Markdown: when it speaks, where its thresholds come from, and what to do) and
+    `look`, a function from facts to one paragraph with the numbers of this run, or to None where there is nothing to
+    say. A check of a run gets `RunFacts`: `run`, `series()`, `curve(name, split)` and `table(name)`; one with
+    `of="evaluation"` gets `EvaluationFacts`: `evaluation`, `samples`, `sample_ids`, `scores()` and `intervals()`.
+    Facts are read when they are asked for.
+
+    **Imports** what it likes inside the functions; NumPy is there, the plugin's framework may not be.
+
+    **Errors**: what the hook raises, or `look`, costs a line that says so in the place of those checks. A code that is
+    taken already does the same.
+
+    ```python
+    from prevue_core.hookspecs import hookimpl
+
+
+    @hookimpl
+    def prevue_register_checks():
+        from prevue_core.checks import Check
+
+        def look(facts):
+            loss = facts.curve("loss")
+            if loss is None or len(loss) > 2:
+                return None
+            return f"The loss was logged {len(loss)} times: too few to see how the training went."
+
+        about = "Speaks where the training loss has fewer than three points. Log it at each epoch."
+        return [Check("my_plugin.few_points", "Hardly a curve", about, look)]
     ```
     """

@@ -1,4 +1,4 @@
-"""Core's own hook implementations: the server's commands, and the webhook."""
+"""Core's own hook implementations: the server's commands, the webhook, and the method checks."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -6,6 +6,8 @@ from prevue_core.hookspecs import hookimpl
 
 if TYPE_CHECKING:
     import click
+
+    from prevue_core.checks import Check
 
 
 @hookimpl
@@ -26,3 +28,11 @@ def prevue_run_event(event: dict[str, Any]) -> None:
 
     if (here := webhook()) is not None:
         here.send(event)
+
+
+@hookimpl
+def prevue_register_checks() -> "list[Check]":
+    """Look at curves and samples for what is often wrong."""
+    from prevue_core.method_checks import checks  # imports NumPy
+
+    return checks()

@@ -15,6 +15,7 @@ from click.testing import CliRunner
 
 from pages import PAGES, ROOT, blocks
 from prevue_core import hookspecs
+from prevue_core.checks import Curve
 
 sys.path.insert(0, str(ROOT / "docs"))
 
@@ -111,3 +112,10 @@ def test_the_example_hears_of_an_alert(capsys: pytest.CaptureFixture[str]) -> No
     for level in ("warn", "error"):
         hear(event={"kind": "alert", "level": level, "text": f"an alert of level {level}"})
     assert capsys.readouterr().out == "an alert of level error\n"
+
+
+def test_the_example_checks_a_curve() -> None:
+    (check,) = example("prevue_register_checks")()
+    curve = Curve("loss", "train", [0], [1.0])
+    assert "was logged 1 times" in check.look(SimpleNamespace(curve=lambda name: curve))
+    assert check.look(SimpleNamespace(curve=lambda name: None)) is None

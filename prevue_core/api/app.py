@@ -8,10 +8,11 @@ from flask_swagger_ui import get_swaggerui_blueprint
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from prevue_core import __version__
-from prevue_core.api import auth, limits, watching
+from prevue_core.api import auth, check_page, checking, limits, watching
 from prevue_core.api.announcing import Announce
 from prevue_core.api.blueprint import Api, request_id
 from prevue_core.api.resources import (
+    checks,
     comparisons,
     evaluation_pages,
     evaluations,
@@ -45,6 +46,7 @@ RESOURCES = (
     evaluations,
     evaluation_pages,
     comparisons,
+    checks,
     events,
     export,
     sizes,
@@ -76,10 +78,10 @@ def create_app(
         STOPPING=stopping or threading.Event(),
         TRASH_DAYS=settings.trash_days,
         LIMITS=settings.limits,
-        DISK_FULL_UNTIL=0.0,
-        API_TITLE="Prevue",
         ALERTS=settings.alerts,
         ANNOUNCE=announce,
+        DISK_FULL_UNTIL=0.0,
+        API_TITLE="Prevue",
         API_VERSION=__version__,
         OPENAPI_VERSION="3.1.0",
         OPENAPI_URL_PREFIX="/api",
@@ -100,6 +102,7 @@ def create_app(
         module.document(api.spec) if hasattr(module, "document") else None
         api.register_blueprint(module.blueprint)
     app.register_blueprint(get_swaggerui_blueprint("/api/docs", "/api/openapi.json", config=_API_PAGE))
+    app.add_url_rule(checking.PAGE, "checks_page", check_page.page)
     app.add_url_rule("/", "root", lambda: flask.redirect(settings.dashboard_url or "/api/docs/"))
     app.after_request(_add_headers)
     app.teardown_appcontext(_hand_back_connection)

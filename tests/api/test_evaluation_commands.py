@@ -76,6 +76,22 @@ def test_recipes_are_compared_over_their_seeds(tested, call, backend):  # noqa: 
         assert sum(map(sum, shares)) == pytest.approx(1)
 
 
+def test_what_looks_wrong_is_told_until_it_is_silenced(tested, call, backend):  # noqa: F811
+    run_id = tested(dummy.DummyClassifier(strategy="stratified", random_state=0))
+    exit_code, out, _ = call("checks", run_id)
+    assert (exit_code, out.splitlines()[0]) == (1, "No better than a dummy in test (dummy)")
+    assert out.splitlines()[1].startswith("  Accuracy is ")
+    exit_code, out, _ = call("checks", run_id, "--silence", "dummy", "--in-project", "--json")
+    lines = {line["code"]: line for line in json.loads(out)}
+    assert (lines["dummy"]["state"], lines["dummy"]["evaluation"]) == ("silenced", "test")
+    assert lines["miscalibrated"]["state"] == "found"  # each probability is 0 or 1
+    exit_code, out, _ = call("checks", run_id, "--silence", "miscalibrated")
+    assert (exit_code, out[:9]) == (0, "0 found, ")
+    with Api(backend) as api:
+        assert api.silence_checks(hear=["miscalibrated"], run_id=run_id) == []
+        assert {"overfit", "dummy"} <= {check["code"] for check in api.known_checks()}
+
+
 def test_a_run_without_an_evaluation_says_what_to_do(tested, call):  # noqa: F811
     run_id = tested(naive_bayes.GaussianNB(), name="holdout")
     exit_code, _, error = call("evaluate", "compare", run_id, run_id, "--name", "test")

@@ -23,3 +23,11 @@ def prevue_register_panels() -> list[Any]:
     from prevue_sklearn.panels import PANELS  # imports Bokeh
 
     return PANELS
+
+
+@hookimpl
+def prevue_register_checks() -> list[Any]:
+    """Look whether a search ended at the edge of its grid."""
+    from prevue_sklearn.checks import CHECKS
+
+    return CHECKS

@@ -1,0 +1,107 @@
+"""Runs the method checks of core and of plugins. A broken one costs its own line, never the answer."""
+
+import logging
+from collections.abc import Iterator
+from functools import cache
+from typing import Any
+
+from prevue_core.api import derived
+from prevue_core.checks import EVALUATION, RUN, Check
+from prevue_core.db.queries import evaluations as queries
+from prevue_core.db.queries.facts import StoredRun, silenced_in_project, silenced_in_run
+from prevue_core.db.queries.pages import Row
+from prevue_core.evaluation.samples import Samples
+from prevue_core.manager import plugins, refuse
+
+PAGE = "/api/checks"  # a page of the backend that tells of each check, without internet
+FOUND, QUIET, SILENCED, FAILED = STATES = ("found", "quiet", "silenced", "failed")
+
+log = logging.getLogger("prevue.api")
+
+
+class StoredTest:
+    """The facts of an evaluation, as `prevue_core.checks.EvaluationFacts` says."""
+
+    def __init__(self, evaluation: Row) -> None:
+        self.evaluation = evaluation
+        self._key = evaluation["run_id"], evaluation["evaluation_id"]
+
+    @property
+    def samples(self) -> Samples:
+        return derived.samples(*self._key)
+
+    @property
+    def sample_ids(self) -> list[str] | None:
+        return queries.sample_ids(*self._key)
+
+    def scores(self) -> Row:
+        return derived.scores_of(*self._key, self.evaluation["received_count"], 1.0)
+
+    def intervals(self) -> Row:
+        return derived.intervals_of(*self._key, self.evaluation["received_count"], 1.0)
+
+
+@cache
+def known() -> list[Check]:
+    """Return every check that there is; where a plugin's hook failed, one that fails in its place."""
+    found: dict[str, Check] = {}
+    for hook in plugins(refuse).hook.prevue_register_checks.get_hookimpls()[::-1]:
+        for check in _registered(hook):
+            if check.code in found:
+                check = _broken(hook.plugin_name, ValueError(f"code {check.code!r} is taken by another check"))
+            found[check.code] = check
+    return list(found.values())
+
+
+def _registered(hook: Any) -> list[Check]:
+    try:
+        checks: list[Check] = list(hook.function())
+        if strangers := [check for check in checks if not isinstance(check, Check)]:
+            raise TypeError(f"{strangers[0]!r} is no prevue_core.checks.Check")
+    except Exception as error:  # noqa: BLE001 - a plugin may raise anything; its line tells
+        log.warning("the checks of plugin %r cannot be had: %s", hook.plugin_name, error)
+        return [_broken(hook.plugin_name, error)]
+    return checks
+
+
+def _broken(plugin: str, error: Exception) -> Check:
+    """Return a check that says in its line what is wrong with a plugin's."""
+
+    def look(facts: Any) -> None:
+        raise error
+
+    code = "".join(letter if letter.isalnum() else "_" for letter in plugin.lower())[:50]
+    return Check(f"plugin.{code}", f"Checks of {plugin}", "The plugin's hook `prevue_register_checks` fails.", look)
+
+
+def of_run(run: Row) -> list[Row]:
+    """Return the line of each check of a run."""
+    return list(_lines(RUN, run, StoredRun(run)))
+
+
+def of_evaluation(run: Row, evaluation: Row) -> list[Row]:
+    """Return the line of each check of one of its evaluations."""
+    return list(_lines(EVALUATION, run, StoredTest(evaluation)))
+
+
+def _lines(of: str, run: Row, facts: Any) -> Iterator[Row]:
+    silenced = {"run": silenced_in_run(run["run_id"]), "project": silenced_in_project(run["project_id"])}
+    for check in known():
+        if check.of == of:
+            yield {**told(check), **_state(check, facts, silenced)}
+
+
+def told(check: Check) -> Row:
+    """Return what is told of a check, whatever it sees."""
+    return {"code": check.code, "title": check.title, "of": check.of, "page": f"{PAGE}#{check.code}"}
+
+
+def _state(check: Check, facts: Any, silenced: dict[str, list[str]]) -> Row:
+    if places := [place for place, codes in silenced.items() if check.code in codes]:
+        return {"state": SILENCED, "silenced_in": places, "why": None}
+    try:
+        why = check.look(facts)
+        return {"state": QUIET if why is None else FOUND, "silenced_in": [], "why": None if why is None else str(why)}
+    except Exception as error:
+        log.warning("check %r failed", check.code, exc_info=True)
+        return {"state": FAILED, "silenced_in": [], "why": f"the check failed: {type(error).__name__}: {error}"}
