@@ -13,13 +13,13 @@ import jinja2
 from bokeh.util.token import generate_jwt_token, generate_session_id
 from tornado.web import Finish, HTTPError, RequestHandler
 
-from frontend_bokeh import architecture, texts
+from frontend_bokeh import architecture, texts, weights
 from frontend_bokeh.assets import BOKEH_ADDRESS, asset
 from frontend_bokeh.auth import Gate, Visitor
 from frontend_bokeh.figures import curves, graph
 from frontend_bokeh.headers import guard_file, guard_page, request_id
 from frontend_bokeh.source import RUNS_SHOWN, find_project, find_run
-from prevue.api import Api
+from prevue.api import Api, StoredRun
 from prevue_core.errors import ApiError, NotFound, NotLoggedIn, Refused
 
 FOLDER = Path(__file__).parent
@@ -201,24 +201,29 @@ def _with_runs(api: Api) -> list[dict[str, Any]]:
 
 def _shown_model(api: Api, project_id: int, asked: str | None, run_id: str | None) -> dict[str, Any]:
     """Return what the page of a model, or of a run's, shows; in a thread, as a big graph takes a while to lay out."""
-    names: dict[int, list[str]] = {}  # of runs by model, the newest first
+    runs: dict[int, list[StoredRun]] = {}  # by model, the newest first
     for run in api.runs(project_id=project_id, limit=200):
         if run.model_id is not None:
-            names.setdefault(run.model_id, []).append(run.run_name)
-    names = dict(list(names.items())[:MODELS_SHOWN])
+            runs.setdefault(run.model_id, []).append(run)
+    runs = dict(list(runs.items())[:MODELS_SHOWN])
     asked_run = find_run(api, project_id, run_id) if run_id else None
     if asked_run and asked_run.model_id is not None:  # it may be older than those of the list
         asked = str(asked_run.model_id)
-        names.setdefault(asked_run.model_id, [asked_run.run_name])
-    models = [{**api.model(model_id), "runs": runs} for model_id, runs in names.items()]
+        runs.setdefault(asked_run.model_id, [asked_run])
+    models = [{**api.model(model_id), "runs": [run.run_name for run in own]} for model_id, own in runs.items()]
     model = next((one for one in models if str(one["model_id"]) == asked), models[0] if models else None)
     described = architecture.read(model["architecture"] if model else None)
     shown: dict[str, Any] = {"models": models, "model": model, "architecture": described, "data": None, "boxes": 0}
+    shown_run = asked_run or (runs[model["model_id"]][0] if model else None)
+    names = api.result_names(shown_run.run_id) if shown_run and described.layers else []
+    logged = weights.by_layer([layer.name for layer in described.layers], names)
+    shown |= {"shown_run": shown_run, "logged": logged}
     if described.layers and described.edges is not None:
         drawing = graph.drawing(described)
-        data = {"layers": [asdict(layer) for layer in described.layers], "graph": drawing}
+        data = {"layers": [asdict(layer) for layer in described.layers], "graph": drawing, "logged": logged}
         shown |= {"data": json.dumps(data).replace("<", "\\u003c"), "boxes": len(drawing["boxes"])}
     return shown
 
 
+_templates.filters["pattern"] = texts.pattern
 _templates.globals.update(asset=asset, bokeh_js=BOKEH_ADDRESS)

@@ -1,6 +1,5 @@
 """The page of a run: how it stands, what it came to, how it was begun, and whether all of it has arrived."""
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -30,7 +29,6 @@ FACTS = {
     "gpus": "GPUs",
     "connector_name": "Connector",
 }
-_SPECIAL, _ESCAPED = re.compile(r"[\\^$.*+?()\[\]{}|]"), r"\\\g<0>"  # in a script's regular expressions
 _ELSEWHERE = {"packages", "exception", "exit_code", "git_dirty"}  # keys that stand in places of their own
 
 
@@ -71,8 +69,7 @@ class RunPart(Page):
 
     def show_part(self, template: str, run: StoredRun, owner: str, name: str, **values: Any) -> None:
         """Answer with a page below the run's name."""
-        only = f"^{_SPECIAL.sub(_ESCAPED, run.run_name)}$"
-        shared = {"owner": owner, "project": name, "tab": "run", "texts": texts, "run": run, "only": only}
+        shared = {"owner": owner, "project": name, "tab": "run", "texts": texts, "run": run}
         self.show(template, title=run.run_name, **shared, **values)
 
 

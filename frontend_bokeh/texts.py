@@ -2,10 +2,12 @@
 
 import json
 import math
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 MINUTE, HOUR, DAY = 60, 3_600, 86_400
+_SPECIAL = re.compile(r"[\\^$.*+?()\[\]{}|]")  # in a script's regular expressions
 MAX_VALUE_CHARS = 2_000  # of one value of a configuration
 
 
@@ -33,6 +35,11 @@ def number(value: float | None) -> str:
 def count(value: int) -> str:
     """Return a whole number with its thousands apart."""
     return f"{value:,}"
+
+
+def pattern(text: str) -> str:
+    """Return a regular expression, as scripts have them, that fits this text only."""
+    return _SPECIAL.sub(r"\\\g<0>", text)
 
 
 def flat(document: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, str]]:

@@ -1,10 +1,11 @@
 """A histogram; and one that was logged again and again, as quantiles over its steps."""
 
+import math
 from itertools import accumulate, pairwise
+from operator import mul
 from typing import Any
 
 from bokeh.models import ColumnDataSource
-from bokeh.plotting import figure
 
 from frontend_bokeh.figures.plots import COLORS, hover, plot
 from frontend_bokeh.panel import Drawing, Panel, Payload, Step, Text
@@ -29,10 +30,13 @@ def histogram(payload: Payload) -> list[Drawing]:
     return [made, Text(f"in no bucket: {', '.join(odd)}")] if odd else [made]
 
 
-def over_steps(steps: list[Step]) -> figure:
+def over_steps(steps: list[Step]) -> Drawing | list[Drawing]:
     """Draw the median and, around it, the half and nine tenths of the values and all of them, over the steps."""
     found = [(one.step or 0, one.payload) for one in steps if sum(one.payload["counts"])]
-    columns: dict[str, list[Any]] = {"step": [step for step, _ in found], "mean": [_mean(one) for _, one in found]}
+    if len(found) < 2:
+        return histogram(steps[-1].payload)
+    means, stds = zip(*(moments(payload) for _, payload in found), strict=True)
+    columns: dict[str, list[Any]] = {"step": [step for step, _ in found], "mean": list(means), "std": list(stds)}
     for share in sorted({0.5, *(end for low, high, _ in BANDS for end in (low, high))}):
         columns[f"q{share}"] = [quantile(payload, share) for _, payload in found]
     source = ColumnDataSource(columns)
@@ -41,7 +45,7 @@ def over_steps(steps: list[Step]) -> figure:
         made.varea("step", f"q{low}", f"q{high}", source=source, fill_color=COLORS[0], fill_alpha=alpha)
     made.line("step", "mean", source=source, line_color=COLORS[1], line_width=1.2, line_dash="dashed")
     median = made.line("step", "q0.5", source=source, line_color=COLORS[0], line_width=1.8)
-    told = [("step", "@step"), ("median", "@{q0.5}"), ("mean", "@mean"), ("half", "@{q0.25} … @{q0.75}")]
+    told = [("step", "@step"), ("median", "@{q0.5}"), ("mean", "@mean ± @std"), ("half", "@{q0.25} … @{q0.75}")]
     hover(made, [median], [*told, ("90 %", "@{q0.05} … @{q0.95}"), ("all", "@{q0.0} … @{q1.0}")], "vline")
     return made
 
@@ -58,10 +62,14 @@ def quantile(payload: Payload, share: float) -> float:
     return float(edges[-1])
 
 
-def _mean(payload: Payload) -> float:
+def moments(payload: Payload) -> tuple[float, float]:
+    """Return mean and standard deviation of a histogram's values, each taken for the middle of its bucket."""
     middles = [(left + right) / 2 for left, right in pairwise(payload["edges"])]
-    total = sum(middle * inside for middle, inside in zip(middles, payload["counts"], strict=True))
-    return float(total / sum(payload["counts"]))
+    counts = payload["counts"]
+    mean = sum(map(mul, middles, counts)) / sum(counts)
+    return mean, math.sqrt(
+        sum((one - mean) ** 2 * inside for one, inside in zip(middles, counts, strict=True)) / sum(counts)
+    )
 
 
 PANEL = Panel("histogram", "histogram", histogram, over_steps=over_steps)

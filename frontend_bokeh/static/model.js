@@ -2,12 +2,14 @@
 
 import {Graph} from "./graph.js";
 import {element, isElsewhere, theme} from "./page.js";
+import {Weights} from "./weights.js";
 
 const given = JSON.parse(document.querySelector("#given").textContent);
 const $ = (selector) => document.querySelector(selector);
 const rows = [...document.querySelectorAll("#layers tbody tr")];
 const boxOf = new Map(given.graph.boxes.flatMap(({layers}, box) => layers.map((layer) => [layer, box])));
 const graph = new Graph(given.graph, $("#graph"), (box) => chooseBox(box));
+const weights = new Weights($("#weights"), $(".facts").dataset.run, given.logged);
 window.prevue = {graph, choice: {box: null, layer: null}}; // for tests and the console
 
 const onlyLayer = (box) => (box !== null && given.graph.boxes[box].layers.length === 1 ? given.graph.boxes[box].layers[0] : null);
@@ -41,6 +43,7 @@ function inspect(box, layer) {
   const facts = layer === null ? factsOfBox(box) : factsOfLayer(box, given.layers[layer]);
   $("#inspector").replaceChildren(...facts.flatMap(([name, text]) => [element("dt", {}, name), element("dd", {}, text)]));
   $("#unchosen").hidden = facts.length > 0;
+  weights.show(layer);
 }
 
 function factsOfLayer(box, layer) {

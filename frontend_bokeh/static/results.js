@@ -206,10 +206,15 @@ function tester(text) {
   }
 }
 
-$("#result-filter").addEventListener("input", filter);
-$("#clear-filter").addEventListener("click", () => {
-  $("#result-filter").value = "";
+/** Keep what is looked for in the address, so that a link or a reload shows it. */
+function search(text) {
+  $("#result-filter").value = text;
+  history.replaceState(null, "", here + (text ? `?${new URLSearchParams({q: text})}` : ""));
   filter();
-});
+}
+
+$("#result-filter").value = new URLSearchParams(location.search).get("q") ?? "";
+$("#result-filter").addEventListener("input", ({target}) => search(target.value));
+$("#clear-filter").addEventListener("click", () => search(""));
 new MutationObserver(sync).observe($("#result-names"), {childList: true, characterData: true, subtree: true});
 sync();

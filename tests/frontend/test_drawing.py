@@ -161,6 +161,9 @@ def test_a_histogram_over_steps_has_its_quantiles_by_step():
     [part] = OURS.draw_steps("histogram", "h", steps)["parts"]
     columns = dict(models(part)["ColumnDataSource"][0]["data"]["entries"])
     assert (columns["step"], columns["q0.5"], columns["mean"]) == ([10, 20], [11, 21], [11, 21])
+    assert histogram.moments({"counts": [1, 0, 3], "edges": [0, 2, 4, 6]}) == (4, pytest.approx(math.sqrt(3)))
+    [bars] = OURS.draw_steps("histogram", "h", steps[:1])["parts"]
+    assert dict(models(bars)["ColumnDataSource"][0]["data"]["entries"])["top"] == [2, 2]
     assert OURS.draw_steps("text", "t", [Step(1, {"text": "a"}), Step(2, {"text": "b"})])["parts"] == [{"text": "b"}]
 
 
