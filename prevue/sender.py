@@ -1,8 +1,11 @@
 """The sender: the thread that delivers a run's records while it trains, and what earlier processes left."""
 
+import sys
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 
 from prevue import refill
@@ -105,7 +108,8 @@ class Sender(threading.Thread):
         """Send until `flush` finds everything sent, and what earlier processes left too, or the process ends."""
         try:
             try:
-                from prevue.transport import HttpTransport  # requests takes 80 ms to import: not in the training's time
+                with _no_socks():  # requests takes 80 ms to import: not in the training's time
+                    from prevue.transport import HttpTransport
             finally:
                 self.has_imported.set()
             with HttpTransport(self._url, self._find_token) as transport:
@@ -192,3 +196,21 @@ def _step(others: list[Iterator[None]]) -> bool:
             return True
         del others[0]
     return False
+
+
+@contextmanager
+def _no_socks() -> Iterator[None]:
+    """Keep requests from trying to import SOCKS where that could only warn that PySocks is missing.
+
+    Requests silences it with a filter for the whole process, which another thread may undo just then: as an error the
+    warning would end the sender.
+    """
+    name = "urllib3.contrib.socks"
+    is_missing = name not in sys.modules and find_spec("socks") is None
+    if is_missing:
+        sys.modules[name] = None  # type: ignore[assignment]  # an import of it is an ImportError
+    try:
+        yield
+    finally:
+        if is_missing:
+            del sys.modules[name]

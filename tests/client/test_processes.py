@@ -445,3 +445,19 @@ print(subprocess.run([sys.executable, "-c", listing], close_fds=False, stdout=su
     assert os.environ["PREVUE_SPOOL_DIR"] in ours
     assert theirs.startswith("[")
     assert os.environ["PREVUE_SPOOL_DIR"] not in theirs
+
+
+UNDOING_FILTERS = """
+import warnings
+import prevue
+warnings.simplefilter("error")
+warnings.simplefilter = lambda *what, **more: None  # as if another thread undid it at once
+run = prevue.init("test")
+run.log({"loss": 0.5})
+print(run.finish(timeout=20))
+"""
+
+
+def test_a_warning_that_another_thread_makes_an_error_stops_no_sender(python, backend):
+    assert python(UNDOING_FILTERS).stdout == "True\n"
+    assert len(backend.steps()) == 1
