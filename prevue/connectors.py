@@ -11,6 +11,7 @@ GROUP = "prevue.connectors"
 OUR_PLUGINS = {
     "PrevueIgniteLogger": "'prevue-torch[ignite]'",
     "PrevueKerasCallback": "prevue-keras",
+    "PrevueLightningEvaluation": "'prevue-torch[lightning]'",
     "PrevueLightningLogger": "'prevue-torch[lightning]'",
     "PrevueSklearnCallback": "prevue-sklearn",
     "PrevueTorchCallback": "prevue-torch",

@@ -1,13 +1,15 @@
 """Prevue's connector for PyTorch and its ecosystem.
 
-`from prevue import PrevueTorchCallback` is the way in, and `from prevue_torch import SummaryWriter, watch, unwatch`.
+`from prevue import PrevueTorchCallback` is the way in, and `from prevue_torch import` what `__all__` names.
 """
 
 from typing import Any
 
 __version__ = "0.1.0"
 
-_HOMES = {"SummaryWriter": "summary_writer", "watch": "watching", "unwatch": "watching"}
+__all__ = ["SummaryWriter", "log_test", "unwatch", "watch"]
+
+_HOMES = {"SummaryWriter": "summary_writer", "log_test": "testing", "watch": "watching", "unwatch": "watching"}
 
 
 def __getattr__(name: str) -> Any:

@@ -1,6 +1,7 @@
 """The shapes of what layers put out, seen by running a model once on a batch that was given for that."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -20,23 +21,37 @@ def shapes_of(model: nn.Module, batch: Any, paths: Iterable[str]) -> dict[str, S
     found: dict[str, list[Shape]] = {}
     modules = dict(model.named_modules(remove_duplicate=False))
     handles = [modules[path].register_forward_hook(_note(found, path)) for path in paths]
-    modes = {module: module.training for module in modules.values()}
     buffers = {name: buffer.clone() for name, buffer in model.named_buffers()}
-    positional, named = _arguments(batch, model)
     try:
-        model.eval()
-        with torch.no_grad(), torch.random.fork_rng():
-            model(*positional, **named)
+        with evaluating(model):
+            called(model, batch)
     finally:
         for handle in handles:
             handle.remove()
-        for module, mode in modes.items():
-            module.training = mode
         with torch.no_grad():
             for name, buffer in model.named_buffers():
                 if name in buffers:
                     buffer.copy_(buffers[name])
     return {path: shapes[0] for path, shapes in found.items() if all(shape == shapes[0] for shape in shapes)}
+
+
+@contextmanager
+def evaluating(model: nn.Module) -> Iterator[None]:
+    """Have a model in the mode for evaluation and without gradients; modes and random numbers are then as they were."""
+    modes = {module: module.training for module in model.modules()}
+    try:
+        model.eval()
+        with torch.no_grad(), torch.random.fork_rng():
+            yield
+    finally:
+        for module, mode in modes.items():
+            module.training = mode
+
+
+def called(model: nn.Module, batch: Any) -> Any:
+    """Return what a model makes of a tensor, a tuple of arguments or a dict of named ones, on its device."""
+    positional, named = _arguments(batch, model)
+    return model(*positional, **named)
 
 
 def _note(found: dict[str, list[Shape]], path: str) -> Any:

@@ -59,12 +59,12 @@ def data():
     return DataLoader(TensorDataset(torch.randn(4 * BATCHES, 3), torch.arange(4 * BATCHES) % 2), batch_size=4)
 
 
-def train(logger, folder, package=lightning.pytorch, module=None, is_tested=True):
+def train(logger, folder, package=lightning.pytorch, module=None, is_tested=True, callbacks=None):
     """Fit and test, the same with every logger."""
     package.seed_everything(0, verbose=False)
     module = module or module_of(package)
     quiet = {"enable_progress_bar": False, "enable_model_summary": False, "enable_checkpointing": False}
-    where = {"accelerator": "cpu", "default_root_dir": folder, "num_sanity_val_steps": 0}
+    where = {"accelerator": "cpu", "default_root_dir": folder, "num_sanity_val_steps": 0, "callbacks": callbacks}
     trainer = package.Trainer(logger=logger, max_epochs=EPOCHS, log_every_n_steps=1, **quiet, **where)
     trainer.fit(module, data(), data())
     if is_tested:

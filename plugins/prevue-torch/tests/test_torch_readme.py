@@ -9,6 +9,7 @@ import torch
 from accelerate.state import AcceleratorState, GradientState, PartialState
 from test_torch_huggingface import Tiny
 from test_torch_lightning import data, module_of
+from test_torch_testing import evaluations, telling
 from torch import nn
 from torch_series import in_backend
 from transformers import PretrainedConfig, TrainingArguments
@@ -21,8 +22,10 @@ LOSS = ("train", "loss")
 # By heading: the project, and series that the block leaves.
 LEAVES = {
     "A loop of your own": ("test", {LOSS, ("val", "loss"), ("test", "loss")}),
+    "Test the model": ("tested", set()),
     "Gradients and parameters": ("watched", {LOSS}),
     "Lightning and Fabric": ("lightning", {("train", "loss_epoch"), ("val", "loss"), ("test", "loss")}),
+    "What Lightning's test predicts": ("evaluated", {("test", "loss")}),
     "The Trainer": ("trainer", {LOSS, ("train", "grad_norm"), ("val", "loss")}),
     "Accelerate": ("accelerated", {LOSS, ("val", "loss")}),
     "Ignite": ("ignite", {LOSS, ("train", "lr/group_0")}),
@@ -35,10 +38,11 @@ def names_of(heading, folder):
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     names = {"loader": [batch] * 3, "criterion": nn.CrossEntropyLoss(), "model": model, "optimizer": optimizer}
     names |= {"x_val": batch[0], "y_val": batch[1], "x_test": batch[0], "y_test": batch[1]}
-    if heading == "Lightning and Fabric":
+    if "Lightning" in heading:
         import lightning.pytorch
 
-        names |= {"module": module_of(lightning.pytorch), "loader": data()}
+        package = lightning.pytorch
+        names |= {"module": module_of(package), "telling": telling(package), "loader": data()}
     elif heading == "The Trainer":
         names["model"] = Tiny(PretrainedConfig(num_labels=2))
         names["rows"] = [{"x": torch.randn(3), "labels": n % 2} for n in range(16)]
@@ -67,5 +71,7 @@ def test_what_the_readme_shows_works(backend, heading, tmp_path, monkeypatch):
         exec(BLOCKS[heading].replace("http://localhost:8080", backend.url), names)
     assert series <= set(in_backend(backend, project))
     assert backend.runs(project) == [("finished",)]
+    is_tested = "Test the model" in heading or "predicts" in heading
+    assert [one["labels"] for one in evaluations(backend, project).values()] == [["no", "yes"]] * is_tested
     for state in (AcceleratorState, GradientState, PartialState):  # Accelerate keeps it in classes
         state._reset_state()
