@@ -18,6 +18,7 @@ from prevue_core.contract import HEARTBEAT_S, MAX_BODY_BYTES, MAX_RECORDS, PROBL
 from prevue_core.errors import Unreachable
 
 GATHER_S = 0.2  # from the first unsent record to the request that takes it and all that came meanwhile
+EACH_S = 0.25  # between two requests, unless the first was full: at most four a second
 PROBE_S = 60.0  # between tries where only a person can help
 BACKOFF_S = (0.5, 60.0)  # the first upper bound, and the last
 PATIENCE_S = 5.0  # of failing until it is worth a word: a server that restarts is not
@@ -107,6 +108,11 @@ class Delivery:
         return self._failing_since is not None
 
     @property
+    def gather_s(self) -> float:
+        """How many seconds to wait, once there is something to send, for what comes behind it."""
+        return max(GATHER_S, self.state.tried_at + EACH_S - self._now())
+
+    @property
     def is_silent(self) -> bool:
         """Whether the server has not heard this writer for so long that a heartbeat is due."""
         return self._now() - self._heard_at >= HEARTBEAT_S
@@ -176,9 +182,9 @@ class Delivery:
             self._furthest, self._returns = next_seq, 0
         if self.is_drained:
             return None
-        # What came while a small batch was on its way is gathered for a while: at most four requests a second.
+        # What came while a small batch was on its way is gathered for a while.
         is_behind = batch.count >= self._limit // 2 or len(batch.lines) >= BATCH_BYTES // 2
-        return 0.0 if is_behind else GATHER_S
+        return 0.0 if is_behind else EACH_S
 
     def _acknowledge(self, next_seq: int, store_id: str) -> None:
         self.state.acknowledged = next_seq

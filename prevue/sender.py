@@ -122,7 +122,7 @@ class Sender(threading.Thread):
             if wait_s is not None:
                 self._pause(wait_s)
             elif not self._is_stopping and self._wake.wait(HEARTBEAT_S):
-                self._pause(GATHER_S)
+                self._pause(delivery.gather_s)
 
     def turns(self, delivery: Delivery, transport: Transport) -> Iterator[float | None]:
         """Send all there is, until `hasten` finds everything sent, and then what earlier processes left; a seam for

@@ -2,7 +2,7 @@ import orjson
 import pytest
 
 from client.records import AWAY, RUN_ID, START, log, stored, tiled
-from prevue.delivery import BACKOFF_S, GATHER_S, LONGEST_WAIT_S, PATIENCE_S, PROBE_S, Answer, Delivery
+from prevue.delivery import BACKOFF_S, EACH_S, GATHER_S, LONGEST_WAIT_S, PATIENCE_S, PROBE_S, Answer, Delivery
 from prevue.kept import drop
 from prevue.notices import QUIET_S, Notices
 from prevue.sender import Sender, deliver_leftover
@@ -103,7 +103,17 @@ def test_while_more_waits_the_next_request_comes_soon(new_spool, deliver, small_
     waits = []
     while not delivery.is_drained:
         waits.append(delivery.step())
-    assert waits == [*[GATHER_S] * (len(waits) - 1), None]
+    assert waits == [*[EACH_S] * (len(waits) - 1), None]
+
+
+def test_a_writer_asks_four_times_a_second_at_most(new_spool, deliver, clock):
+    delivery = deliver(new_spool(1))
+    drain(delivery)
+    assert delivery.gather_s == EACH_S
+    clock.time += 0.04
+    assert round(delivery.gather_s, 6) == 0.21
+    clock.time += 10
+    assert delivery.gather_s == GATHER_S
 
 
 def test_a_backlog_is_sent_without_a_pause(deliver):

@@ -14,7 +14,7 @@ PROGRAM = f"""
 import sys, threading
 import prevue, prevue.delivery, prevue.sender, prevue.transport
 prevue.transport.TIMEOUT_S = (0.5, 0.5)
-prevue.delivery.GATHER_S = prevue.sender.GATHER_S = 0.002
+prevue.delivery.EACH_S = prevue.delivery.GATHER_S = prevue.sender.GATHER_S = 0.002
 prevue.delivery.BACKOFF_S = (0.01, 0.05)
 over = threading.Event()
 threading.Thread(target=lambda: (sys.stdin.readline(), over.set()), daemon=True).start()
