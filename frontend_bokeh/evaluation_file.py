@@ -1,4 +1,4 @@
-"""An evaluation's page as one file: scripts, styles, fonts and numbers are inside, and nothing is asked for.
+"""A page of evaluations as one file: scripts, styles, fonts and numbers are inside, and nothing is asked for.
 
 Its scripts are the page's own. A module that is inside a page has no address for `import`, so each is named by its path
 in an import map, and carried there as a data address.
@@ -8,7 +8,6 @@ import base64
 import json
 import posixpath
 import re
-from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlencode
 
@@ -26,26 +25,19 @@ POLICY = (
 _IMPORT = re.compile(r'(from|import) "(\.[^"]+)"')
 _FONT = re.compile(r'url\("(fonts/[^"]+)"\)')
 
+Row = dict[str, Any]
 
-def file_of(api: Api, owner: str, project: str, evaluation: dict[str, Any], chosen: dict[str, str]) -> str:
-    """Return the file. `chosen`: of the page's address, what is chosen on it."""
-    data = {
-        "base": "",
-        "evaluation": evaluation,
-        "steps": [],
-        "kept": _answers(api, evaluation),
-        "choice": _choice(chosen),
-    }
+
+def file_of(body: str, script: str, data: Row, **about: Any) -> str:
+    """Return the file. `body`: the template of what is shown, `script`: the module that draws it from `data`."""
     return rendered(
         "evaluation_file.html",
-        title=f"{evaluation['name']} of {evaluation['run_name']}",
-        owner=owner,
-        project=project,
-        evaluation=evaluation,
+        **about,
+        body=body,
         is_saved=True,
         policy=POLICY,
-        modules=json.dumps({"imports": modules("evaluation/main.js")}),
-        first="evaluation/main.js",
+        modules=json.dumps({"imports": modules(script)}),
+        first=script,
         theme=(FOLDER / "theme.js").read_text("utf-8"),
         style="\n".join(_style(name) for name in STYLES),
         data=json.dumps(data).replace("<", "\\u003c"),
@@ -60,40 +52,40 @@ def modules(first: str) -> dict[str, str]:
         path = waiting.pop()
         if path in found:
             continue
-        text = (FOLDER / path).read_text("utf-8")
-        folder = posixpath.dirname(path)
+        text, folder = (FOLDER / path).read_text("utf-8"), posixpath.dirname(path)
         needed = {given: posixpath.normpath(posixpath.join(folder, given)) for _, given in _IMPORT.findall(text)}
-        text = _IMPORT.sub(lambda match, needed=needed: f'{match[1]} "{needed[match[2]]}"', text)  # type: ignore[misc]
+        for given, name in needed.items():
+            text = text.replace(f'"{given}"', f'"{name}"')
         found[path] = _data_address("text/javascript", text.encode())
         waiting += needed.values()
     return found
 
 
-def _answers(api: Api, evaluation: dict[str, Any]) -> dict[str, Any]:
-    """Return all that the page's script may ask for, by the names that `answers.js` gives it."""
+def answers_of(
+    api: Api, evaluation: Row, wanted: tuple[str, ...] = ("report", "curves", "intervals", "slices", "columns")
+) -> Row:
+    """Return what a page's script may ask for of an evaluation, by the names that `answers.js` gives it."""
     of = (evaluation["run_id"], evaluation["evaluation_id"])
-    labels = range(len(evaluation["labels"]))
-    reports = {f"report?{urlencode({'label': label})}": api.report(*of, label=label) for label in labels[:MOST_LABELS]}
-    kept = {
-        **(reports or {"report?": api.report(*of)}),
-        "intervals?": api.intervals(*of),
-        "slices?": api.slices(*of),
-        "columns?": api.sample_columns(*of),
+    labels = range(len(evaluation["labels"]))[:MOST_LABELS]
+    ask = {
+        "curves": api.curves,
+        "intervals": api.intervals,
+        "slices": api.slices,
+        "columns": api.sample_columns,
     }
-    if evaluation["task"] in ("multiclass", "multilabel"):
-        kept["curves?"] = api.curves(*of)
+    is_of_many = evaluation["task"] in ("multiclass", "multilabel")
+    kept = {f"{name}?": ask[name](*of) for name in wanted if name in ask and (name != "curves" or is_of_many)}
+    if "report" in wanted:
+        kept |= {f"report?{urlencode({'label': label})}": api.report(*of, label=label) for label in labels}
+        kept |= {} if labels else {"report?": api.report(*of)}
     return {f"{of[1]}/{name}": answer for name, answer in kept.items()}
 
 
-def _choice(chosen: dict[str, str]) -> dict[str, Any]:
-    kinds: dict[str, Callable[[str], Any]] = {
-        "label": int,
-        "threshold": float,
-        "filter": json.loads,
-        "order": str,
-        "norm": str,
-    }
-    return {name: kind(chosen[name]) for name, kind in kinds.items() if name in chosen}
+def compared(api: Api, a: Row, b: Row, group: str | None = None) -> Row:
+    """Return how two evaluations differ, by the name that `compare.js` gives it."""
+    asked = {"b": b["evaluation_id"], "run_b": b["run_id"]} | ({} if group is None else {"group": group})
+    told = api.compare_evaluations((a["run_id"], a["evaluation_id"]), (b["run_id"], b["evaluation_id"]), group=group)
+    return {f"{a['evaluation_id']}/compare?{urlencode(asked)}": told}
 
 
 def _style(name: str) -> str:

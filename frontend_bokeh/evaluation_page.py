@@ -6,7 +6,7 @@ from typing import Any
 
 from tornado.web import HTTPError
 
-from frontend_bokeh.evaluation_file import file_of
+from frontend_bokeh.evaluation_file import answers_of, file_of
 from frontend_bokeh.pages import Page
 from frontend_bokeh.source import find_project
 from prevue.api import Api
@@ -14,18 +14,34 @@ from prevue.api import Api
 EVALUATIONS_SHOWN = 500  # the newest of a project
 STEPS_SHOWN = 1_000
 
+
+def compare(api: Api, run_id: str, evaluation_id: int, *, b: str, run_b: str, group: str | None = None) -> Any:
+    """Return how an evaluation differs from another, `b` of the run `run_b`."""
+    return api.compare_evaluations((run_id, evaluation_id), (run_b, int(b)), group=group)
+
+
 # What a script may ask for of an evaluation, and what it may say with it.
 ANSWERS: dict[str, tuple[Callable[..., Any], set[str]]] = {
-    "report": (Api.report, {"label", "beta", "bins"}),
+    "report": (Api.report, {"label"}),
     "curves": (Api.curves, set()),
-    "intervals": (Api.intervals, {"beta"}),
-    "slices": (Api.slices, {"beta"}),
+    "intervals": (Api.intervals, set()),
+    "slices": (Api.slices, set()),
     "columns": (Api.sample_columns, set()),
     "samples": (
         Api.samples,
         {"order", "limit", "offset", "target", "prediction", "is_wrong", "slice_name", "slice_value"}
         | {"by", "low", "high"},
     ),
+    "compare": (compare, {"b", "run_b", "group"}),
+}
+
+# What the address of the page keeps, see `choice.js`.
+_CHOICE: dict[str, Callable[[str], Any]] = {
+    "label": int,
+    "threshold": float,
+    "order": str,
+    "norm": str,
+    "filter": json.loads,
 }
 
 Row = dict[str, Any]
@@ -49,7 +65,7 @@ class EvaluationPage(Page):
         """Show the page; its script asks for the rest."""
         evaluation, steps = await self.ask(lambda api: found(api, owner, name, evaluation_id))
         data = text_of({"base": base_of(self), "evaluation": evaluation, "steps": steps})
-        about = {"title": f"{evaluation['name']} of {evaluation['run_name']}", "evaluation": evaluation, "data": data}
+        about = {"title": _title(evaluation), "evaluation": evaluation, "data": data}
         self.show("evaluation.html", owner=owner, project=name, tab="evaluations", is_saved=False, **about)
 
 
@@ -57,12 +73,18 @@ class EvaluationFile(Page):
     """An evaluation as one file that needs no server."""
 
     async def get(self, owner: str, name: str, evaluation_id: str) -> None:
-        """Answer with the file."""
-        chosen = {key: self.get_query_argument(key) for key in self.request.query_arguments}
+        """Answer with the file; what is chosen in the page's address is chosen in it."""
+        choice = {
+            key: kind(self.get_query_argument(key))
+            for key, kind in _CHOICE.items()
+            if key in self.request.query_arguments
+        }
         evaluation, _ = await self.ask(lambda api: found(api, owner, name, evaluation_id))
-        page = await self.ask(lambda api: file_of(api, owner, name, evaluation, chosen))
+        kept = await self.ask(lambda api: answers_of(api, evaluation))
+        data = {"base": "", "evaluation": evaluation, "steps": [], "kept": kept, "choice": choice}
+        about = {"title": _title(evaluation), "owner": owner, "project": name, "evaluation": evaluation}
         self.set_header("Content-Disposition", f'attachment; filename="evaluation-{evaluation_id}.html"')
-        self.write(page)
+        self.write(file_of("evaluation_body.html", "evaluation/main.js", data, **about))
 
 
 class EvaluationAnswer(Page):
@@ -106,6 +128,10 @@ def base_of(page: Page) -> str:
 def text_of(data: Any) -> str:
     """Return JSON for inside a script element, in which only its end must not appear."""
     return json.dumps(data).replace("<", "\\u003c")
+
+
+def _title(evaluation: Row) -> str:
+    return f"{evaluation['name']} of {evaluation['run_name']}"
 
 
 def _of_project(api: Api, owner: str, name: str) -> list[Row]:

@@ -12,14 +12,10 @@ from bokeh.application.handlers.function import FunctionHandler
 from bokeh.document import Document
 from bokeh.server.server import BaseServer
 from bokeh.server.tornado import BokehTornado
-from tornado.httpserver import HTTPServer
-from tornado.httputil import HTTPMessageDelegate, HTTPServerRequest
-from tornado.ioloop import IOLoop
-from tornado.web import RequestHandler
-
 from frontend_bokeh import (
     assets,
     compare_page,
+    evaluation_compare,
     evaluation_page,
     login,
     pages,
@@ -41,6 +37,10 @@ from prevue_core.listening import is_on_network
 from prevue_core.logs import REQUEST_ID, request_id_of
 from prevue_core.manager import plugins, refuse
 from prevue_core.settings import DashboardSettings
+from tornado.httpserver import HTTPServer
+from tornado.httputil import HTTPMessageDelegate, HTTPServerRequest
+from tornado.ioloop import IOLoop
+from tornado.web import RequestHandler
 
 MAX_MESSAGE_BYTES = 1 << 20
 MAX_FORM_BYTES = 64 << 10
@@ -136,6 +136,8 @@ def make_server(
             (r"/p/([^/]+)/([^/]+)/compare", compare_page.ComparePage, shared),
             (r"/p/([^/]+)/([^/]+)/values", values.ValuesPage, shared),
             (r"/p/([^/]+)/([^/]+)/evaluations", evaluation_page.EvaluationsPage, shared),
+            (r"/p/([^/]+)/([^/]+)/evaluations/compare", evaluation_compare.ComparePage, shared),
+            (r"/p/([^/]+)/([^/]+)/evaluations/compare/file", evaluation_compare.CompareFile, shared),
             (r"/p/([^/]+)/([^/]+)/evaluations/(\d{1,18})", evaluation_page.EvaluationPage, shared),
             (r"/p/([^/]+)/([^/]+)/evaluations/(\d{1,18})/file", evaluation_page.EvaluationFile, shared),
             (EVALUATION_ANSWERS, evaluation_page.EvaluationAnswer, shared),
