@@ -12,6 +12,11 @@ from bokeh.application.handlers.function import FunctionHandler
 from bokeh.document import Document
 from bokeh.server.server import BaseServer
 from bokeh.server.tornado import BokehTornado
+from tornado.httpserver import HTTPServer
+from tornado.httputil import HTTPMessageDelegate, HTTPServerRequest
+from tornado.ioloop import IOLoop
+from tornado.web import RequestHandler
+
 from frontend_bokeh import (
     assets,
     compare_page,
@@ -37,10 +42,6 @@ from prevue_core.listening import is_on_network
 from prevue_core.logs import REQUEST_ID, request_id_of
 from prevue_core.manager import plugins, refuse
 from prevue_core.settings import DashboardSettings
-from tornado.httpserver import HTTPServer
-from tornado.httputil import HTTPMessageDelegate, HTTPServerRequest
-from tornado.ioloop import IOLoop
-from tornado.web import RequestHandler
 
 MAX_MESSAGE_BYTES = 1 << 20
 MAX_FORM_BYTES = 64 << 10
