@@ -25,7 +25,7 @@ def compare(page, dashboard):
     def compare(*logged):
         of = "&".join(f"of={one.evaluation_id}" for one in logged)
         page.goto(f"{dashboard}/p/tester/{PROJECT}/evaluations/compare?{of}")
-        expect(page.locator("body[data-drawn]")).to_have_count(1)
+        page.locator("body[data-drawn]").wait_for()
 
     return compare
 

@@ -30,7 +30,7 @@ def opened(page, backend, dashboard, browser, tmp_path):
 
 def test_a_saved_page_is_linked_without_a_network(opened):
     page, asked, logged = opened
-    expect(page.locator("body[data-drawn]")).to_have_count(1)
+    page.locator("body[data-drawn]").wait_for()
     matrix = confusion_matrix(logged.target, logged.score.argmax(1))
     assert cells(page, "view-confusion-matrix") == matrix.ravel().tolist()
     page.locator("#view-confusion-matrix .cell[data-cell='8 1']").click()

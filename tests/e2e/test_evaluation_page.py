@@ -23,7 +23,7 @@ def log(backend):
 def open_evaluation(page, dashboard):
     def open_evaluation(logged, query=""):
         page.goto(f"{dashboard}/p/tester/{PROJECT}/evaluations/{logged.evaluation_id}{query}")
-        expect(page.locator("body[data-drawn]")).to_have_count(1)
+        page.locator("body[data-drawn]").wait_for()
         expect(page.locator("#view-samples [role=status]")).to_contain_text("sample")
 
     return open_evaluation
@@ -165,9 +165,11 @@ def test_the_page_is_accessible_and_fits_a_telephone(page, log, open_evaluation)
 
 def test_a_project_lists_its_evaluations_and_the_address_of_none_is_told(page, log, dashboard, expected_errors):
     expected_errors.append("status of 404")
-    log.cancer("listed")
+    logged = log.cancer("listed")
     page.goto(f"{dashboard}/p/tester/{PROJECT}/evaluations")
-    page.get_by_role("row", name="listed").get_by_role("link", name="cancer").click()
+    page.get_by_role("row", name="listed").get_by_role("link", name="listed").click()
+    expect(page.get_by_role("region", name="evaluations", exact=True)).to_contain_text(str(len(logged.target)))
+    page.get_by_role("link", name="cancer").click()
     expect(page.get_by_role("heading", name="cancer")).to_be_visible()
     page.goto(f"{dashboard}/p/tester/{PROJECT}/evaluations/99999")
     expect(page.get_by_role("alert")).to_contain_text("there is no evaluation 99999")
