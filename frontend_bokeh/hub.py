@@ -116,6 +116,11 @@ class Hub:
             groups.setdefault(tuple(sorted(self._numbers[key] for key in state.series[rank])), []).append(rank)
         return [{"ranks": ranks, "keys": list(keys)} for keys, ranks in groups.items()]
 
+    def number_of(self, run_id: str) -> int | None:
+        """Return the number by which a run is told of, None while it is not known."""
+        state = self._runs.get(run_id)
+        return None if state is None else state.number
+
     def join(self, viewer: Viewer) -> None:
         """Begin to tell a viewer, who was found to have the right a moment ago."""
         self._viewers[viewer] = asyncio.get_running_loop().time()

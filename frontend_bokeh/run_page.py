@@ -11,11 +11,12 @@ from frontend_bokeh.columns import end_of
 from frontend_bokeh.pages import Page
 from frontend_bokeh.source import find_project, find_run
 from prevue.api import Api, StoredRun
-from prevue_core.contract import SYSTEM_SPLIT, decode_number
+from prevue_core.contract import ALERT, SYSTEM_SPLIT, decode_number
 
 ROWS_SHOWN = 500  # series of a rank, and processes
 EVENTS_SHOWN = 100  # the latest
 EVALUATIONS_SHOWN = 100  # the latest
+ALERTS_SHOWN = 3  # above all else, the latest
 # What is told of where a run ran, in this order; further keys follow by their own names.
 FACTS = {
     "command": "Command",
@@ -94,6 +95,7 @@ def _shown(api: Api, run: StoredRun, rank: str | None) -> dict[str, Any]:
         "model": run.model(),
         "duration": texts.duration(end_of(run) - run.started_at),
         "delivery": Delivery(sorted(run.writers(), key=lambda one: (one["rank"], one["started_at"]))),
+        "alerts": api.events([run.run_id], [ALERT], limit=ALERTS_SHOWN),
         "events": api.events([run.run_id], limit=EVENTS_SHOWN),
         "evaluations": api.evaluations(run.run_id, limit=EVALUATIONS_SHOWN),
         "metrics": metrics,

@@ -68,8 +68,8 @@ class ReadsResults(ABC):
     ) -> list[dict[str, Any]]:
         """Return what is marked on the curves of up to 100 runs, of some kinds (None: all), the latest first.
 
-        Each has `event_id`, `run_id`, `step` (None: it has none), `time` (UNIX seconds), `kind`, `level` (of an alert)
-        and `text`.
+        Each has `event_id`, `run_id`, `step` (None: it has none), `time` (UNIX seconds), `kind`, `level` (of an alert),
+        `cause` (of an alert that the server raised) and `text`.
         """
         asked = {"run_id": list(run_ids), "kind": None if kinds is None else list(kinds)}
         return list(islice(self._items("/api/v1/events", asked, limit), limit))

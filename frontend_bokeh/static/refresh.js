@@ -3,29 +3,62 @@
 import {localTimes} from "./page.js";
 
 const IDLE_MS = 10_000; // between two looks where nothing runs
+const QUIET_MS = 4_000; // the same where the server tells of news: what it does not tell of, such as a deletion, is seen then
+const BETWEEN_MS = 400; // between the beginnings of two looks for news
 const RETRY_MS = 1000;
 const PATIENCE_MS = 10_000;
 const $ = (selector) => document.querySelector(selector);
 
 let timer = 0, isLooking = false, isLive = () => false, liveMs = 1000;
+let newsAt = null, stream = null, isDue = false, began = -BETWEEN_MS;
 
-/** Begin; `live()` says whether anything runs: then the page is looked at each `ms`. */
-export function keepFresh(live, ms) {
-  [isLive, liveMs] = [live, ms];
-  document.addEventListener("visibilitychange", refresh);
+/**
+ * Begin; `live()` says whether anything runs: then the page is looked at each `ms`. Where the server tells of news at an
+ * address, the page is looked at when it does.
+ */
+export function keepFresh(live, ms, news = null) {
+  [isLive, liveMs, newsAt] = [live, ms, news];
+  document.addEventListener("visibilitychange", () => { listen(); refresh(); });
   window.addEventListener("online", refresh);
-  timer = setTimeout(refresh, isLive() ? liveMs : IDLE_MS);
+  listen();
+  timer = setTimeout(refresh, rest());
 }
 
 /** Look at once whether there is anything new. */
 export async function refresh() {
   clearTimeout(timer);
   if (document.hidden || isLooking) return; // it is asked for when the page is looked at again
-  isLooking = true;
+  [isLooking, isDue, began] = [true, false, performance.now()];
   const isHeard = await look().then(() => true, () => false);
   isLooking = false;
   tell(isHeard);
-  timer = setTimeout(refresh, !isHeard ? RETRY_MS : isLive() ? liveMs : IDLE_MS);
+  if (isHeard) listen();
+  timer = setTimeout(refresh, !isHeard ? RETRY_MS : rest());
+}
+
+/** Let the server tell of news, while anybody looks at the page. The browser connects again where it is cut. */
+function listen() {
+  if (document.hidden || !newsAt) {
+    stream?.close();
+    stream = null;
+  } else if (!stream || stream.readyState === EventSource.CLOSED) {
+    stream = new EventSource(newsAt);
+    for (const what of ["open", "message", "error"]) stream.addEventListener(what, lookSoon);
+  }
+}
+
+function lookSoon() {
+  isDue = true;
+  if (isLooking) return;
+  clearTimeout(timer);
+  timer = setTimeout(refresh, rest());
+}
+
+/** How long to wait for the next look, in ms. */
+function rest() {
+  if (isDue) return Math.max(0, began + BETWEEN_MS - performance.now());
+  if (!isLive()) return IDLE_MS;
+  return stream?.readyState === EventSource.OPEN ? QUIET_MS : liveMs;
 }
 
 async function look() {

@@ -6,6 +6,12 @@ from playwright.sync_api import expect
 import prevue
 from serving import finished, stored
 
+# A browser without a screen shows every page; so the page is told that it is hidden, or shown.
+HIDE = """(isHidden) => {
+    Object.defineProperty(document, "hidden", {value: isHidden, configurable: true});
+    document.dispatchEvent(new Event("visibilitychange"));
+}"""
+
 
 @pytest.fixture
 def live(backend):
@@ -53,3 +59,29 @@ def test_a_run_that_is_deleted_meanwhile_is_told_of(page, dashboard, backend, li
     with prevue.Api(backend) as api:
         api.delete_run(live.run_id)
     expect(page.get_by_role("alert")).to_contain_text("there is no run")
+
+
+def test_a_page_looks_when_there_is_news_and_not_while_it_is_hidden(page, dashboard, live):
+    page.goto(f"{dashboard}/p/tester/alive/runs/{live.run_id}")
+    cell = page.get_by_role("row", name="train/loss").get_by_role("cell").first
+    live.log({"loss": 0.125}, 2)
+    expect(cell).to_have_text("0.125")
+    with page.expect_event("requestfailed", lambda request: request.url.endswith("/news")):  # the page has ended it
+        page.evaluate(HIDE, True)
+    asked = []
+    page.on("request", lambda request: asked.append(request.url))
+    live.log({"loss": 0.0625}, 3)
+    stored(live, records=4)
+    assert asked == []
+    page.evaluate(HIDE, False)
+    expect(cell).to_have_text("0.0625")
+    live.log({"loss": 0.03125}, 4)
+    expect(cell).to_have_text("0.03125")
+    assert len([url for url in asked if url.endswith("/news")]) == 1
+
+
+def test_an_alert_comes_to_the_page_by_itself(page, dashboard, live):
+    page.goto(f"{dashboard}/p/tester/alive/runs/{live.run_id}")
+    live.log({"loss": float("nan")}, 5)
+    expect(page.locator("[data-part=events]")).to_contain_text("train/loss is NaN at step 5")
+    expect(page.locator("[data-part=alerts]")).to_contain_text("train/loss is NaN at step 5")
