@@ -22,6 +22,7 @@ from frontend_bokeh import (
     compare_page,
     evaluation_compare,
     evaluation_page,
+    following,
     login,
     pages,
     results_page,
@@ -66,19 +67,24 @@ class Dashboard:
         context: Any = document.session_context
         payload, page_id = context.token_payload, context.id
         project_id = int(payload["project_id"])
-        if project_id not in self._hubs:
-            self._hubs[project_id] = Hub({"owner": payload["owner"], "name": payload["name"]})
+        hub = self.hub(project_id, payload["owner"], payload["name"])
         source = Source(self._gate.url, project_id, context.request.visitor.session)
-        Session(document, self._hubs[project_id], source, lambda code: self._gate.close(code, page_id=page_id))
+        Session(document, hub, source, lambda code: self._gate.close(code, page_id=page_id))
+
+    def hub(self, project_id: int, owner: str, name: str) -> Hub:
+        """Return the hub of a project."""
+        if project_id not in self._hubs:
+            self._hubs[project_id] = Hub({"owner": owner, "name": name})
+        return self._hubs[project_id]
 
 
 class Server(BokehTornado):
     """Bokeh's server. Of its own addresses only that of the websocket is left, behind our gate as all that is ours."""
 
-    def __init__(self, gate: Gate, watch: Watch, **settings: Any) -> None:
+    def __init__(self, gate: Gate, watch: Watch, dashboard: Dashboard, **settings: Any) -> None:
         self._gate, self._watch = gate, watch
         self.answering = 0  # requests, those of websockets not counted
-        super().__init__({SESSION: Application(FunctionHandler(Dashboard(gate).open))}, **settings)
+        super().__init__({SESSION: Application(FunctionHandler(dashboard.open))}, **settings)
 
     def find_handler(self, request: HTTPServerRequest, **kwargs: Any) -> HTTPMessageDelegate:
         """Return what answers a request, and name the request."""
@@ -118,10 +124,11 @@ def make_server(
     gate = Gate(url, settings, secret_key, is_on_network=is_on_network(sockets))
     shared = {"gate": gate}
     drawn = {"gate": gate, "panels": registered(plugins(refuse))}
-    watch = Watch(gate)
+    watch, dashboard = Watch(gate), Dashboard(gate)
     application = Server(
         gate,
         watch,
+        dashboard,
         extra_patterns=[
             (r"/", pages.ProjectsPage, shared),
             (r"/p/([^/]+)/([^/]+)", pages.RunsPage, shared),
@@ -133,6 +140,7 @@ def make_server(
             (r"/p/([^/]+)/([^/]+)/runs/([^/]+)/results/(\d{1,18})", results_page.DrawnResult, drawn),
             (r"/p/([^/]+)/([^/]+)/runs/([^/]+)/results/steps", results_page.ResultSteps, drawn),
             (r"/p/([^/]+)/([^/]+)/runs/([^/]+)/results/over-steps", results_page.DrawnSteps, drawn),
+            (r"/p/([^/]+)/([^/]+)/runs/([^/]+)/news", following.RunNews, {**shared, "hubs": dashboard}),
             (r"/p/([^/]+)/([^/]+)/table", table_page.TablePage, shared),
             (r"/p/([^/]+)/([^/]+)/compare", compare_page.ComparePage, shared),
             (r"/p/([^/]+)/([^/]+)/values", values.ValuesPage, shared),
