@@ -57,6 +57,7 @@ class StoredRun:
     finished_at: float | None
     archived_at: float | None
     _api: "Api" = field(repr=False, compare=False)
+    color: int = 0  # what its colour is of: 0, 1, 2 ... in the order in which its project got runs
     summaries: dict[str, float | None] = field(default_factory=dict)  # those that `Api.runs` was asked for
 
     def series(

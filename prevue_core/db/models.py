@@ -118,6 +118,7 @@ class TrainingRun(Table):
     tags = peewee.TextField(default="[]")  # JSON list of text
     notes = peewee.TextField(default="")
     run_group = LabelField(null=True)
+    color = peewee.IntegerField(default=0)  # 0, 1, 2 ... in the order in which its project got runs
     silenced_checks = peewee.TextField(default="[]")  # JSON list of codes of method checks
     started_at = TimeField()
     heard_at = TimeField()  # by the server's clock

@@ -21,6 +21,7 @@ RUN = {
     "tags": [],
     "notes": "",
     "run_group": None,
+    "color": 3,
     "started_at": 1_763_843_000.0,
     "heard_at": 1_763_843_009.0,
     "finished_at": 1_763_843_009.0,

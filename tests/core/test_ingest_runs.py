@@ -92,6 +92,14 @@ def test_runs_of_one_project_share_it_and_its_user():
     assert [User.select().count(), Project.select().count()] == [1, 1]
 
 
+def test_runs_of_a_project_have_colors_in_order_whatever_a_further_writer_or_another_project_does():
+    first = started()
+    started(project="other")
+    second = started()
+    started(first.run_id)
+    assert [run_of(stream).color for stream in (first, second, started())] == [0, 1, 2]
+
+
 def test_a_user_made_by_a_start_has_no_password():
     started(uid="alice")
     user = User.get()

@@ -49,6 +49,10 @@ class RunSchema(ma.Schema):
     tags = ma.fields.List(ma.fields.String(), required=True)
     notes = ma.fields.String(required=True)
     run_group = ma.fields.String(required=True, allow_none=True)
+    color = ma.fields.Integer(
+        required=True,
+        metadata={"description": "what its colour is of: 0, 1, 2 ... in the order in which its project got runs"},
+    )
     started_at = TimeField(required=True)
     heard_at = TimeField(required=True)
     finished_at = TimeField(required=True, allow_none=True)

@@ -83,6 +83,7 @@ def _join_run(run_id: str, project: Project, user: User, start: Record) -> bool:
     time = time_of(start, now)
     name = start.get("run_name")
     group = start.get("group")
+    following = peewee.fn.COALESCE(peewee.fn.MAX(TrainingRun.color), -1) + 1
     TrainingRun.insert(
         run_id=run_id,
         project=project,
@@ -93,6 +94,7 @@ def _join_run(run_id: str, project: Project, user: User, start: Record) -> bool:
         tags=tags_of(start.get("tags", [])),
         notes=text_of("notes", start.get("notes") or ""),
         run_group=None if group is None else check_label("group", group),
+        color=TrainingRun.select(following).where(TrainingRun.project == project).scalar(),
         started_at=time,
         heard_at=now,
     ).on_conflict_ignore().execute()

@@ -289,6 +289,7 @@ def _tables(db: peewee.Database) -> list[type[peewee.Model]]:
         tags = peewee.TextField(default="[]")
         notes = peewee.TextField(default="")
         run_group = peewee.CharField(max_length=255, null=True)
+        color = peewee.IntegerField(default=0)
         silenced_checks = peewee.TextField(default="[]")
         started_at = peewee.DateTimeField()
         heard_at = peewee.DateTimeField()

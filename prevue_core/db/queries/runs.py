@@ -176,6 +176,7 @@ def _run(row: Any) -> Row:
         "tags": orjson.loads(row.tags),
         "notes": row.notes,
         "run_group": row.run_group,
+        "color": row.color,
         "started_at": to_unix(row.started_at),
         "heard_at": to_unix(row.heard_at),
         **{
