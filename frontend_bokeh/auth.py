@@ -6,7 +6,7 @@ again. Pages, and the tokens in them, hold a reference to it only, from which it
 
 import hmac
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -14,7 +14,7 @@ from tornado.httputil import HTTPServerRequest, split_host_and_port
 from tornado.ioloop import IOLoop
 from tornado.web import HTTPError
 
-from frontend_bokeh.headers import request_id
+from frontend_bokeh.headers import THIS_MACHINE, request_id
 from prevue.api import Api
 from prevue_core.errors import ApiError
 from prevue_core.listening import answers_to
@@ -92,6 +92,12 @@ class Gate:
         if not answers_to(request.host, self._settings.allowed_hosts):
             text = "%r is not a name of this dashboard; use localhost, or name it in PREVUE_ALLOWED_HOSTS"
             raise HTTPError(421, text, request.host_name)
+
+    def may_frame(self, visitor: Visitor | None) -> Sequence[str]:
+        """Return the origins whose pages may show a visitor's curves in a frame."""
+        if self._settings.frame_ancestors is not None:
+            return self._settings.frame_ancestors
+        return THIS_MACHINE if visitor and not visitor.session else ()
 
     # the cookie
 

@@ -17,7 +17,7 @@ from frontend_bokeh import architecture, texts, weights
 from frontend_bokeh.assets import BOKEH_ADDRESS, asset
 from frontend_bokeh.auth import Gate, Visitor
 from frontend_bokeh.figures import curves, graph
-from frontend_bokeh.headers import guard_file, guard_page, request_id
+from frontend_bokeh.headers import guard_file, guard_page, let_frame, request_id
 from frontend_bokeh.source import RUNS_SHOWN, find_project, find_run
 from prevue.api import Api, StoredRun
 from prevue_core.errors import ApiError, NotFound, NotLoggedIn, Refused
@@ -116,6 +116,8 @@ class ProjectsPage(Page):
 class RunsPage(Page):
     """The curves of a project's runs."""
 
+    is_embedded = False
+
     async def get(self, owner: str, name: str) -> None:
         """Show the page; its script fills it."""
         project_id = await self.ask(lambda api: find_project(api, owner, name))
@@ -123,7 +125,19 @@ class RunsPage(Page):
             raise HTTPError(404, "there is no project %s/%s; a training's first log makes it", owner, name)
         data = {"token": self.token(project_id, owner, name), "spec": curves.spec(), "owner": owner, "project": name}
         text = json.dumps(data).replace("<", "\\u003c")  # inside a script element, only its end must not appear
-        self.show("runs.html", title=f"{owner}/{name}", owner=owner, project=name, data=text, tab="runs")
+        shown = {"owner": owner, "project": name, "tab": "runs", "is_embedded": self.is_embedded}
+        self.show("runs.html", title=f"{owner}/{name}", data=text, **shown)
+
+
+class EmbeddedRunsPage(RunsPage):
+    """The same without bar and list of runs, for a frame in a notebook: its address says which run."""
+
+    is_embedded = True
+
+    async def get(self, owner: str, name: str) -> None:
+        """Show the page, also in a frame of who may."""
+        let_frame(self, self.gate.may_frame(self.visitor))
+        await super().get(owner, name)
 
 
 class ConfigsPage(Page):

@@ -16,7 +16,10 @@ from prevue_core import __version__
 _OF_CURRENT = (
     "add_event", "alert", "finish", "init", "log", "log_histogram", "log_image", "log_result", "log_table", "log_text",
 )  # fmt: skip
-_HOMES = {"Run": "prevue.run", "Api": "prevue.api", **dict.fromkeys(_OF_CURRENT, "prevue.current")}
+_HOMES = {
+    **{"Run": "prevue.run", "Api": "prevue.api", "show": "prevue.showing"},
+    **dict.fromkeys(_OF_CURRENT, "prevue.current"),
+}
 
 __all__ = [
     "Api",
@@ -32,6 +35,7 @@ __all__ = [
     "log_result",
     "log_table",
     "log_text",
+    "show",
 ]
 
 

@@ -86,6 +86,7 @@ class DashboardSettings(Listening):
 
     data_dir: Path
     secret_key: bytes | None = field(repr=False)  # signs its pages; None: the one in the data folder
+    frame_ancestors: tuple[str, ...] | None  # whose pages may frame curves; None: this machine's, in open mode
 
 
 def server_settings(
@@ -140,6 +141,7 @@ def dashboard_settings(
         port=_port(port if port is not None else environ.get("PREVUE_DASHBOARD_PORT") or 5006),
         data_dir=_data_dir(data_dir, environ),
         secret_key=_key("PREVUE_SECRET_KEY", environ),
+        frame_ancestors=_origins("PREVUE_FRAME_ANCESTORS", environ),
         **_access(environ),
     )
 
@@ -299,6 +301,18 @@ def _at_least_1(name: str, environ: Mapping[str, str], usual: int) -> int:
     if text.isascii() and text.isdigit() and 1 <= int(text) <= MAX_LIMIT:
         return int(text)
     raise SettingsError(f"{name} is {text!r}; use a whole number from 1 to {MAX_LIMIT}, or leave it unset for {usual}")
+
+
+def _origins(name: str, environ: Mapping[str, str]) -> tuple[str, ...] | None:
+    """Return origins of pages; None: the setting is not there."""
+    if (text := environ.get(name)) is None:
+        return None
+    for origin in (found := _words(text)):
+        if not re.fullmatch(r"https?://[\w.*-]+(:(\d+|\*))?|[a-z][a-z-]*:", origin):
+            raise SettingsError(
+                f"{name} has {origin!r}; use origins such as https://jupyter.example.org, with commas between"
+            )
+    return tuple(found)
 
 
 def _words(text: str) -> list[str]:

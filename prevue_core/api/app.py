@@ -75,6 +75,7 @@ def create_app(
     app.config.update(
         IS_OPEN=settings.auth == "open",
         IS_ON_NETWORK=is_on_network,
+        DASHBOARD_URL=settings.dashboard_url,
         STOPPING=stopping or threading.Event(),
         TRASH_DAYS=settings.trash_days,
         LIMITS=settings.limits,

@@ -84,6 +84,7 @@ def test_logging_in_and_out(client, alice):
         "is_admin": False,
         "scopes": ["ingest", "read", "write"],
         "version": __version__,
+        "dashboard_url": None,
     }
     assert client.delete("/api/v1/sessions/current", headers=who).status_code == 204
     assert client.get("/api/v1/projects", headers=who).status_code == 401

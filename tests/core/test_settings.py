@@ -200,3 +200,17 @@ def test_the_environment_chooses_plugins(environ, only, trace):
 def test_data_is_kept_where_the_system_keeps_it(monkeypatch, platform, environ, folder):
     monkeypatch.setattr(sys, "platform", platform)
     assert server_settings(environ=environ).data_dir == folder
+
+
+def test_origins_that_may_frame_curves() -> None:
+    def told(text: str) -> tuple[str, ...] | None:
+        return dashboard_settings(environ={"PREVUE_FRAME_ANCESTORS": text}).frame_ancestors
+
+    assert dashboard_settings(environ={}).frame_ancestors is None
+    assert told("") == ()
+    assert told("https://*.example.org, http://localhost:*,vscode-webview:") == (
+        *("https://*.example.org", "http://localhost:*", "vscode-webview:"),
+    )
+    for text in ("example.org", "https://a; script-src *", "'self'", "https://a/path"):
+        with pytest.raises(SettingsError, match="PREVUE_FRAME_ANCESTORS has"):
+            told(text)

@@ -13,7 +13,8 @@ from serving import PATIENCE_S, served
 
 def test_the_notebook_reads_a_run_and_shows_it_live(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     notebook = nbformat.read(ROOT / "deploy" / "jupyter" / "runs.ipynb", as_version=4)
-    with served("backend", "--port", "0", data=tmp_path) as backend:
+    dashboard = "http://localhost:5006"
+    with served("backend", "--port", "0", "--dashboard-url", dashboard, data=tmp_path) as backend:
         url = backend.address("backend")
         monkeypatch.setenv("PREVUE_URL", url)
         monkeypatch.setenv("PREVUE_SPOOL_DIR", str(tmp_path / "spool"))
@@ -25,7 +26,7 @@ def test_the_notebook_reads_a_run_and_shows_it_live(tmp_path: Path, monkeypatch:
             ("val", "loss", 40),
         ]
     *_, watched, points = [cell["outputs"] for cell in notebook.cells if cell["cell_type"] == "code"]
-    assert any(
-        f"notebook: {run.run_name} (finished)" in output["data"].get("application/javascript", "") for output in watched
-    )
+    [shown] = watched
+    assert f'<iframe src="{dashboard}/embed/p/{run.user}/notebook?only={run.run_id[-12:]}"' in shown["data"]["text/html"]
+    assert shown["data"]["text/plain"].startswith(f"{run.user}/notebook: {run.run_name} (running)")
     assert "39" in points[0]["data"]["text/plain"]

@@ -26,6 +26,9 @@ class IdentitySchema(ma.Schema):
     is_admin = ma.fields.Boolean(required=True)
     scopes = ma.fields.List(ma.fields.String(validate=ma.validate.OneOf(SCOPES)), required=True)
     version = ma.fields.String(required=True, metadata={"description": "of Prevue, that the server runs"})
+    dashboard_url = ma.fields.String(
+        required=True, allow_none=True, metadata={"description": "where browsers find the dashboard; null: not known"}
+    )
     may_log = ma.fields.Boolean(
         metadata={"description": "whether one may log into the `project` asked for, which may be one still to be made"}
     )
@@ -74,6 +77,7 @@ def get_identity(project: str | None) -> dict[str, Any]:
         "is_admin": who.is_admin,
         "scopes": sorted(who.scopes),
         "version": __version__,
+        "dashboard_url": settings["DASHBOARD_URL"],
         **may_log,
     }
 
