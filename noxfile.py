@@ -61,6 +61,7 @@ def connectors(session):
         ".[server]", *("./plugins/prevue-keras[keras]", "./plugins/prevue-torch[all]", "./plugins/prevue-sklearn"),
         *("tensorflow-cpu", "matplotlib", "pandas", "pytest"),
     )  # fmt: skip
+    session.install("--no-deps", "tf-keras")  # it would bring a second TensorFlow
     pages = ["tests/test_readme.py", "tests/test_tutorials.py", "tests/test_example_plugin.py"]
     session.run("pytest", *(session.posargs or ["plugins", *pages]))
 

@@ -119,7 +119,7 @@ LAYERS: list[tuple[str, set[str], set[str]]] = [
         {*GROUND, "prevue", "prevue_core.commands", "frontend_bokeh"},
         {"bokeh", "tornado", "jinja2", "numpy", "click", "prometheus_client", "pluggy"},
     ),
-    ("prevue_keras", {*GROUND, "prevue", "prevue_keras"}, {"keras", "numpy", "sklearn"}),
+    ("prevue_keras", {*GROUND, "prevue", "prevue_keras"}, {"keras", "tf_keras", "numpy", "sklearn"}),
     (
         "prevue_torch",
         {*GROUND, "prevue", "prevue_torch"},

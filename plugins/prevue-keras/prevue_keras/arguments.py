@@ -4,7 +4,7 @@ import inspect
 from collections.abc import Iterator
 from typing import Any
 
-import keras
+from prevue_keras.packages import kinds
 
 DETAILS_CHARS = 200  # kept of a layer's settings
 LONGEST = 8  # numbers in one that is shown
@@ -33,7 +33,7 @@ def details(layer: Any) -> str:
 def _given(layer: Any) -> Iterator[tuple[str, str]]:
     for name, default in _parameters(type(layer)).items():
         value = getattr(layer, name, None)
-        if isinstance(value, keras.layers.Layer):  # what a wrapper is around
+        if isinstance(value, kinds("Layer")):  # what a wrapper is around
             inner = [*filter(None, [activation(value)]), *filter(None, [details(value)])]
             yield name, f"{type(value).__name__}({', '.join(inner)})"
         elif _is_short(value) and not _is_same(value, default):

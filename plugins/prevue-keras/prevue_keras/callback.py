@@ -10,15 +10,8 @@ from typing import Any
 import prevue
 from prevue.callbacks import Opening, batches_between, harmless
 from prevue_core.errors import InvalidValue
-
-try:
-    import keras
-except ModuleNotFoundError as error:
-    if error.name != "keras":  # Keras is there, but not what it computes with
-        raise
-    raise ImportError("PrevueKerasCallback needs Keras: pip install 'prevue-keras[keras]'") from error
-
 from prevue_keras.captured import config_of
+from prevue_keras.packages import keras
 from prevue_keras.testing import check_data, log_data
 from prevue_keras.values import RUNNING_MEAN, by_split, iterations, learning_rate, named, outputs_of, weights
 
@@ -175,6 +168,15 @@ class PrevueKerasCallback(keras.callbacks.Callback):
         if self._histogram_freq and epoch % self._histogram_freq == 0:
             for name, values in weights(self.model):
                 run.log_histogram(name, values, step=step)
+
+    def _implements_train_batch_hooks(self) -> bool:
+        """Tell TF-Keras, whose callbacks have this, that it need not make a batch's values."""
+        return bool(self._every)
+
+    def _implements_no_batch_hooks(self) -> bool:
+        return False
+
+    _implements_test_batch_hooks = _implements_predict_batch_hooks = _implements_no_batch_hooks
 
     @harmless
     def on_test_end(self, logs: Mapping[str, Any] | None = None) -> None:

@@ -4,7 +4,7 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-import keras
+from prevue_keras.packages import keras
 
 TEXT_CHARS = 200  # of a setting that is neither a number nor text
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from itertools import pairwise, product
 from typing import Any, NamedTuple
 
-import keras
+from prevue_keras.packages import keras_of, kinds
 
 
 class _Ends(NamedTuple):
@@ -36,7 +36,7 @@ class Connections:
         ends: dict[int, _Ends] = {}
         for layer in getattr(model, "operations", None) or model.layers:
             name = outer + self._names.get(id(layer), layer.name)
-            if isinstance(layer, keras.Model) and layer.layers:
+            if isinstance(layer, kinds("Model")) and layer.layers:
                 ends[id(layer)] = self._add_model(layer, f"{name}/")
             else:
                 self.layers.append((name, layer))
@@ -45,11 +45,12 @@ class Connections:
 
     def _connected(self, model: Any, ends: Mapping[int, _Ends]) -> _Ends:
         kind = type(model)
-        if not kind.call.__module__.startswith("keras."):
+        if not kind.call.__module__.startswith(("keras.", "tf_keras.")):
             self.why_no_edges = f"the code of {kind.__name__} calls the layers, and it is not run to find out how"
         elif ends:
             try:
-                return self._connect_graph(model, ends) if hasattr(model, "operations") else self._connect_chain(ends)
+                is_chain = isinstance(model, keras_of(model).Sequential)
+                return self._connect_chain(ends) if is_chain else self._connect_graph(model, ends)
             except Exception as error:  # noqa: BLE001 - Keras keeps the graph in attributes that a release may change
                 self.why_no_edges = f"this version of Keras tells it in another way ({type(error).__name__})"
         return _Ends([[]], [[]])
@@ -69,10 +70,11 @@ class Connections:
             if id(node) in seen:
                 continue
             seen.add(id(node))
-            for position, tensor in enumerate(node.input_tensors):
+            # TF-Keras calls them by another name, and has one alone there without a list.
+            for position, tensor in enumerate(getattr(node, "keras_inputs", node.input_tensors)):
                 self._connect(_given(tensor, ends), _at(ends[id(layer)].inputs, position))
                 ahead.append(tensor)
-        inputs = [_at(ends[id(tensor._keras_history.operation)].inputs, 0) for tensor in model.inputs]
+        inputs = [_at(ends[id(tensor._keras_history[0])].inputs, 0) for tensor in model.inputs]
         return _Ends(inputs, [_given(tensor, ends) for tensor in model.outputs])
 
     def _connect(self, before: Iterable[int], after: Iterable[int]) -> None:
@@ -81,7 +83,7 @@ class Connections:
 
 def _given(tensor: Any, ends: Mapping[int, _Ends]) -> list[int]:
     """Return the numbers of the layers that a tensor comes from."""
-    return _at(ends[id(tensor._keras_history.operation)].outputs, tensor._keras_history.tensor_index)
+    return _at(ends[id(tensor._keras_history[0])].outputs, tensor._keras_history.tensor_index)
 
 
 def _at(groups: list[list[int]], position: int) -> list[int]:

@@ -10,11 +10,10 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-import keras
-
 from prevue_core.contract import MAX_LAYERS, MAX_RECORD_BYTES
 from prevue_keras.arguments import activation, details
 from prevue_keras.connections import Connections
+from prevue_keras.packages import keras_of, kinds
 from prevue_keras.serialized import to_json
 
 ROOM_BYTES = MAX_RECORD_BYTES - 10_000  # for all that is told of a model; the rest is for what is around it
@@ -32,7 +31,7 @@ def describe_model(model: Any) -> dict[str, Any]:
     described = {
         "name": names[id(model)],
         "framework": "keras",
-        "framework_version": keras.__version__,
+        "framework_version": keras_of(model).__version__,
         "layers": [_describe_layer(name, layer) for name, layer in found.layers[:MAX_LAYERS]],
         **({"layers_left_out": left_out} if left_out else {}),
         **_edges(found, left_out),
@@ -148,7 +147,7 @@ def _everything(layers: list[Any]) -> Iterator[Any]:
     """Yield layers, and the operations of those that are functional models."""
     yield from layers
     for layer in layers:
-        yield from (one for one in getattr(layer, "operations", []) if not isinstance(one, keras.layers.Layer))
+        yield from (one for one in getattr(layer, "operations", []) if not isinstance(one, kinds("Layer")))
 
 
 def _snake_case(name: str) -> str:

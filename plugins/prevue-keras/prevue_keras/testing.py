@@ -3,9 +3,9 @@
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
+from functools import partial
 from typing import Any
 
-import keras
 import numpy as np
 
 import prevue
@@ -13,6 +13,7 @@ from prevue.callbacks import harmless
 from prevue.json_values import array_of
 from prevue_core.errors import InvalidValue, shown
 from prevue_keras.captured import loss_name
+from prevue_keras.packages import keras, keras_of
 from prevue_keras.values import outputs_of
 
 SQUASHED = ("softmax", "sigmoid")  # what these give are scores of classes, whatever the loss
@@ -71,11 +72,13 @@ def _predicted(model: Any, batches: Iterator[Any]) -> list[Any]:
 
     `model.predict` would need the targets of a second time, and draw a random number that the training then misses.
     """
+    is_legacy = keras_of(model).__version__.startswith("2.")  # its `predict_on_batch` fails with steps_per_execution
+    predict = partial(model, training=False) if is_legacy else model.predict_on_batch
     parts: list[list[Any]] = [[], [], []]
     with _same_randomness():
         for batch in batches:
-            x, y, weight = keras.utils.unpack_x_y_sample_weight(batch)
-            output = model.predict_on_batch(_each(_array, x))
+            x, y, weight = keras_of(model).utils.unpack_x_y_sample_weight(batch)
+            output = predict(_each(_array, x))
             for part, values in zip(parts, (y, output, weight), strict=True):
                 part.append(_each(_array, values))
     if not parts[0]:
@@ -92,7 +95,7 @@ def _same_randomness() -> Iterator[None]:
 
 
 def _batches(dataset: Any) -> Iterator[Any]:
-    is_numbered = isinstance(dataset, keras.utils.PyDataset)
+    is_numbered = isinstance(dataset, getattr(keras.utils, "PyDataset", ()))
     count = dataset.num_batches if is_numbered else int(getattr(dataset, "cardinality", int)())
     if count in (None, -1):  # Keras's and TensorFlow's
         raise InvalidValue("the data set to test with has no end; give one that has, such as `.take(100)` of it")

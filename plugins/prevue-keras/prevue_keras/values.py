@@ -3,9 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import keras
-
 from prevue_keras.describe import layers_by_name, renamed_layers
+from prevue_keras.packages import keras
 
 RUNNING_MEAN = "running_mean/"  # of what Keras reports for a batch: means over the epoch so far
 VALIDATION = "val_"
@@ -33,7 +32,8 @@ def weights(model: Any) -> Iterator[tuple[str, Any]]:
         for variable in getattr(layer, "weights", []):
             if id(variable) not in seen:
                 seen.add(id(variable))
-                _, _, inner = variable.path.partition(f"{layer.name}/")
+                path = getattr(variable, "path", variable.name.partition(":")[0])  # TF-Keras: `dense/kernel:0`
+                _, _, inner = path.partition(f"{layer.name}/")
                 yield f"weights/{layer_name}/{inner or variable.name}", _array(variable)
 
 
@@ -82,4 +82,5 @@ def _outputs_first(values: dict[str, Any]) -> dict[str, Any]:
 def _array(variable: Any) -> Any:
     """Return a variable, or what a schedule gives, as an array, whatever Keras computes with."""
     # The tensor in it: NumPy 2 warns of what Keras's own variables do with `copy`.
-    return keras.ops.convert_to_numpy(getattr(variable, "value", variable))
+    value = getattr(variable, "value", variable)
+    return variable.numpy() if callable(value) else keras.ops.convert_to_numpy(value)  # TF-Keras has TensorFlow's own

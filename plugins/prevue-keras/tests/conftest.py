@@ -64,7 +64,7 @@ class Backend(StoredBackend):
             "PREVUE_SPOOL_DIR": str(self.folder / "spool"),
             "PREVUE_URL": self.url,
             "PREVUE_SYSTEM_METRICS": "0",  # tests count rows
-            "PYTHONPATH": str(HERE),
+            "PYTHONPATH": os.pathsep.join(filter(None, [str(HERE), os.environ.get("PYTHONPATH")])),
         }
         outer = {name: value for name, value in os.environ.items() if not name.startswith("PREVUE_")}
         computes = {"KERAS_BACKEND": keras_backend or os.environ["KERAS_BACKEND"]}

@@ -24,7 +24,7 @@ def by_epoch():
     """Both alike, as a test takes no random numbers from the training."""
     for project, given in (("evaluated", {"evaluation_data": (x_val, y_val), "evaluation_freq": 2}), ("alike", {})):
         keras.utils.set_random_seed(0)
-        model = keras.Sequential([keras.Input((64,)), layers.Dropout(0.5), layers.Dense(10)])
+        model = keras.Sequential([keras.Input((64,)), layers.Dropout(0.5), layers.Dense(10)], name="dropped")
         model.compile("adam", classifier().loss, metrics=["accuracy"])
         names = [f"digit {n}" for n in range(10)]
         callback = PrevueKerasCallback(project_name=project, class_names=names, **given)

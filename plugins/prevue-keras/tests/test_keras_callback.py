@@ -392,8 +392,10 @@ def test_a_copy_has_the_configuration_without_the_token():
 
 
 def test_without_keras_the_pip_command_is_told(monkeypatch):
-    monkeypatch.setitem(sys.modules, "keras", None)
-    monkeypatch.delitem(sys.modules, "prevue_keras.callback")
+    for name in ("keras", "tf_keras"):
+        monkeypatch.setitem(sys.modules, name, None)
+    for name in ("callback", "packages"):
+        monkeypatch.delitem(sys.modules, f"prevue_keras.{name}")
     with pytest.raises(ImportError, match=r"pip install 'prevue-keras\[keras\]'"):
         importlib.import_module("prevue_keras.callback")
 
