@@ -6,7 +6,7 @@ from typing import Any
 
 from tornado.web import HTTPError
 
-from frontend_bokeh.evaluation_file import answers_of, file_of
+from frontend_bokeh.evaluation_file import answers_of, file_of, findings
 from frontend_bokeh.pages import Page
 from frontend_bokeh.source import find_project
 from prevue.api import Api
@@ -27,6 +27,7 @@ ANSWERS: dict[str, tuple[Callable[..., Any], set[str]]] = {
     "intervals": (Api.intervals, set()),
     "slices": (Api.slices, set()),
     "columns": (Api.sample_columns, set()),
+    "checks": (findings, set()),
     "samples": (
         Api.samples,
         {"order", "limit", "offset", "target", "prediction", "is_wrong", "slice_name", "slice_value"}

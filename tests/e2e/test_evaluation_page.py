@@ -99,6 +99,7 @@ def test_cells_and_bars_choose_the_samples_and_the_address_keeps_it(page, log, o
 def test_a_confusion_matrix_is_read_by_mouse_and_keyboard_and_every_panel_is_saved(page, log, open_evaluation):
     logged = log.digits("ten")
     open_evaluation(logged)
+    expect(page.locator(".finding summary")).to_contain_text("Miscalibrated")  # by a method check
     matrix = confusion_matrix(logged.target, logged.score.argmax(1))
     assert cells(page, "view-confusion-matrix") == matrix.ravel().tolist()
     page.locator("#view-confusion-matrix svg.matrix").focus()

@@ -25,7 +25,7 @@ export class DifferencesPanel {
       + (shown.length ? `Its interval is a paired bootstrap: ${count(shown[0].interval.repeats)} times the same samples are drawn for both, so what is hard for both does not blur it; 95% of the differences lie inside.` : "For weighted samples and several labels at once none has an interval.");
     this._many.textContent = warning(shown.length, pairs.length);
     const head = [element("th", {scope: "col"}, "Score"), element("th", {class: "figure", scope: "col"}, first.letter),
-      ...others.flatMap(({letter}) => [element("th", {class: "figure", scope: "col"}, letter), element("th", {scope: "col"}, `${letter} − ${first.letter}`), element("th", {scope: "col"}, "Meaning")])];
+      ...others.flatMap(({letter}) => [element("th", {class: "figure", scope: "col"}, letter), element("th", {scope: "col"}, `${letter} − ${first.letter}`), element("th", {scope: "col"}, "By its interval")])];
     this._table.replaceChildren(element("thead", {}, element("tr", {}, ...head)), element("tbody", {}, ...rows.map((row, i) => this._row(row, i))));
   }
 

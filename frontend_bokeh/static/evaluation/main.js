@@ -5,6 +5,7 @@ import {Answers} from "./answers.js";
 import {Choice} from "./choice.js";
 import {ConfusionPanel} from "./confusion.js";
 import {CalibrationPanel, HistogramPanel, precisionRecallPanel, rocPanel} from "./curves.js";
+import {Findings} from "./findings.js";
 import {Tip} from "./matrix.js";
 import {ErrorsByPanel, ErrorsPanel, QuantilesPanel, predictedPanel, residualPanel} from "./numbers.js";
 import {Held, SamplesPanel} from "./samples.js";
@@ -93,6 +94,7 @@ class EvaluationPage {
   build() {
     const {task} = this.evaluation;
     this._tiles = new Tiles(this);
+    this._findings = new Findings(this);
     this._samples = new SamplesPanel(this);
     this._slices = new SlicesPanel(this);
     this._curves = [];
@@ -104,7 +106,7 @@ class EvaluationPage {
       this._curves = [threshold, rocPanel(this), precisionRecallPanel(this), new HistogramPanel(this), new CalibrationPanel(this), new CostPanel(this, threshold)];
       this._classes = new ClassesPanel(this);
     }
-    $("#views").replaceChildren(this._tiles.host, element("div", {class: "views"},
+    $("#views").replaceChildren(this._tiles.host, this._findings.host, element("div", {class: "views"},
       ...[...this._others, ...this._curves].map(({panel}) => panel).filter((panel) => !panel.parentElement), ...(this._classes ? [this._classes.panel] : []), this._slices.panel, this._samples.panel, this._tiles.more));
     this._buildSteps();
     this._buildLabels();
@@ -113,13 +115,14 @@ class EvaluationPage {
   /** Ask for all of it, and show each part as it comes. */
   async load() {
     const {evaluation} = this, isThis = () => this.evaluation === evaluation;
-    [this.intervals, this.slices] = [null, null];
+    [this.intervals, this.slices, this.checks] = [null, null, null];
     this._held = this.answers.ask(evaluation, "columns").then((columns) => (this.held = new Held(columns, evaluation)));
     await this._report();
     if (!isThis()) return;
     this._showAll();
     this._samples.show();
     this.answers.ask(evaluation, "intervals").then((intervals) => isThis() && (this.intervals = intervals, this._tiles.show()), tellOf);
+    this.answers.ask(evaluation, "checks").then((checks) => isThis() && (this.checks = checks, this._findings.show()), tellOf);
     if (evaluation.slices.length) this.answers.ask(evaluation, "slices").then((slices) => isThis() && (this.slices = slices, this._slices.show()), tellOf);
     if (this.hasManyClasses) this.answers.ask(evaluation, "curves").then((told) => isThis() && (this.means = told, this._showCurves()), () => null);
     this._held.then(() => this._others.forEach((panel) => panel.update()));

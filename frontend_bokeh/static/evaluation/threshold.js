@@ -133,7 +133,7 @@ export class CostPanel {
     const {plot} = this, best = points.reduce((least, point) => (point[1] < least[1] ? point : least));
     plot.ground.append(plot.line(points.map(([x]) => x), points.map(([, y]) => y), {class: "curve"}),
       svg("circle", {class: "best", cx: plot.px(best[0]), cy: plot.py(best[1]), r: 4}),
-      svg("text", {class: "tick", x: plot.px(best[0]), y: plot.py(best[1]) - 9, "text-anchor": plot.px(best[0]) > plot.width / 2 ? "end" : "start"}, `cheapest at ${numeral(best[0])}`));
+      svg("text", {class: "tick over", x: plot.px(best[0]), y: plot.py(best[1]) - 9, "text-anchor": plot.px(best[0]) > plot.width / 2 ? "end" : "start"}, `cheapest at ${numeral(best[0])}`));
     this.update();
   }
 
