@@ -75,12 +75,12 @@ def _shown(api: Api, project_id: int, here: str, asked: list[str], models: list[
         "runs": runs,
         "left_out": max(0, len(asked) - len(runs)),
         "parts": {
-            "Configuration": _flat_rows(run.config for run in runs),
-            "Metrics": _metric_rows([run.summary() for run in runs]),
+            "Configuration": flat_rows(run.config for run in runs),
+            "Metrics": metric_rows([run.summary() for run in runs]),
             "Run": _fact_rows(runs),
-            "Code": _flat_rows(code),
-            "Environment": _flat_rows(environments),
-            "Packages": _flat_rows(packages),
+            "Code": flat_rows(code),
+            "Environment": flat_rows(environments),
+            "Packages": flat_rows(packages),
         },
         "models": _models(api, runs, models),
         "plots": json.dumps(plots).replace("<", "\\u003c"),
@@ -105,14 +105,14 @@ def _models(api: Api, runs: list[StoredRun], asked: list[str]) -> dict[str, Any]
     }
 
 
-def _flat_rows(documents: Iterable[dict[str, Any]]) -> list[Row]:
+def flat_rows(documents: Iterable[dict[str, Any]]) -> list[Row]:
     """Return a row for each key that any of the documents has."""
     flat = [dict(texts.flat(document)) for document in documents]
     names = sorted(set().union(*flat))
     return [Row(name, [one.get(name, MISSING) for one in flat]) for name in names]
 
 
-def _metric_rows(summaries: list[list[dict[str, Any]]]) -> list[Row]:
+def metric_rows(summaries: list[list[dict[str, Any]]]) -> list[Row]:
     """Return rows of what each series came to at its best, of each run's first process, and which are best of all.
 
     The best of a loss is its lowest value, of anything else the highest.

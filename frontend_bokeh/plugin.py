@@ -10,11 +10,12 @@ if TYPE_CHECKING:
 
 @hookimpl
 def prevue_register_commands(cli: "click.Group") -> None:
-    """Add `prevue dashboard`, `prevue up` and `prevue demo`."""
+    """Add `prevue dashboard`, `prevue up`, `prevue demo` and `prevue report`."""
     from frontend_bokeh.commands import dashboard  # click is not needed where no command line runs
+    from frontend_bokeh.report_command import report
     from frontend_bokeh.up import demo, up
 
-    for command in (dashboard, up, demo):
+    for command in (dashboard, up, demo, report):
         cli.add_command(command)
 
 

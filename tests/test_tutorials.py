@@ -100,6 +100,13 @@ def test_files_hold_the_points(listening: StoredBackend, environ: dict[str, str]
     assert set(best) == {name for (name,) in listening.runs("digits-sklearn", "run_name")}
 
 
+def test_a_report_holds_runs(listening: StoredBackend, environ: dict[str, str], tmp_path: Path) -> None:
+    (of_a, name), (of_b, _) = listening.runs("digits-sklearn", "run_id, run_name")[:2]
+    block = command(READ, "As a report").replace("RUN_A", of_a).replace("RUN_B", of_b)
+    assert ".html: 1." in run_commands(block.replace("report.html", f"{tmp_path}/report.html"), environ)
+    assert name in (tmp_path / "report.html").read_text()
+
+
 def test_runs_are_found_grouped_and_completed(environ: dict[str, str]) -> None:
     *found, keys, series = run_python(blocks(FIND, "python"), environ).splitlines()
     # The tutorial's runs are there once or twice: the pages share them.
