@@ -124,7 +124,10 @@ def metric_rows(summaries: list[list[dict[str, Any]]]) -> list[Row]:
         is_loss = any(one["kind"] == "loss" for one in series if one)
         values = [one["low" if is_loss else "high"] if one else None for one in series]
         finite = [value for value in values if value is not None]
-        top = (min if is_loss else max)(finite) if len(set(finite)) > 1 else None
+        is_result = len(set(finite)) > 1 and not columns.VARIED[0].search(
+            name
+        )  # the highest learning rate is not the best
+        top = (min if is_loss else max)(finite) if is_result else None
         best = frozenset(place for place, value in enumerate(values) if top is not None and value == top)
         rows.append(Row(f"{name} {'lowest' if is_loss else 'highest'}", list(map(texts.number, values)), best, split))
         last = [decode_number(one["last"]) if one else None for one in series]

@@ -28,19 +28,25 @@ class View:
     sort: str = ""  # a field, with `-` in front for the greatest first
     shelf: str = ACTIVE
     cols: tuple[str, ...] = ()  # none: those that suit the project
+    pins: tuple[str, ...] = ()  # fields whose columns stand first, and stay in view
     cursor: str = ""
 
     def query(self, **changes: Any) -> str:
         """Return the address of this view with changes; another order or filter begins at its first page."""
         new = replace(self, **({"cursor": ""} | changes))
         pairs = [("filter", new.filter), ("sort", new.sort), ("shelf", "" if new.shelf == ACTIVE else new.shelf)]
-        pairs += [("col", one) for one in new.cols] + [("cursor", new.cursor)]
+        pairs += [("col", one) for one in new.cols] + [("pin", one) for one in new.pins] + [("cursor", new.cursor)]
         return "?" + urlencode([(name, value) for name, value in pairs if value])
 
     def sorted_by(self, name: str, greatest_first: bool) -> str:
         """Return the address of this view in the order of a field; in the other direction if that is its order."""
         down = f"-{name}"
         return self.query(sort={down: name, name: down}.get(self.sort, down if greatest_first else name))
+
+    def pinned(self, name: str) -> str:
+        """Return the address of this view with the column of a field pinned, or not any more."""
+        others = tuple(one for one in self.pins if one != name)
+        return self.query(pins=others if name in self.pins else (*others, name), cursor=self.cursor)
 
     def order(self, name: str) -> str | None:
         """Return how a column is sorted, as `aria-sort` says it; None: not by it."""
@@ -60,6 +66,7 @@ class TablePage(Page):
             sort=self.get_query_argument("sort", ""),
             shelf=next((one for one in SHELVES if one == self.get_query_argument("shelf", None)), ACTIVE),
             cols=tuple(self.get_query_arguments("col")),
+            pins=tuple(self.get_query_arguments("pin")),
             cursor=self.get_query_argument("cursor", ""),
         )
         shown = await self.ask(lambda api: _shown(api, project_id, view))
@@ -110,6 +117,7 @@ def _shown(api: Api, project_id: int, view: View) -> dict[str, Any]:
     """Return what the page shows. What is wrong with a filter or an order is told beside the fields of both."""
     known = api.run_fields(project_id)
     chosen = columns.columns_of(view.cols or columns.default_fields(known), known)
+    chosen.sort(key=lambda column: column.field not in view.pins)
     page, refusal = RunsPage([], None), ""
     try:
         page = api.page_of_runs(

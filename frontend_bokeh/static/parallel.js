@@ -4,6 +4,7 @@ import {colorAt} from "./scales.js";
 import {pointIn, svg} from "./svg.js";
 
 const HEIGHT = 320, TOP = 46, BOTTOM = 34, LEFT = 70, RIGHT = 70; // CSS pixels
+const NARROWEST = 96; // for an axis: then the drawing scrolls
 const GRIP = 14; // on each side of an axis: so near a drag begins there
 const NEAR = 14; // so near a line is pointed at
 const LEAST = 0.02; // of an axis: a drag that is shorter was a click
@@ -22,7 +23,7 @@ export class Parallel {
 
   /** Draw runs: `axes` have `field`, `label`, `values` and `scale`, `brushes` ranges by field; `kept(i)`, `shares`: for colours. */
   draw({axes, brushes, kept, shares, theme}) {
-    const width = this._host.clientWidth;
+    const width = Math.max(this._host.clientWidth, axes.length * NARROWEST);
     const x = (k) => (axes.length < 2 ? width / 2 : LEFT + (k * (width - LEFT - RIGHT)) / (axes.length - 1));
     const y = (share) => (share === null ? HEIGHT - 10 : HEIGHT - BOTTOM - share * (HEIGHT - TOP - BOTTOM));
     const count = axes[0]?.values.length ?? 0;
@@ -60,13 +61,17 @@ export class Parallel {
     this._page.brush(field, by && (range[0] > 0 || range[1] < 1) ? range : null);
   }
 
+  _place(event) {
+    return pointIn(this._host.firstElementChild, event);
+  }
+
   _near([x]) {
     const {axes, x: place} = this._drawn;
     return axes.find((_, k) => Math.abs(place(k) - x) <= GRIP);
   }
 
   _grip(event) {
-    const at = pointIn(this._host, event), axis = this._near(at);
+    const at = this._place(event), axis = this._near(at);
     if (!axis || event.button !== 0) return;
     this._host.setPointerCapture(event.pointerId);
     this._drag = {field: axis.field, from: share(at[1])};
@@ -74,7 +79,7 @@ export class Parallel {
   }
 
   _dragged(event) {
-    const {field, from} = this._drag, to = share(pointIn(this._host, event)[1]);
+    const {field, from} = this._drag, to = share(this._place(event)[1]);
     if (Math.abs(to - from) >= LEAST) this._page.brush(field, [Math.min(from, to), Math.max(from, to)]);
   }
 
@@ -83,13 +88,13 @@ export class Parallel {
   }
 
   _undo(event) {
-    const axis = this._near(pointIn(this._host, event));
+    const axis = this._near(this._place(event));
     for (const field of axis ? [axis.field] : [...this._drawn.brushes.keys()]) this._page.brush(field, null);
   }
 
   /** Tell which line is nearest to the pointer, of those that are kept. */
   _look(event) {
-    const [x, y] = pointIn(this._host, event), {points, kept} = this._drawn;
+    const [x, y] = this._place(event), {points, kept} = this._drawn;
     let found = null, least = NEAR;
     for (const [i, line] of points.entries()) {
       const k = line.findIndex(([right]) => right >= x);

@@ -27,6 +27,7 @@ export class Scatter {
       ...across.scale.ticks.flatMap(({at, text}) => [svg("path", {class: "grid", d: `M${x(at)} ${TOP}V${HEIGHT - BOTTOM}`}), svg("text", {class: "tick middle", x: x(at), y: HEIGHT - BOTTOM + 18}, text)]),
       ...up.scale.ticks.flatMap(({at, text}) => [svg("path", {class: "grid", d: `M${LEFT} ${y(at)}H${width - RIGHT}`}), svg("text", {class: "tick", x: LEFT - 8, y: y(at) + 4}, text)]),
       ...this._dots.toSorted((a, b) => kept(a.i) - kept(b.i)).map(dot),
+      svg("text", {class: "axis-name", transform: `translate(16 ${(TOP + HEIGHT - BOTTOM) / 2}) rotate(-90)`}, up.label),
       svg("text", {class: "axis-name", x: (LEFT + width - RIGHT) / 2, y: HEIGHT - 8}, across.label)));
   }
 

@@ -28,6 +28,18 @@ const chosen = () => boxes.filter((box) => box.checked).map((box) => box.value);
 $("#show-curves").addEventListener("click", () => location.assign(`${project}?only=${chosen().map((id) => id.slice(-12)).join(",")}`));
 $("#compare").addEventListener("click", () => location.assign(`${project}/compare?${new URLSearchParams(chosen().map((id) => ["run", id]))}`));
 
+/** Pinned columns stop at the left, one behind the other; how wide they are is known here only. */
+function stickPinned() {
+  const rows = [...document.querySelectorAll(".runs-table tr")].map((row) => [...row.children]), [heads] = rows;
+  let left = $(".pin.name").getBoundingClientRect().right - $(".runs-table").getBoundingClientRect().left - 1;
+  for (const [place, head] of heads.entries()) {
+    if (!head.classList.contains("pinned")) continue;
+    for (const cells of rows) cells[place]?.style.setProperty("left", `${left}px`);
+    left += head.offsetWidth;
+  }
+}
+
+if ($("th.pinned")) new ResizeObserver(stickPinned).observe($(".runs-table table"));
 $("#choose").addEventListener("click", () => $("#columns").showModal());
 $("#unchoose").addEventListener("click", () => $("#columns").close());
 $("#column-filter").addEventListener("input", ({target}) => {

@@ -75,7 +75,7 @@ def test_a_filter_is_written_by_key(shown):
     shown.keyboard.press("Enter")
     shown.wait_for_url("**filter=metrics.val.loss.first*")
     assert names(shown) == ["three", "two"]
-    shown.get_by_role("link", name="lr").click()
+    shown.get_by_role("link", name="lr", exact=True).click()
     expect(shown.locator("th[aria-sort=descending]")).to_have_text("lr")
     assert names(shown) == ["two", "three"]
 
@@ -88,6 +88,20 @@ def test_columns_are_found_and_chosen(shown):
     shown.get_by_role("button", name="Show", exact=True).click()
     expect(shown.locator("thead th", has_text="val/loss max")).to_be_visible()
     assert shown.locator("tbody tr").first.locator("td.figure").all_text_contents()[1:3] == ["1", "1"]
+
+
+def test_a_pinned_column_stands_first_and_stays_in_view(shown):
+    shown.get_by_role("link", name="pin val/loss best").click()
+    shown.wait_for_url("**pin=metrics.val.loss.best*")
+    head = shown.locator("th.pinned")
+    assert shown.locator("thead th").nth(4).text_content().split() == ["val/loss", "best"]
+    narrow = "(table) => { table.style.maxWidth = '420px'; table.scrollLeft = 1000; }"
+    shown.locator(".runs-table").evaluate(narrow)
+    name = shown.locator("tbody th.name").first.bounding_box()
+    assert abs(head.bounding_box()["x"] - name["x"] - name["width"]) <= 2
+    assert name["x"] == shown.locator(".runs-table").bounding_box()["x"] + 1 + 33
+    shown.get_by_role("link", name="unpin val/loss best").click()
+    expect(shown.locator(".pinned")).to_have_count(0)
 
 
 def test_a_run_is_edited_where_it_stands(shown):
@@ -128,20 +142,25 @@ def test_a_name_that_cannot_be_is_told_and_the_old_one_stays(shown, expected_err
 
 
 def test_chosen_runs_are_drawn_and_put_away(shown, dashboard):
+    color = "(swatch) => getComputedStyle(swatch).backgroundColor"
+    colors = [one.evaluate(color) for one in shown.locator("tbody .swatch").all()]
+    assert len(set(colors)) == 3
     for name in ("one", "three"):
         shown.get_by_label(f"choose {name}").check()
     expect(shown.locator("#chosen-count")).to_have_text("2 runs chosen")
     shown.get_by_role("button", name="Curves").click()
     shown.wait_for_function("() => window.prevue?.charts?.values().next().value?.curves.length === 2")
     assert shown.locator("#runs .run-name").all_text_contents() == ["three", "one"]
+    assert [one.evaluate(color) for one in shown.locator("#runs .swatch").all()] == [colors[0], colors[2]]
     shown.get_by_title("list all runs").click()
     shown.wait_for_function("() => window.prevue.charts.values().next().value.curves.length === 3")
     shown.goto(f"{dashboard}/p/tester/tabled/table")
     for name in ("one", "three"):
         shown.get_by_label(f"choose {name}").check()
     shown.get_by_role("button", name="Compare").click()
-    expect(shown.locator("thead th")).to_have_count(3)
-    assert shown.get_by_role("row", name="lr").first.get_by_role("cell").all_text_contents() == ["0.01", "1.0"]
+    compared = shown.locator(".compare")
+    expect(compared.locator("thead th")).to_have_count(3)
+    assert compared.get_by_role("row", name="lr").first.get_by_role("cell").all_text_contents() == ["0.01", "1.0"]
     shown.goto(f"{dashboard}/p/tester/tabled/table")
     shown.get_by_label("choose one").check()
     shown.get_by_role("button", name="Delete").click()

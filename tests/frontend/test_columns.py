@@ -42,17 +42,17 @@ def test_a_column_of_numbers_only_is_one_of_figures():
     assert [column.is_figure for column in columns.columns_of(types, known)] == [True, False, False]
 
 
-def test_the_usual_columns_are_those_in_which_runs_differ_and_the_best_of_what_is_looked_at_first():
+def test_the_usual_columns_are_what_people_vary_and_the_best_of_what_is_looked_at_first():
     def key(name, examples, count):
         return {"field": name, "types": ["number"], "examples": examples, "run_count": count}
 
     def series(split, name):
         return {"field": f"metrics.{split}.{name}", "split": split, "name": name, "run_count": 9}
 
-    fields = [key("config.same", [1], 9), key("config.lr", [1, 2], 5), key("config.depth", [1, 2], 7)]
-    fields += [key("env.cpus", [1, 2], 9)]
+    fields = [key("config.same", [1], 9), key("config.alpha", [1, 2], 9), key("config.seed", [1, 2], 9)]
+    fields += [key("config.optim.depth", [1, 2], 7), key("config.lr", [1, 2], 5), key("env.cpus", [1, 2], 9)]
     names = [series("system", "cpu"), series("train", "loss"), series("train", "lr"), series("val", "accuracy")]
     assert columns.default_fields({"fields": fields, "series": names}) == [
-        "started", "duration", "config.depth", "config.lr", "metrics.val.accuracy.best", "metrics.train.loss.best",
-        "metrics.train.lr.best",
+        "started", "duration", "config.lr", "config.optim.depth", "config.alpha",
+        "metrics.val.accuracy.best", "metrics.train.loss.best", "metrics.train.lr.best",
     ]  # fmt: skip
