@@ -18,7 +18,7 @@ from typing import Any, Protocol
 from frontend_bokeh.auth import CLOSE_CODES
 from frontend_bokeh.blocks import fragment
 from frontend_bokeh.events import Events
-from frontend_bokeh.source import Key, RunState, Source, Sums
+from frontend_bokeh.source import RUNS_SHOWN, Key, RunState, Source, Sums
 from prevue.api import StoredRun
 from prevue.series import Series
 from prevue_core.contract import SYSTEM_SPLIT
@@ -62,6 +62,7 @@ class Viewer(Protocol):
     """What the hub needs of a session."""
 
     watch: set[Watched]
+    found: set[str]  # ids of runs that it looks at though they may not be among the newest
     is_active: bool
     source: Source  # asks as this viewer; for the hub's thread only
     close: Callable[[int], None]  # the page's connection, with a code
@@ -93,6 +94,7 @@ class Hub:
         self._told_at = 0.0
         self._held: dict[tuple[int, Watched], Held] = {}  # by run number
         self._events = Events()
+        self._newest: set[str] = set()  # ids of the runs that every viewer is shown
 
     @property
     def meta(self) -> dict[str, Any]:
@@ -102,9 +104,15 @@ class Hub:
             "is_known": self._is_known,
             "project": self._title,
             "error": self._error,
+            "is_all": len(self._newest) < RUNS_SHOWN,
             "keys": [{"split": split, "name": name} for split, name in self._keys],
             "runs": [
-                {**_shown(state), "series": self._grouped(state), "live": _live(state)}
+                {
+                    **_shown(state),
+                    "is_newest": state.run.run_id in self._newest,
+                    "series": self._grouped(state),
+                    "live": _live(state),
+                }
                 for state in sorted(self._runs.values(), key=lambda state: -state.run.started_at)
             ],
         }
@@ -156,6 +164,12 @@ class Hub:
         """Return the fragments of series that a viewer asks for, of a range of steps or of all. Raises ApiError."""
         return await self._in_thread(lambda: self._read(viewer.source, keys, run_numbers, budget, ranks, low, high))
 
+    async def find(self, viewer: Viewer, text: str) -> list[str]:
+        """Return the ids of runs that meet a filter; the viewer is told of them from now on. Raises ApiError."""
+        found = await self._in_thread(lambda: viewer.source.find(text))
+        viewer.found = set(found)
+        return found
+
     async def _poll(self) -> None:
         while self._viewers:
             try:
@@ -169,9 +183,10 @@ class Hub:
 
     async def _look_as_one_of_them(self) -> None:
         watched: set[Watched] = set().union(*(viewer.watch for viewer in self._viewers if viewer.is_active))
+        found: set[str] = set().union(*(viewer.found for viewer in self._viewers))
         for viewer in list(self._viewers):
             try:
-                news = await self._in_thread(partial(self._look, viewer.source, watched))
+                news = await self._in_thread(partial(self._look, viewer.source, watched, found))
             except ApiError as error:
                 if error.status in CLOSE_CODES and not await self._check(viewer):
                     continue
@@ -204,12 +219,14 @@ class Hub:
 
     # in the hub's thread
 
-    def _look(self, source: Source, watched: set[Watched]) -> News:
+    def _look(self, source: Source, watched: set[Watched], found: set[str]) -> News:
         """Ask for what is new: first all of it, then it counts as seen, so that a failure loses nothing."""
         self._note(watched)
-        runs = {run.run_id: run for run in reversed(source.runs()) if self._may_have_news(run)}
+        there = source.runs(found)
+        runs = {run.run_id: run for run in reversed(there) if self._may_have_news(run)}
         sums, parts = self._ask(source, list(runs), watched) if runs else ({}, [])
         news = News(events=self._events.look(source, runs))
+        self._newest.update(run.run_id for run in there[:RUNS_SHOWN])
         for run_id, run in runs.items():
             self._take_run(news, run, sums.get(run_id))
         for budget, part in parts:
@@ -339,6 +356,7 @@ def _shown(state: RunState) -> dict[str, Any]:
         "heard_at": run.heard_at,
         "finished_at": run.finished_at,
         "tags": run.tags,
+        "color": run.color,
     }
 
 

@@ -26,6 +26,7 @@ class Session:
     def __init__(self, document: Document, hub: Hub, source: Source, close: Callable[[int], None]) -> None:
         """Begin. `source` asks as the viewer, `close` closes the page's connection with a code."""
         self.watch: set[Watched] = set()
+        self.found: set[str] = set()
         self._budgets: dict[int, int] = {}  # by key: with which its blocks were asked for last
         self.is_active = True
         self.source = source
@@ -72,6 +73,8 @@ class Session:
             self._begin(self._answer(req))
         elif req.get("kind") == "events":
             self._begin(self._tell_known_events())
+        elif req.get("kind") == "find":
+            self._begin(self._find(req))
 
     def _begin(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
@@ -80,6 +83,14 @@ class Session:
 
     async def _tell_known_events(self) -> None:
         self.tell_events(await self._hub.events())
+
+    async def _find(self, req: dict[str, Any]) -> None:
+        answer: dict[str, Any] = {"kind": "found", "re": req.get("seq"), "runs": []}
+        try:
+            answer["runs"] = await self._hub.find(self, str(req.get("filter", "")))
+        except ApiError as error:
+            answer["error"] = getattr(error, "detail", "") or str(error)
+        self._later(lambda: send(self._document, answer))
 
     async def _answer(self, req: dict[str, Any]) -> None:
         began = time.perf_counter()

@@ -1,6 +1,7 @@
 """The backend as the dashboard sees it: a project's runs and series, over HTTP, in threads."""
 
 import uuid
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from itertools import product
 from typing import Any
@@ -10,7 +11,7 @@ from prevue.api import Api, StoredRun
 from prevue.series import Series
 from prevue_core.errors import NotFound
 
-RUNS_SHOWN = 200  # the newest of a project
+RUNS_SHOWN = 200  # the newest of a project, and as many of those that a viewer looks for
 RUNS_A_REQUEST = 100  # the backend takes no more
 EVENTS_A_REQUEST = 1_000
 NAMES_A_REQUEST = 40  # keeps the address of a request short
@@ -56,9 +57,18 @@ class Source:
         """Close the connection."""
         self._api.close()
 
-    def runs(self) -> list[StoredRun]:
-        """Return the newest runs, those that started last first."""
-        return self._api.runs(project_id=self._project_id, limit=RUNS_SHOWN)
+    def runs(self, more: Collection[str] = ()) -> list[StoredRun]:
+        """Return the newest runs, those that started last first, and behind them the others of those in `more`."""
+        runs = self._api.runs(project_id=self._project_id, limit=RUNS_SHOWN)
+        older = sorted(set(more) - {run.run_id for run in runs})
+        for some in _parts(older, RUNS_A_REQUEST):
+            ids = ", ".join(f'"{run_id}"' for run_id in some)
+            runs += self._api.runs(project_id=self._project_id, filter=f"id in ({ids})", limit=RUNS_A_REQUEST)
+        return runs
+
+    def find(self, text: str) -> list[str]:
+        """Return the ids of runs that meet a filter, of many the newest. Raises Refused for what is none."""
+        return [run.run_id for run in self._api.runs(project_id=self._project_id, filter=text, limit=RUNS_SHOWN)]
 
     def events(self, run_ids: list[str]) -> list[dict[str, Any]]:
         """Return what is marked on the curves of runs: of each hundred of them the latest thousand."""

@@ -16,11 +16,11 @@ class UI(DataModel):
     """One viewer of a project."""
 
     version = String(help="From here: that of the scripts which fit to this server.")
-    meta = Dict(String, AnyProperty, help="From here: `rev`, `is_known`, `project`, `runs`, `keys`, `error`.")
+    meta = Dict(String, AnyProperty, help="From here: `rev`, `is_known`, `is_all`, `project`, `runs`, `keys`, `error`.")
     req = Dict(
         String,
         AnyProperty,
-        help="From the browser: `seq`, `kind`, `keys`, `runs`, `ranks`, `px`, `low`, `high`, `watch`.",
+        help="From the browser: `seq`, `kind`, `keys`, `runs`, `ranks`, `px`, `low`, `high`, `watch`, `filter`.",
     )
     active = Bool(default=True, help="From the browser: whether anybody looks at the page.")
 

@@ -3,7 +3,7 @@
 import {groupKeys, loadConfigs} from "./groups.js";
 import {copy, element, isElsewhere, radiogroup, toast} from "./page.js";
 import {RANKS_SHOWN, isDistributed} from "./ranks.js";
-import {AXES, change, clamped, isLogX, isRegex, onChange, readRank, view} from "./view.js";
+import {AXES, change, clamped, isFilter, isLogX, isRegex, onChange, readRank, view} from "./view.js";
 
 const $ = (selector) => document.querySelector(selector);
 const SMOOTHING_STEP = 0.05;
@@ -90,10 +90,12 @@ export function startControls(unzoom) {
     $("#sort").value = view.sort;
     $("#reset").disabled = view.zoom.size === 0;
     for (const [id, text] of [["#run-filter", view.runs], ["#metric-filter", view.metrics]]) {
+      const isWrong = id === "#run-filter" && isFilter(text) ? view.found.error && !view.found.byName : !isRegex(text);
       if ($(id).value !== text) $(id).value = text;
-      $(id).setAttribute("aria-invalid", String(!isRegex(text)));
+      $(id).setAttribute("aria-invalid", String(Boolean(isWrong)));
       $(id).title = isRegex(text) ? "" : "not a regular expression: taken as plain text";
     }
+    $("#run-refusal").textContent = isFilter(view.runs) && !view.found.byName ? view.found.error : "";
   };
   offerGroups();
   onChange(show);

@@ -13,6 +13,7 @@ export class Project {
   constructor(watched, listener) {
     this.link = null;
     this.isKnown = false; // what there is: the backend has answered once
+    this.isAll = true; // runs: there are no older ones
     this.error = null; // why the backend is not heard of now
     this.runs = new Map(); // by id
     this.keys = new Map(); // by id: {id, split, name}
@@ -57,8 +58,8 @@ export class Project {
     this.link.request({kind: "events"}); // a message before this one would not have been heard
   }
 
-  takeMeta({is_known: isKnown, error, keys, runs}) {
-    this.error = error;
+  takeMeta({is_known: isKnown, is_all: isAll, error, keys, runs}) {
+    [this.error, this.isAll] = [error, isAll];
     if (isKnown) {
       const ids = keys.map((key) => `${key.split}/${key.name}`);
       this._numbers = {keys: new Map(ids.map((id, no) => [id, no])), runs: new Map(runs.map((run) => [run.id, run.no])),
@@ -70,18 +71,18 @@ export class Project {
     this._listener.meta();
   }
 
-  /** A run keeps the colour that it had first, also when the server numbers it otherwise. */
   _run(run, ids) {
     const ranks = run.series.flatMap((group) => {
       const keys = new Set(group.keys.map((no) => ids[no]));
       return group.ranks.map((rank) => [rank, keys]);
     });
-    return {...run, color: this.runs.get(run.id)?.color ?? run.no, ranks: new Map(ranks.sort(([a], [b]) => a - b))};
+    return {...run, ranks: new Map(ranks.sort(([a], [b]) => a - b))};
   }
 
   take(message) {
     if (message.kind === "tick") this._takeTick(message);
     else if (message.kind === "events") this._takeEvents(message);
+    else if (message.kind === "found") this._questions.get(message.re)?.take(message);
     else this._takeAnswer(message);
   }
 
@@ -99,6 +100,14 @@ export class Project {
     this._ask("want", asked, runs, {px}, (parts) => {
       for (const part of parts) this._keep(part);
     });
+  }
+
+  /** Ask which runs meet a filter; `take` gets {runs: their ids, error}. Return whether that could be asked. */
+  find(filter, take) {
+    if (!this._numbers) return false;
+    const seq = this.link.request({kind: "find", filter, ...this._watched(), keys: []});
+    if (seq !== null) this._questions.set(seq, {kind: "find", keys: [], take});
+    return seq !== null;
   }
 
   /** Ask for a range of steps of keys; `take` gets of each key its blocks by track. Return what names the question. */

@@ -43,7 +43,7 @@ export class RunList {
   }
 
   draw() {
-    const all = [...this._project.runs.values()];
+    const all = [...this._project.runs.values()].filter((run) => run.is_newest || view.found.runs.has(run.id));
     const found = all.filter(isListed).sort(ORDERS[view.sort]);
     if (!found.some((run) => run.id === this._current)) this._current = found[0]?.id ?? null;
     const rows = found.map((run) => this._row(run));
@@ -53,7 +53,8 @@ export class RunList {
     document.querySelector("#only").hidden = !view.only.size;
     document.querySelector("#only span").textContent = `${view.only.size} chosen`;
     document.querySelector("#runs-count span").textContent = `${shown} of ${all.length} shown`;
-    document.querySelector("#runs-foot").textContent = `${all.length} run${all.length === 1 ? "" : "s"} · ${running} running`;
+    const count = this._project.isAll ? `${all.length} run${all.length === 1 ? "" : "s"}` : `the newest ${all.length} runs; a search finds older ones`;
+    document.querySelector("#runs-foot").textContent = `${count} · ${running} running`;
     document.querySelector("#runs-skeleton").hidden = true;
   }
 

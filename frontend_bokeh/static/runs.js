@@ -7,8 +7,9 @@ import {arrangeGroups, hasConfig, loadConfigs} from "./groups.js";
 import {element} from "./page.js";
 import {Project} from "./project.js";
 import {RunList} from "./runlist.js";
+import {Seeker} from "./seek.js";
 import {Tooltip} from "./tooltip.js";
-import {change, hide, isListed, onChange, readAddress, view} from "./view.js";
+import {change, hide, isFilter, isListed, onChange, readAddress, view} from "./view.js";
 
 const $ = (selector) => document.querySelector(selector);
 const given = JSON.parse($("#given").textContent);
@@ -17,15 +18,20 @@ readAddress();
 const project = new Project(() => cards.watched(), {meta: showMeta, blocks: (keys) => cards.took(keys), live: showLive, events: () => cards.redraw()});
 const list = new RunList($("#runs"), project, highlight);
 const cards = new Cards($("#sections"), given.spec, project, new Tooltip($("#tooltip")), (run) => list.mark(run));
+const seeker = new Seeker(project);
 const address = `${location.protocol.replace("http", "ws")}//${location.host}/session/ws`;
 const link = new Link(address, given.token, {state: showState, meta: (meta) => project.takeMeta(meta), message: (message) => project.take(message)});
 project.link = link;
 window.prevue = {view, project, cards, link, charts: cards.charts}; // for tests and the console
 
+let knownRuns = 0;
+
 function showMeta() {
   const wasAway = $("#pill").dataset.state === "reconnecting";
   showConnection(project.error ? "away" : "live");
   if (!project.isKnown) return;
+  seeker.look(project.runs.size !== knownRuns); // of those that began meanwhile some may meet the filter
+  knownRuns = project.runs.size;
   arrange();
   learnConfigs();
   newlyShown();
@@ -63,8 +69,9 @@ function nothing(cardCount) {
   const runs = [...project.runs.values()];
   if (!runs.length) return [$("#no-runs").content.cloneNode(true)];
   const found = runs.filter(isListed);
-  if (!found.length && view.only.size) return say("The chosen runs are not among the newest 200, or the filter hides them.", "Show all", () => change({only: new Set(), runs: ""}));
-  if (!found.length) return say("No run's name matches the filter.", "Clear the filter", () => change({runs: ""}));
+  if (!found.length && seeker.isSeeking) return [element("p", {}, "Looking for them…")];
+  if (!found.length && view.only.size) return say("The chosen runs are not here any more, or the filter hides them.", "Show all", () => change({only: new Set(), runs: ""}));
+  if (!found.length) return say(isFilter(view.runs) ? "No run meets the filter." : "No run's name matches the filter.", "Clear the filter", () => change({runs: ""}));
   if (!project.shownRuns().length) return say("All runs are hidden.", "Show all", () => hide(found, () => false));
   if (!cardCount && project.keys.size) return say("No metric's name matches the filter.", "Clear the filter", () => change({metrics: ""}));
   return cardCount ? [] : [element("p", {}, "No metric was logged yet.")];
@@ -74,7 +81,10 @@ function nothing(cardCount) {
 
 function showState(state, seconds) {
   const act = {
-    open: () => project.begin(),
+    open: () => {
+      project.begin();
+      seeker.begin();
+    },
     seen: () => cards.fetchAll(),
     heard: () => showConnection("live"),
     lost: () => showConnection("reconnecting"),
@@ -132,9 +142,10 @@ function newlyShown() {
 onChange((changed) => {
   if (!project.isKnown) return;
   const any = (...names) => names.some((name) => changed.has(name));
-  if (any("runs", "hidden", "only", "sort", "metrics", "columns", "theme", "rank", "pins", "group")) arrange();
+  if (any("runs", "only")) seeker.look();
+  if (any("runs", "hidden", "only", "found", "sort", "metrics", "columns", "theme", "rank", "pins", "group")) arrange();
   if (any("group")) learnConfigs();
-  if (any("runs", "hidden", "only")) cards.fetchRuns(newlyShown());
+  if (any("runs", "hidden", "only", "found")) cards.fetchRuns(newlyShown());
   if (any("rank")) cards.fetchAll(); // what was not shown has been left behind
   if (any("over")) cards.fetchMissing();
   if (any("axis", "over", "log", "logX", "theme")) cards.dress();

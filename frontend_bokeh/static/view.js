@@ -25,6 +25,7 @@ export const view = {
   hidden: new Set(), // short ids
   only: new Set(), // short ids; none: all runs are listed
   pins: new Set(), // keys of charts that stand first
+  found: {runs: new Set(), isFilter: false, error: "", byName: false}, // what the server has found (seek.js), by id
   zoom: new Map(), // by chart: from and to on the x axis
   theme: theme(),
 };
@@ -60,6 +61,7 @@ export function readAddress() {
   view.linked = query.get("link") !== "0";
   view.columns = oneOf(COLUMNS, Number(query.get("cols")), 3);
   view.runs = query.get("runs") ?? "";
+  view.found.isFilter = isFilter(view.runs); // nothing yet
   view.metrics = query.get("metrics") ?? "";
   view.sort = oneOf(SORTS, query.get("sort"), "newest");
   view.hidden = new Set((query.get("hide") ?? "").split(",").filter(Boolean));
@@ -108,16 +110,30 @@ export function clamped(weight) {
   return Math.min(0.999, Math.max(0, Math.round(Number(weight) * 1000) / 1000 || 0));
 }
 
-export const isHidden = (run) => view.hidden.has(run.id.slice(-SHORT_ID));
-export const isListed = (run) => (!view.only.size || view.only.has(run.id.slice(-SHORT_ID))) && matches(view.runs, run.name);
+export const isHidden = (run) => view.hidden.has(shortId(run));
+
+/** Whether what is typed for runs is in the filter language, and not a name; of a name such a sign is no usual part. */
+export const isFilter = (text) => /[<>=~]/.test(text);
+
+export const shortId = (run) => run.id.slice(-SHORT_ID);
+const isThere = (run) => run.is_newest || view.found.runs.has(run.id);
+const isChosen = (run) => !view.only.size || view.only.has(shortId(run));
+
+/** Whether a run passes what is typed: by its name, or because the server has found it. */
+function passes(run) {
+  if (!isFilter(view.runs) || view.found.byName) return matches(view.runs, run.name);
+  return !view.found.isFilter || view.found.runs.has(run.id);
+}
+
+export const isListed = (run) => isThere(run) && isChosen(run) && passes(run);
 export const isShown = (run) => !isHidden(run) && isListed(run);
 
 /** Hide some runs, and show the others of those given. */
 export function hide(runs, isToHide) {
   const hidden = new Set(view.hidden);
   for (const run of runs) {
-    if (isToHide(run)) hidden.add(run.id.slice(-SHORT_ID));
-    else hidden.delete(run.id.slice(-SHORT_ID));
+    if (isToHide(run)) hidden.add(shortId(run));
+    else hidden.delete(shortId(run));
   }
   change({hidden});
 }

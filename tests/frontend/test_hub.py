@@ -34,6 +34,7 @@ class FakeSource:
         self.stored: dict[str, StoredRun] = {}
         self.values: dict[str, dict[tuple[Any, ...], list[float]]] = {}
         self.marked: list[dict[str, Any]] = []
+        self.newest = hub_module.RUNS_SHOWN
         self.written_again: set[tuple[str, str]] = set()
         self.failures: set[str] = set()
         self.refusal: int | None = None
@@ -73,9 +74,14 @@ class FakeSource:
         self.marked.append({"run_id": run_id, "kind": "note", "text": text, **more})
         self.log(run_id, TRAIN_LOSS)
 
-    def runs(self) -> list[StoredRun]:
+    def runs(self, more=()) -> list[StoredRun]:
         self._fail("runs")
-        return sorted(self.stored.values(), key=lambda run: -run.started_at)
+        runs = sorted(self.stored.values(), key=lambda run: -run.started_at)
+        return runs[: self.newest] + [run for run in runs[self.newest :] if run.run_id in more]
+
+    def find(self, text: str) -> list[str]:
+        self._fail("find")
+        return [run_id for run_id in self.stored if run_id in text]
 
     def news(self, cursors, logged, budget):
         self._fail("news")
@@ -138,6 +144,7 @@ class Page:
 
     source: FakeSource
     watch: set[tuple[int, int, int]] = field(default_factory=set)
+    found: set[str] = field(default_factory=set)
     is_active: bool = True
     metas: list[dict[str, Any]] = field(default_factory=list)
     ticks: list[News] = field(default_factory=list)
@@ -325,6 +332,23 @@ def test_a_failure_is_shown_and_loses_nothing(source, call):
         await page.until(lambda page: page.metas[-1]["error"] is None)
         await page.until(lambda page: page.parts())
         assert [(part["step"], part["total"]) for part in page.parts()] == [([1, 2], 3)]
+
+    looking(source, scene)
+
+
+def test_a_run_that_a_page_looks_for_is_told_of_as_none_of_the_newest(source, monkeypatch):
+    monkeypatch.setattr(hub_module, "RUNS_SHOWN", 1)
+    source.newest = 1
+    source.log("b", TRAIN_LOSS, 0.3)
+
+    async def scene(hub, page):
+        assert [run["id"] for run in page.metas[-1]["runs"]] == ["b"]
+        assert page.metas[-1]["is_all"] is False
+        assert await hub.find(page, "a") == ["a"]
+        await page.until(lambda page: len(page.metas[-1]["runs"]) == 2)
+        assert {run["id"]: run["is_newest"] for run in page.metas[-1]["runs"]} == {"a": False, "b": True}
+        source.log("a", TRAIN_LOSS, 0.2)
+        await page.until(lambda page: any(live[1] == 2 for news in page.ticks for live in news.live))
 
     looking(source, scene)
 

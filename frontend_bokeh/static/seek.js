@@ -1,0 +1,53 @@
+// Runs that the server finds among all of a project's: by a filter, by their names, or because the address has chosen them.
+//
+// The page is told of the newest runs only; of those that it asks for here, it is told, too.
+
+import {change, isFilter, matches, shortId, view} from "./view.js";
+
+const WAIT_MS = 300; // until what is typed is asked for
+const PATTERN = /[\\^$.*+?()[\]{}|]/; // a regex, which the server does not look for
+
+export class Seeker {
+  /** `project`: has `runs`, `isAll` and `find(filter, take)`. */
+  constructor(project) {
+    this._project = project;
+    this._asked = null; // the filter that was asked for last
+    this.isSeeking = false;
+  }
+
+  /** Ask for what the view needs, if that is another than before, or `again`. */
+  look(again = false) {
+    const filter = this._filter();
+    if (filter === this._asked && !(again && filter)) return;
+    clearTimeout(this._timer);
+    this._timer = setTimeout(() => this._ask(filter), this._asked === null ? 0 : WAIT_MS);
+  }
+
+  /** A new session knows nothing of what was asked. */
+  begin() {
+    this._asked = null;
+  }
+
+  _filter() {
+    const runs = [...this._project.runs.values()], newest = new Set(runs.filter((run) => run.is_newest).map(shortId));
+    const chosen = [...view.only].map((id) => `id ~ ${JSON.stringify(id)}`).join(" or ");
+    if (isFilter(view.runs)) return chosen ? `(${chosen}) and (${view.runs})` : view.runs;
+    if ([...view.only].some((id) => !newest.has(id))) return chosen;
+    return view.only.size || this._project.isAll || !view.runs || PATTERN.test(view.runs) ? "" : `name ~ ${JSON.stringify(view.runs)}`;
+  }
+
+  _ask(filter) {
+    const isAsked = !filter || this._project.find(filter, (answer) => this._asked === filter && this._take(answer));
+    if (!isAsked) return; // there is no connection; with the next one it is asked again
+    this._asked = filter;
+    this.isSeeking = filter !== "";
+    if (!filter) this._take({runs: []});
+  }
+
+  /** What is no filter is a name, if there is such a run; else the runs stay that were found before. */
+  _take({runs, error = ""}) {
+    this.isSeeking = false;
+    const byName = Boolean(error) && [...this._project.runs.values()].some((run) => matches(view.runs, run.name));
+    change({found: error ? {...view.found, error, byName} : {runs: new Set(runs), isFilter: isFilter(view.runs), error, byName}});
+  }
+}

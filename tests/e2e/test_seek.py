@@ -1,0 +1,58 @@
+"""Runs beyond the newest are found: by filter, by name, and because the table has chosen them."""
+
+import uuid
+
+import pytest
+import requests
+from playwright.sync_api import expect
+
+SHOWN = 200
+
+
+@pytest.fixture(scope="module")
+def many(backend) -> str:
+    """A project with more runs than a page is told of; the oldest two are called `first` and `second`."""
+    with requests.Session() as session:
+        for place, name in enumerate(("first", "second", *(f"run {place}" for place in range(2, SHOWN + 2)))):
+            now, told = {"time": 1e9 + place}, {"project": "many", "uid": "tester", "run_name": name}
+            records = [
+                {"type": "start", **now, **told, "config": {"place": place}},
+                {"type": "metrics", **now, "step": 1, "values": {"loss": place}},
+                {"type": "end", **now, "state": "finished"},
+            ]
+            path = f"/api/v1/runs/{uuid.uuid4()}/writers/{uuid.uuid4()}/records?first_seq=0"
+            session.post(backend + path, json={"records": records}).raise_for_status()
+    return "many"
+
+
+def listed(shown):
+    return shown.page.locator("#runs .run-name")
+
+
+def test_a_filter_and_a_name_find_older_runs(open_project, many):
+    shown = open_project(many, charts=1, query="?runs=run 20")
+    expect(shown.page.locator("#runs-foot")).to_contain_text("the newest 200 runs")
+    field = shown.page.get_by_label("filter runs")
+    field.fill("first")
+    expect(listed(shown)).to_have_text(["first"])
+    shown.wait_chart("loss", "chart.curves.length === 1 && chart.curves[0].y[0] === 0")
+    field.fill("config.place < 3")
+    expect(listed(shown)).to_have_text(["run 2", "second", "first"])
+    shown.wait_chart("loss", "chart.curves.length === 3")
+    field.fill("config.place <")
+    expect(shown.page.locator("#run-refusal")).not_to_be_empty()
+    expect(field).to_have_attribute("aria-invalid", "true")
+    expect(listed(shown)).to_have_text(["run 2", "second", "first"])
+    field.fill("config.place = 1")
+    expect(listed(shown)).to_have_text(["second"])
+    shown.reload(1)
+    expect(listed(shown)).to_have_text(["second"])
+    assert shown.query() == {"runs": ["config.place = 1"]}
+
+
+def test_the_table_hands_older_runs_over(page, dashboard, many):
+    page.goto(f"{dashboard}/p/tester/{many}/table?filter=config.place+<+2")
+    page.get_by_label("choose all runs").check()
+    page.get_by_role("button", name="Curves").click()
+    expect(page.locator("#runs .run-name")).to_have_text(["second", "first"])
+    page.wait_for_function("() => window.prevue.charts.values().next().value?.curves.length === 2")
