@@ -85,7 +85,8 @@ def _few_scores(samples: Samples) -> Samples:
     """Keep the highest scores and the true class's, where there are too many in all."""
     if samples.task != MULTICLASS or samples.scores is None or samples.scores.size <= MAX_SCORES:
         return samples
-    order = np.argsort(-samples.scores, axis=1, kind="stable")[:, :TOP_SCORES]
+    # Of equal scores the later classes', as top-k accuracy counts them.
+    order = np.argsort(samples.scores, axis=1, kind="stable")[:, : -TOP_SCORES - 1 : -1]
     is_missing = (order != samples.target[:, None]).all(axis=1)
     order[is_missing, -1] = samples.target[is_missing]
     samples.scores = np.take_along_axis(samples.scores, order, axis=1)

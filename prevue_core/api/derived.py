@@ -4,7 +4,8 @@ What is kept is for all who ask: it depends on nothing but the samples that have
 """
 
 import uuid
-from functools import lru_cache
+from collections.abc import Callable
+from functools import lru_cache, wraps
 from typing import Any
 
 import numpy as np
@@ -12,11 +13,24 @@ from werkzeug.exceptions import NotFound
 
 from prevue_core.api.blueprint import found, identity
 from prevue_core.db.queries import evaluations as queries
+from prevue_core.db.queries.once import OneAtATime
 from prevue_core.db.queries.pages import Row
-from prevue_core.evaluation import curves, mistakes, report, scoring
+from prevue_core.evaluation import columns, curves, mistakes, report, scoring
 from prevue_core.evaluation.samples import Samples
 
-_KEPT = 64  # of each kind; a report is some 100 KB
+_KEPT = 64  # of each kind; a report is some 100 KB, the columns for a page a megabyte
+
+
+def _once(work: Callable[..., Any]) -> Callable[..., Any]:
+    """Keep what `work` returns, and let those that ask for the same at the same time wait for one answer."""
+    kept, working = lru_cache(_KEPT)(work), OneAtATime()
+
+    @wraps(work)
+    def asked(*key: Any, **options: Any) -> Any:
+        with working.of((key, *sorted(options.items()))):
+            return kept(*key, **options)
+
+    return asked
 
 
 def evaluation(run_id: uuid.UUID, evaluation_id: int) -> Row:
@@ -32,34 +46,44 @@ def samples(run_id: str, evaluation_id: int) -> Samples:
     return samples
 
 
-@lru_cache(_KEPT)
+@_once
 def report_of(run_id: str, evaluation_id: int, received: int, **asked: Any) -> Row:
     """Return the report; `received`: how many samples have come, as those below."""
     return report.report(samples(run_id, evaluation_id), **asked)
 
 
-@lru_cache(_KEPT)
+@_once
 def curves_of(run_id: str, evaluation_id: int, received: int, labels: tuple[int, ...]) -> list[Row]:
     """Return the mean curves and those of `labels`."""
     return curves.curves(samples(run_id, evaluation_id), labels)
 
 
-@lru_cache(_KEPT)
+@_once
 def scores_of(run_id: str, evaluation_id: int, received: int, beta: float) -> Row:
     """Return the scores by name."""
     return scoring.scores(samples(run_id, evaluation_id), beta)
 
 
-@lru_cache(_KEPT)
+@_once
 def intervals_of(run_id: str, evaluation_id: int, received: int, beta: float) -> Row:
     """Return the intervals of the scores."""
     return scoring.intervals(samples(run_id, evaluation_id), beta)
 
 
-@lru_cache(_KEPT)
+@_once
 def slices_of(run_id: str, evaluation_id: int, received: int, beta: float) -> list[Row]:
     """Return the scores of each group of samples."""
     return report.slices(samples(run_id, evaluation_id), beta)
+
+
+@_once
+def columns_of(run_id: str, evaluation_id: int, received: int) -> Row:
+    """Return the samples that a page holds, as columns."""
+    all_ = samples(run_id, evaluation_id)
+    places = columns.held(all_)
+    named = queries.sample_rows(run_id, evaluation_id, numbers := places.tolist())
+    names = [named[number]["sample_id"] for number in numbers]
+    return {**columns.columns(all_, places), "sample_id": names, "total": len(all_)}
 
 
 def sample_rows(run_id: str, evaluation_id: int, of: Samples, places: Any) -> list[Row]:

@@ -10,12 +10,21 @@ import numpy as np
 
 from prevue_core.errors import InvalidValue
 from prevue_core.evaluation import pairs
-from prevue_core.evaluation.areas import auc_difference
-from prevue_core.evaluation.arrays import Bools, Floats, Ints
+from prevue_core.evaluation.areas import area_differences
+from prevue_core.evaluation.arrays import Bools, Ints, ratio, weights_of
+from prevue_core.evaluation.matrices import drawn_scores
 from prevue_core.evaluation.mistakes import wrong
-from prevue_core.evaluation.resampling import Interval, draws, interval_of
+from prevue_core.evaluation.resampling import Interval, drawn_sums, interval_of
 from prevue_core.evaluation.samples import Samples
-from prevue_core.evaluation.scoring import matrix_scores, scores, told
+from prevue_core.evaluation.scoring import (
+    losses_of,
+    matrix_scores,
+    regression_outcomes,
+    regression_parts,
+    scores,
+    told,
+    weighed,
+)
 
 Json = dict[str, Any]
 GROUPS = ("both", "only_a", "only_b", "neither")  # who is right
@@ -84,23 +93,32 @@ def _differences(a: Samples, b: Samples, beta: float) -> list[Json]:
 
 
 def _intervals(a: Samples, b: Samples, beta: float) -> dict[str, Interval]:
-    if a.task == "regression":
-        return _of_errors(a, b)
-    if a.task == "multilabel" or a.weight is not None:
+    """Return the paired intervals; none where the two weigh the same samples differently."""
+    if not np.array_equal(weights_of(a.weight, len(a)), weights_of(b.weight, len(b))):
         return {}
-    wanted = matrix_scores(a, beta)
-    found = pairs.matrix_differences(a.target, a.prediction, b.prediction, len(a.labels), wanted)
+    if a.task == "regression":
+        return _of_sums(a, b)
+    of_a, of_b = drawn_scores([a, b], matrix_scores(a, beta))
+    found = {name: interval_of(of_b[name] - outcomes) for name, outcomes in of_a.items()}
+    found |= _of_losses(a, b)
     if a.task == "binary" and a.positive == b.positive and a.score is not None and b.score is not None:
-        found["roc_auc"] = auc_difference(a.target == a.positive, a.score, b.score)
+        found |= area_differences(a.target == a.positive, a.score, b.score, a.weight)
     return found
 
 
-def _of_errors(a: Samples, b: Samples) -> dict[str, Interval]:
-    """Return the intervals of the differences of mean errors; R2 is left out, as it says the same as RMSE."""
-    weight = np.ones(len(a)) if a.weight is None else a.weight
-    errors = [samples.prediction - samples.target for samples in (a, b)]
-    each = np.stack([weight * part for part in (np.ones(len(a)), *map(abs, errors), *(error**2 for error in errors))])
-    drawn = np.concatenate([counts @ each.T for counts in draws(np.ones(len(a), int))])
-    means: Floats = drawn[:, 1:] / drawn[:, :1]
-    rmse = np.sqrt(means[:, 2:])
-    return {"mae": interval_of(means[:, 1] - means[:, 0]), "rmse": interval_of(rmse[:, 1] - rmse[:, 0])}
+def _of_losses(a: Samples, b: Samples) -> dict[str, Interval]:
+    """Return those of scores that are means over the samples."""
+    losses_a, losses_b = losses_of(a), losses_of(b)
+    names = [name for name in losses_a if name in losses_b]
+    if not names:
+        return {}
+    sums = drawn_sums(weighed([losses_b[name] - losses_a[name] for name in names], a.weight))
+    return {name: interval_of(ratio(sums[:, place], sums[:, 0])) for place, name in enumerate(names, 1)}
+
+
+def _of_sums(a: Samples, b: Samples) -> dict[str, Interval]:
+    """Return those of the scores of regressions: each draw takes the same samples for both."""
+    parts = [regression_parts(samples) for samples in (a, b)]
+    sums = drawn_sums(np.column_stack(parts))
+    of_a, of_b = (regression_outcomes(half) for half in np.split(sums, 2, axis=1))
+    return {name: interval_of(of_b[name] - outcomes) for name, outcomes in of_a.items()}

@@ -4,12 +4,14 @@
 the same. A class without samples, or of which all samples are, has no curve and is not in the mean.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from prevue_core.evaluation import ranking
+from prevue_core.evaluation.areas import NAMES
+from prevue_core.evaluation.arrays import Floats
 from prevue_core.evaluation.ranking import Curve, Ranking
 from prevue_core.evaluation.samples import Samples
 from prevue_core.evaluation.scoring import areas, number
@@ -34,8 +36,23 @@ def ranked_of(samples: Samples, label: int) -> Ranking | None:
     score = samples.score_of(label)
     if score is None:
         return None
-    ranked = ranking.rank(samples.is_of(label), score, samples.weight)
+    return shown(samples, label, ranking.rank(samples.is_of(label), score, samples.weight))
+
+
+def shown(samples: Samples, label: int, ranked: Ranking) -> Ranking:
+    """Return the ranking for a class with the scores that are to be shown."""
     return ranked._replace(score=ranked.score + samples.shift_of(label))
+
+
+def rankings(samples: Samples) -> Iterator[Ranking]:
+    """Yield the ranking of samples for each class, one after the other, as they take room; none without scores."""
+    if samples.task == "binary" and samples.score is not None:
+        positive = samples.positive or 0
+        ranked = ranking.rank(samples.is_of(positive), samples.score, samples.weight)
+        yield from (ranked if label == positive else ranking.of_the_rest(ranked) for label in range(2))
+    elif (scores := samples.class_scores()) is not None:
+        for label, score in enumerate(scores.T):
+            yield ranking.rank(samples.is_of(label), score, samples.weight)
 
 
 def drawn(ranked: Ranking) -> Json:
@@ -61,20 +78,36 @@ def _means(samples: Samples) -> list[Json]:
     scores = samples.class_scores()
     if scores is None:
         return []
-    positive = np.column_stack([samples.is_of(label) for label in range(len(samples.labels))])
-    weights = None if samples.weight is None else np.repeat(samples.weight, len(samples.labels))
-    micro = ranking.rank(positive.ravel(), scores.ravel(), weights)
-    each = [ranking.rank(*columns, samples.weight) for columns in zip(positive.T, scores.T, strict=True)]
-    macro = _macro([one for one in each if one.positives and one.negatives])
-    return [{"of": MICRO, "label": None, **drawn(micro), **areas(micro)}, {"of": MACRO, "label": None, **macro}]
+    given = (
+        scores[samples.target == 1] if samples.task == "multilabel" else scores[np.arange(len(scores)), samples.target]
+    )
+    macro = _Macro()
+    micro = ranking.together(map(macro.seen, rankings(samples)), np.unique(given))
+    return [{"of": MICRO, "label": None, **drawn(micro), **areas(micro)}, {"of": MACRO, "label": None, **macro.told()}]
 
 
-def _macro(ranked: list[Ranking]) -> Json:
-    if not ranked:
-        return dict.fromkeys(("roc", "precision_recall", "roc_auc", "average_precision"))
-    found = [areas(one) for one in ranked]
-    return {
-        "roc": thinned(ranking.mean_curve([ranking.roc(one) for one in ranked])),
-        "precision_recall": thinned(ranking.mean_precision_recall([ranking.precision_recall(one) for one in ranked])),
-        **{name: number(np.mean([one[name] for one in found])) for name in ("roc_auc", "average_precision")},
-    }
+class _Macro:
+    """Gathers what the classes' own curves come to on average."""
+
+    def __init__(self) -> None:
+        self._areas: list[dict[str, float | None]] = []
+        self._roc: list[Floats] = []
+        self._precision: list[Floats] = []
+
+    def seen(self, ranked: Ranking) -> Ranking:
+        """Take in a class that has a curve, and return its ranking."""
+        if ranked.positives and ranked.negatives:
+            self._areas.append(areas(ranked))
+            self._roc.append(ranking.roc_heights(ranked))
+            self._precision.append(ranking.precision_heights(ranked))
+        return ranked
+
+    def told(self) -> Json:
+        """Return the mean curves and areas, None where no class has one."""
+        if not self._areas:
+            return dict.fromkeys(("roc", "precision_recall", *NAMES))
+        return {
+            "roc": thinned(ranking.mean_curve(self._roc, start=0.0)),
+            "precision_recall": thinned(ranking.mean_curve(self._precision)),
+            **{name: number(np.mean([one[name] for one in self._areas])) for name in NAMES},
+        }

@@ -1,18 +1,9 @@
-"""Is B better than A? Two predictions for each of the same samples.
+"""On which samples two models are right, and whether they are so unevenly by chance."""
 
-Differences are B minus A. A difference on the same samples has a far smaller interval than two numbers that are looked
-at apart: most samples are right, or wrong, with both.
-"""
-
-from collections.abc import Mapping
 from math import comb, erfc, sqrt
 from typing import NamedTuple
 
-import numpy as np
-
-from prevue_core.evaluation.arrays import Bools, Floats, Ints
-from prevue_core.evaluation.confusion import MatrixScore, drawn_matrices
-from prevue_core.evaluation.resampling import REPEATS, SEED, Interval, draws, interval_of
+from prevue_core.evaluation.arrays import Bools
 
 FEW = 50  # disagreements, up to which McNemar's test counts exactly
 
@@ -48,24 +39,3 @@ def mcnemar(agreed: Agreement) -> McNemar:
         return McNemar(float(fewer), min(1.0, 2 * tail), exact=True)
     statistic = max(0.0, abs(agreed.only_a - agreed.only_b) - 1) ** 2 / all_
     return McNemar(statistic, erfc(sqrt(statistic / 2)), exact=False)  # chi square with one degree of freedom
-
-
-def matrix_differences(
-    target: Ints,
-    prediction_a: Ints,
-    prediction_b: Ints,
-    classes: int,
-    scores: Mapping[str, MatrixScore],
-    repeats: int = REPEATS,
-    seed: int = SEED,
-) -> dict[str, Interval]:
-    """Return the paired bootstrap intervals of differences of scores that follow from matrices, from the same draws."""
-    cells, counts = np.unique((target * classes + prediction_a) * classes + prediction_b, return_counts=True)
-    true, rest = np.divmod(cells, classes**2)
-    places = (true * classes + rest // classes, true * classes + rest % classes)
-    outcomes: dict[str, list[Floats]] = {name: [] for name in scores}
-    for drawn in draws(counts, repeats, seed, least_width=classes**2):
-        a, b = (drawn_matrices(drawn, place, classes) for place in places)
-        for name, score in scores.items():
-            outcomes[name].append(score(b) - score(a))
-    return {name: interval_of(np.concatenate(parts)) for name, parts in outcomes.items()}

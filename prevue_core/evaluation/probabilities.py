@@ -4,40 +4,49 @@
 `sklearn.metrics` and `sklearn.calibration`.
 """
 
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from prevue_core.evaluation.arrays import Bools, Floats, Ints, mean_of, ratio, weights_of
 
 _SMALLEST = np.finfo(float).eps  # what a probability of 0 counts as, lest one sample make the log loss infinite
 
 
+def log_losses(target: Ints, scores: Floats) -> Floats:
+    """Return -log(probability of the true class) of each sample, 0 for the best."""
+    return np.asarray(-np.log(scores[np.arange(len(target)), target].clip(_SMALLEST, 1 - _SMALLEST)))
+
+
 def log_loss(target: Ints, scores: Floats, weight: Floats | None = None) -> float:
-    """Return the mean of -log(probability of the true class), 0 for the best."""
-    given = scores[np.arange(len(target)), target].clip(_SMALLEST, 1 - _SMALLEST)
-    return mean_of(-np.log(given), weight)
+    """Return the mean of the log losses."""
+    return mean_of(log_losses(target, scores), weight)
+
+
+def brier_losses(target: Ints, scores: Floats) -> Floats:
+    """Return the squared distance to the true class: 0 to 1 for two classes, 0 to 2 for more (Brier 1950, 2)."""
+    if scores.shape[1] == 2:
+        return np.asarray((1 - scores[np.arange(len(target)), target]) ** 2)
+    given = scores[np.arange(len(target)), target]
+    return np.asarray(np.einsum("ij,ij->i", scores, scores) - given**2 + (1 - given) ** 2)
 
 
 def brier_score(target: Ints, scores: Floats, weight: Floats | None = None) -> float:
-    """Return the mean squared distance to the true class: 0 to 1 for two classes, 0 to 2 for more (Brier 1950, 2)."""
-    distance = ((scores - (target[:, None] == np.arange(scores.shape[1]))) ** 2).sum(axis=1)
-    return mean_of(distance / (2 if scores.shape[1] == 2 else 1), weight)
+    """Return the mean of the Brier losses."""
+    return mean_of(brier_losses(target, scores), weight)
 
 
-def top_accuracies(
-    target: Ints, scores: Floats, most: int, weight: Floats | None = None, classes: Ints | None = None
-) -> Floats:
-    """Return the share of samples whose true class is among the 1, 2 ... `most` highest scores, of ties the later.
+def places_of(target: Ints, scores: npt.NDArray[Any], classes: Ints | None = None) -> Ints:
+    """Return of each sample how many classes have a higher score than the true one, or the same and come later.
 
     `classes`: whose the columns of `scores` are, where these are some of each sample's only; the true class is there.
     """
     numbers = np.arange(scores.shape[1]) if classes is None else classes
-    places = target if classes is None else (classes == target[:, None]).argmax(axis=1)
-    given = scores[np.arange(len(target)), places][:, None]
+    column = target if classes is None else (classes == target[:, None]).argmax(axis=1)
+    given = scores[np.arange(len(target)), column][:, None]
     before = (scores > given) | ((scores == given) & (numbers > target[:, None]))
-    found = np.bincount(before.sum(axis=1), weights_of(weight, len(target)), most)[:most]
-    return ratio(np.cumsum(found), weights_of(weight, len(target)).sum())
+    return np.asarray(before.sum(axis=1))
 
 
 class Calibration(NamedTuple):

@@ -27,11 +27,16 @@ def regression_scores(target: Floats, prediction: Floats, weight: Floats | None 
     return RegressionScores(
         mae=mean_of(size, weight),
         rmse=square**0.5,
-        mape=mean_of(size / np.maximum(np.abs(target), np.finfo(float).eps), weight),
+        mape=mean_of(relative_errors(error, target), weight),
         r2=float(1 - square / spread) if spread > 0 else float("nan"),
         bias=mean_of(error, weight),
         worst=float(size.max()),
     )
+
+
+def relative_errors(error: Floats, target: Floats) -> Floats:
+    """Return |error / target| of each sample."""
+    return np.asarray(np.abs(error) / np.maximum(np.abs(target), np.finfo(float).eps))
 
 
 class Box(NamedTuple):

@@ -8,8 +8,9 @@ from typing import Any, Literal
 import numpy as np
 
 from prevue_core.evaluation import confusion, probabilities, ranking, regression, thresholds
+from prevue_core.evaluation.areas import NAMES
 from prevue_core.evaluation.arrays import Bools, Floats
-from prevue_core.evaluation.curves import drawn, ranked_of
+from prevue_core.evaluation.curves import drawn, ranked_of, rankings, shown
 from prevue_core.evaluation.samples import Samples
 from prevue_core.evaluation.scoring import PARTS, areas, intervals, matrix_of, number, scores, top_accuracies
 
@@ -23,6 +24,7 @@ MOST_CONFUSIONS = 50
 _BINNED: tuple[Literal["width", "count"], ...] = ("width", "count")
 
 Json = dict[str, Any]
+Areas = dict[str, float | None]
 
 
 def report(
@@ -39,7 +41,12 @@ def report(
     if samples.task == "regression":
         return _regression(samples)
     label = first_label(samples) if label is None else label
-    return {**_classes(samples, beta, normalise), "label": label, **_of_label(samples, label, bins)}
+    per_class, ranked = [], None
+    for place, one in enumerate(rankings(samples)):
+        per_class.append(areas(one))
+        ranked = one if place == label else ranked
+    told = _classes(samples, beta, normalise, per_class)
+    return {**told, "label": label, **_of_label(samples, label, ranked, bins)}
 
 
 def first_label(samples: Samples) -> int:
@@ -82,35 +89,30 @@ def slices(samples: Samples, beta: float = 1.0) -> list[Json]:
 # classes
 
 
-def _classes(samples: Samples, beta: float, normalise: confusion.Shares | None) -> Json:
+def _classes(samples: Samples, beta: float, normalise: confusion.Shares | None, found_areas: list[Areas]) -> Json:
     matrix = matrix_of(samples)
     found = confusion.class_scores(matrix, beta)
     if samples.task == "multilabel":  # each label's own two classes: it, and its absence
         found = confusion.ClassScores(*(part[:, 1] for part in found))
-    ranked, columns = samples.class_scores(), [key for key in (*PARTS, "support", "predicted")]
     per_class = [
         {
             "label": name,
-            **{key: float(getattr(found, key)[place]) for key in columns},
-            **(_NO_AREAS if ranked is None else _areas(samples, place, ranked[:, place])),
+            **{key: float(getattr(found, key)[place]) for key in (*PARTS, "support", "predicted")},
+            **(found_areas[place] if found_areas else _NO_AREAS),
         }
         for place, name in enumerate(samples.labels)
     ]
-    shown = matrix if normalise is None else confusion.normalised(matrix, normalise)
+    told = matrix if normalise is None else confusion.normalised(matrix, normalise)
     return {
-        "scores": scores(samples, beta),
-        "matrix": shown.tolist() if len(samples.labels) <= MOST_MATRIX_CLASSES else None,
+        "scores": scores(samples, beta, found_areas[samples.positive or 0] if found_areas else None),
+        "matrix": told.tolist() if len(samples.labels) <= MOST_MATRIX_CLASSES else None,
         "confusions": None if samples.task == "multilabel" else _confusions(matrix),
         "classes": per_class,
         "top_k": top_accuracies(samples, MOST_TOP) if samples.task == "multiclass" and samples.score_type else None,
     }
 
 
-_NO_AREAS = dict.fromkeys(("roc_auc", "average_precision"))
-
-
-def _areas(samples: Samples, label: int, score: Floats) -> Json:
-    return areas(ranking.rank(samples.is_of(label), score, samples.weight))
+_NO_AREAS = dict.fromkeys(NAMES)
 
 
 def _confusions(matrix: Floats) -> list[Json]:
@@ -127,11 +129,11 @@ def _confusions(matrix: Floats) -> list[Json]:
 # one class against the rest
 
 
-def _of_label(samples: Samples, label: int, bins: int) -> Json:
-    score, ranked = samples.score_of(label), ranked_of(samples, label)
-    if score is None or ranked is None:
+def _of_label(samples: Samples, label: int, ranked: ranking.Ranking | None, bins: int) -> Json:
+    if ranked is None or (score := samples.score_of(label)) is None:
         return dict.fromkeys(("roc", "precision_recall", "sweep", "histogram", "calibration"))
     positive, given = samples.is_of(label), samples.probabilities()
+    ranked = shown(samples, label, ranked)
     return {
         **drawn(ranked),
         "sweep": _sweep(ranked),

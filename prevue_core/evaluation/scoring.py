@@ -6,11 +6,12 @@ from typing import Any
 import numpy as np
 
 from prevue_core.evaluation import confusion, probabilities, ranking
-from prevue_core.evaluation.areas import auc_interval
-from prevue_core.evaluation.arrays import Floats, Ints, mean_of
+from prevue_core.evaluation.areas import area_intervals
+from prevue_core.evaluation.arrays import Floats, Ints, mean_of, ratio, weights_of
 from prevue_core.evaluation.confusion import MatrixScore
-from prevue_core.evaluation.regression import regression_scores
-from prevue_core.evaluation.resampling import Interval, draws, interval_of
+from prevue_core.evaluation.matrices import drawn_scores
+from prevue_core.evaluation.regression import regression_scores, relative_errors
+from prevue_core.evaluation.resampling import Interval, drawn_sums, interval_of
 from prevue_core.evaluation.samples import Samples
 
 PARTS = ("precision", "recall", "f")
@@ -25,24 +26,34 @@ _OF_MATRICES: dict[str, MatrixScore] = {
 }
 
 
-def scores(samples: Samples, beta: float = 1.0) -> dict[str, float | None]:
-    """Return the scores of all samples together, by name."""
+def scores(
+    samples: Samples, beta: float = 1.0, of_positive: dict[str, float | None] | None = None
+) -> dict[str, float | None]:
+    """Return the scores of all samples together, by name; `of_positive`: the areas of two classes, where known."""
     if samples.task == "regression":
         errors = regression_scores(samples.target, samples.prediction, samples.weight)
         return {name: number(value) for name, value in errors._asdict().items()}
-    matrix = matrix_of(samples)
+    matrix, losses = matrix_of(samples), losses_of(samples)
     found = {name: number(score(matrix)) for name, score in matrix_scores(samples, beta).items()}
-    return {**found, **_other_scores(samples)}
+    found |= {name: number(mean_of(each, samples.weight)) for name, each in losses.items()}
+    if samples.task != "binary" or samples.score is None:
+        return found
+    positive = samples.target == samples.positive
+    return found | (of_positive or areas(ranking.rank(positive, samples.score, samples.weight)))
 
 
 def intervals(samples: Samples, beta: float = 1.0) -> dict[str, dict[str, Any]]:
     """Return the 95% bootstrap interval of the scores that have one: low, high, level and repeats."""
     if samples.task == "regression":
-        found = _regression_intervals(samples)
+        outcomes = regression_outcomes(drawn_sums(regression_parts(samples)))
     else:
-        found = _matrix_intervals(samples, matrix_scores(samples, beta))
-    if samples.task == "binary" and samples.score is not None and samples.weight is None:
-        found["roc_auc"] = auc_interval(samples.target == samples.positive, samples.score)
+        (outcomes,) = drawn_scores([samples], matrix_scores(samples, beta))
+        losses = losses_of(samples)
+        sums = drawn_sums(weighed(list(losses.values()), samples.weight)) if losses else np.empty((0, 1))
+        outcomes |= {name: ratio(sums[:, place], sums[:, 0]) for place, name in enumerate(losses, 1)}
+    found = {name: interval_of(each) for name, each in outcomes.items()}
+    if samples.task == "binary" and samples.score is not None:
+        found |= area_intervals(samples.target == samples.positive, samples.score, samples.weight)
     return {name: told(one) for name, one in found.items()}
 
 
@@ -64,29 +75,39 @@ def number(value: Any) -> float | None:
     return float(value) if np.isfinite(value) else None
 
 
-def _other_scores(samples: Samples) -> dict[str, float | None]:
-    """Return the scores that need more than a matrix."""
-    weight, found = samples.weight, {}
+def losses_of(samples: Samples) -> dict[str, Floats]:
+    """Return by name the scores that are means over the samples: what each of these has."""
     if samples.task == "multilabel":
         wrong = samples.target != samples.prediction
-        found["subset_accuracy"] = mean_of(~wrong.any(axis=1), weight)
-        found["hamming_loss"] = mean_of(wrong.mean(axis=1), weight)
-    elif (given := samples.probabilities()) is not None:
-        found["log_loss"] = probabilities.log_loss(samples.target, given, weight)
-        found["brier"] = probabilities.brier_score(samples.target, given, weight)
+        return {
+            "subset_accuracy": np.asarray(~wrong.any(axis=1), float),
+            "hamming_loss": np.asarray(wrong.mean(axis=1)),
+        }
+    found: dict[str, Floats] = {}
+    if (given := samples.probabilities()) is not None:
+        found["log_loss"] = probabilities.log_losses(samples.target, given)
+        found["brier"] = probabilities.brier_losses(samples.target, given)
     if samples.task == "multiclass" and samples.scores is not None and samples.scores.shape[1] > TOP:
-        found[f"top_{TOP}_accuracy"] = top_accuracies(samples)[TOP - 1]
-    numbers = {name: number(value) for name, value in found.items()}
-    if samples.task == "binary" and samples.score is not None:
-        return numbers | areas(ranking.rank(samples.target == samples.positive, samples.score, weight))
-    return numbers
+        found[f"top_{TOP}_accuracy"] = np.asarray(score_places(samples) < TOP, float)
+    return found
 
 
-def top_accuracies(samples: Samples, most: int = TOP) -> list[float]:
-    """Return the accuracy among the 1, 2 ... `most` highest scores of samples of several classes."""
-    scores = np.asarray(samples.scores, float)
+def score_places(samples: Samples) -> Ints:
+    """Return of each sample how many classes have a higher score than the true one."""
+    return probabilities.places_of(samples.target, np.asarray(samples.scores), samples.classes)
+
+
+def top_accuracies(samples: Samples, most: int) -> list[float]:
+    """Return the accuracy among the 1, 2 ... `most` highest scores of samples of several classes, as far as known."""
     most = min(most, len(samples.labels) if samples.classes is None else TOP)
-    return probabilities.top_accuracies(samples.target, scores, most, samples.weight, samples.classes).tolist()
+    places, weight = score_places(samples), samples.weight
+    return [mean_of(places < k, weight) for k in range(1, most + 1)]
+
+
+def weighed(each: list[Floats], weight: Floats | None) -> Floats:
+    """Return what each sample brings to its weight and to weighted sums: (n, 1 + c)."""
+    weight = weights_of(weight, len(each[0]))
+    return np.column_stack([weight, *(weight * column for column in each)])
 
 
 # what follows from matrices
@@ -129,43 +150,21 @@ def _mean_of_labels(how: confusion.Means, place: int, beta: float, matrices: Flo
     return confusion.mean_over(values, support if how == "weighted" else np.ones_like(support))
 
 
-def _matrix_intervals(samples: Samples, wanted: dict[str, MatrixScore]) -> dict[str, Interval]:
-    """Return the intervals of scores, all from the same draws of samples."""
-    classes = len(samples.labels)
-    outcome = samples.target * (2 if samples.task == "multilabel" else classes) + samples.prediction
-    columns = [outcome.reshape(len(samples), -1)] + ([] if samples.weight is None else [samples.weight])
-    cells, counts = np.unique(np.column_stack(columns), axis=0, return_counts=True)
-    weight = np.ones(len(cells)) if samples.weight is None else cells[:, -1]
-    places = cells[:, : len(cells[0]) - (samples.weight is not None)].astype(int)
-    is_labels = samples.task == "multilabel"
-    outcomes: dict[str, list[Floats]] = {name: [] for name in wanted}
-    for drawn in draws(counts, least_width=classes**2):
-        weighted = drawn * weight
-        matrices = (
-            _matrices_of_labels(weighted, places, classes)
-            if is_labels
-            else confusion.drawn_matrices(weighted, places[:, 0], classes)
-        )
-        for name, score in wanted.items():
-            outcomes[name].append(score(matrices))
-    return {name: interval_of(np.concatenate(parts)) for name, parts in outcomes.items()}
+# regression
 
 
-def _matrices_of_labels(drawn: Floats, places: Ints, labels: int) -> Floats:
-    """Return one matrix for each label: (r, k, 2, 2); `places`: of a cell in each of them, (c, k)."""
-    parts = [drawn @ (places == outcome).astype(float) for outcome in range(4)]
-    return np.stack(parts, axis=-1).reshape(len(drawn), labels, 2, 2)
-
-
-def _regression_intervals(samples: Samples) -> dict[str, Interval]:
-    weight = np.ones(len(samples)) if samples.weight is None else samples.weight
+def regression_parts(samples: Samples) -> Floats:
+    """Return what each sample brings to the sums from which all scores follow, (n, 7)."""
     error, target = samples.prediction - samples.target, samples.target - samples.target.mean()
-    # Every score follows from sums over the samples.
-    parts = (np.ones(len(samples)), abs(error), error**2, error, target, target**2)
-    each = np.stack([weight * part for part in parts])
-    drawn = np.concatenate([counts @ each.T for counts in draws(np.ones(len(samples), int))])
-    whole, size, square, error_sum, target_sum, target_square = drawn.T
-    spread = target_square - target_sum**2 / whole
+    return weighed(
+        [abs(error), error**2, error, target, target**2, relative_errors(error, samples.target)], samples.weight
+    )
+
+
+def regression_outcomes(sums: Floats) -> dict[str, Floats]:
+    """Return the scores, (r,), by name, of sums over drawn samples."""
+    whole = sums[:, 0]
+    size, square, error, target, target_square, relative = ratio(sums[:, 1:], whole[:, None]).T
+    spread = target_square - target**2
     share = np.divide(square, spread, out=np.full_like(spread, np.nan), where=spread > 0)
-    found = {"mae": size / whole, "rmse": np.sqrt(square / whole), "bias": error_sum / whole, "r2": 1 - share}
-    return {name: interval_of(outcomes) for name, outcomes in found.items()}
+    return {"mae": size, "rmse": np.sqrt(square), "mape": relative, "r2": 1 - share, "bias": error}

@@ -5,8 +5,9 @@ import pytest
 from scipy import stats
 from sklearn import metrics
 
-from prevue_core.evaluation import areas, confusion, pairs, seeds
-from prevue_core.evaluation.resampling import interval
+from prevue_core.evaluation import areas, confusion, matrices, pairs, seeds
+from prevue_core.evaluation.resampling import interval_of
+from prevue_core.evaluation.samples import Samples
 
 random = np.random.default_rng(4)
 
@@ -17,8 +18,10 @@ def plain_bootstrap(number, count, repeats=4_000):
     return np.quantile([number(draw) for draw in draws], (0.025, 0.975))
 
 
-def difference_of(target, a, b, score, *repeats):
-    return pairs.matrix_differences(target, a, b, 3, {"it": score}, *repeats)["it"]
+def difference_of(target, a, b, score, *repeats, weight=None):
+    both = [Samples("multiclass", ["0", "1", "2"], target, said, weight=weight) for said in (a, b)]
+    of_a, of_b = matrices.drawn_scores(both, {"it": score}, *repeats)
+    return interval_of(of_b["it"] - of_a["it"])
 
 
 def two_models(count=400, better=0.0):
@@ -31,10 +34,9 @@ def two_models(count=400, better=0.0):
 
 def test_an_interval_is_that_of_the_plain_bootstrap():
     target, prediction, _ = two_models()
-    matrix = confusion.confusion_matrix(target, prediction, 3)
-    found = interval(
-        matrix.astype(int).ravel(), lambda drawn: confusion.balanced_accuracy(drawn.reshape(-1, 3, 3)), 4_000
-    )
+    samples = Samples("multiclass", ["0", "1", "2"], target, prediction)
+    (outcomes,) = matrices.drawn_scores([samples], {"it": confusion.balanced_accuracy}, 4_000)
+    found = interval_of(outcomes["it"])
 
     expected = plain_bootstrap(lambda draw: metrics.balanced_accuracy_score(target[draw], prediction[draw]), 400, 1_000)
     assert (found.low, found.high) == pytest.approx(expected, abs=0.01)
@@ -70,7 +72,7 @@ def test_an_advantage_that_is_noise_has_0_in_its_interval_and_a_real_one_has_not
 def test_an_area_has_the_interval_of_the_plain_bootstrap():
     positive = random.random(300) < 0.3
     score = np.round(random.normal(size=300) + positive, 1)
-    found = areas.auc_interval(positive, score, 2_000)
+    found = areas.area_intervals(positive, score, repeats=2_000)["roc_auc"]
 
     expected = plain_bootstrap(lambda draw: metrics.roc_auc_score(positive[draw], score[draw]), 300, 400)
     assert (found.low, found.high) == pytest.approx(expected, abs=0.02)
@@ -80,17 +82,18 @@ def test_the_difference_of_two_areas_is_worked_out_on_the_same_draws():
     positive = random.random(300) < 0.5
     a = random.normal(size=300) + positive
     b = a + 0.2 * random.normal(size=300)
-    found = areas.auc_difference(positive, a, b, 1_000)
+    found = areas.area_differences(positive, a, b)["roc_auc"]
 
     def difference(draw):
         return metrics.roc_auc_score(positive[draw], b[draw]) - metrics.roc_auc_score(positive[draw], a[draw])
 
     assert (found.low, found.high) == pytest.approx(plain_bootstrap(difference, 300, 400), abs=0.012)
-    assert found.high - found.low < 0.5 * (areas.auc_interval(positive, a).high - areas.auc_interval(positive, a).low)
+    alone = areas.area_intervals(positive, a)["roc_auc"]
+    assert found.high - found.low < 0.5 * (alone.high - alone.low)
 
 
 def test_an_area_of_one_class_has_no_interval():
-    found = areas.auc_interval(np.ones(20, bool), random.normal(size=20))
+    found = areas.area_intervals(np.ones(20, bool), random.normal(size=20))["roc_auc"]
     assert np.isnan(found.low)
     assert np.isnan(found.high)
 

@@ -6,14 +6,14 @@ from typing import Any
 import flask
 import marshmallow as ma
 
-from prevue_core.api.blueprint import Blueprint, found, identity
+from prevue_core.api import derived
+from prevue_core.api.blueprint import Blueprint, identity
 from prevue_core.api.fields import PageArguments, json_response, page_of
 from prevue_core.api.resources.evaluations import EvaluationSchema
 from prevue_core.contract import MAX_INT64
 from prevue_core.db.accounts import READ
 from prevue_core.db.queries import evaluations as queries
 from prevue_core.db.queries.pages import Page
-from prevue_core.evaluation import columns
 
 blueprint = Blueprint("evaluation_pages", __name__, description="Tests of models, as pages need them")
 
@@ -59,9 +59,5 @@ def get_sample_columns(run_id: uuid.UUID, evaluation_id: int) -> flask.Response:
 
     All of them; of more than 5,000 the worst, the surest mistakes and a fair picture of the rest.
     """
-    found(queries.evaluation(identity(), str(run_id), evaluation_id), f"evaluation {evaluation_id}")
-    samples = queries.samples(str(run_id), evaluation_id)
-    places = columns.held(samples)
-    named = queries.sample_rows(str(run_id), evaluation_id, numbers := places.tolist())
-    names = [named[number]["sample_id"] for number in numbers]
-    return json_response({**columns.columns(samples, places), "sample_id": names, "total": len(samples)})
+    row = derived.evaluation(run_id, evaluation_id)
+    return json_response(derived.columns_of(str(run_id), evaluation_id, row["received_count"]))

@@ -2,7 +2,8 @@
 
 import uuid
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import chain
 from threading import Lock
 from typing import Any
 
@@ -13,15 +14,16 @@ import peewee
 from prevue_core.db.accounts import Identity
 from prevue_core.db.connection import execute, marks
 from prevue_core.db.models import Evaluation, Prediction, Project, TrainingRun
+from prevue_core.db.queries.once import OneAtATime
 from prevue_core.db.queries.pages import Page, Row, cut_page
 from prevue_core.db.queries.runs import is_visible, runs_in_reach
 from prevue_core.db.stored import to_unix
 from prevue_core.evaluation.samples import Samples
-from prevue_core.evaluation_records import BINARY, MULTILABEL, REGRESSION, TOP_SCORES
+from prevue_core.evaluation_records import BINARY, MULTICLASS, MULTILABEL, REGRESSION, TOP_SCORES
 
 CACHE_BYTES = 256 << 20  # of arrays kept: a page asks for the same samples several times
 MAX_GROUP = 100  # runs of a group that are compared
-_ROWS_AT_ONCE = 50_000
+_ROWS_AT_ONCE = 5_000  # which stay in a processor's cache
 
 
 def evaluations(
@@ -87,9 +89,10 @@ def samples(run_id: str, evaluation_id: int) -> Samples:
 
 def sample_ids(run_id: str, evaluation_id: int) -> list[str] | None:
     """Return the names of an evaluation's samples in the order logged, None where they have none."""
-    query = "SELECT sample_id FROM predictions WHERE run_id = ? AND evaluation_id = ? ORDER BY sample_no"
-    names = [name for (name,) in execute(query, run_id, evaluation_id)]
-    return names if names and None not in names else None
+    of = "FROM predictions WHERE run_id = ? AND evaluation_id = ?"
+    if execute(f"SELECT 1 {of} AND sample_id IS NULL LIMIT 1", run_id, evaluation_id).fetchone():
+        return None
+    return [name for (name,) in execute(f"SELECT sample_id {of} ORDER BY sample_no", run_id, evaluation_id)] or None
 
 
 def sample_rows(run_id: str, evaluation_id: int, numbers: Sequence[int]) -> dict[int, Row]:
@@ -121,19 +124,21 @@ class _Cache:
     def __init__(self) -> None:
         self._kept: OrderedDict[tuple[str, int, int], tuple[Samples, int]] = OrderedDict()
         self._lock = Lock()
+        self._reading = OneAtATime()
 
     def get(self, row: Any) -> Samples:
-        """Return the samples of an evaluation."""
+        """Return the samples of an evaluation; several threads that ask at once wait for one of them to read."""
         key = (str(row.run_id), row.evaluation_id, row.received_count)
-        with self._lock:
-            if key in self._kept:
-                self._kept.move_to_end(key)
-                return self._kept[key][0]
-        samples = _read(row)
-        with self._lock:
-            self._kept[key] = samples, _size(samples)
-            while sum(size for _, size in self._kept.values()) > CACHE_BYTES and len(self._kept) > 1:
-                self._kept.popitem(last=False)
+        with self._reading.of(key):
+            with self._lock:
+                if key in self._kept:
+                    self._kept.move_to_end(key)
+                    return self._kept[key][0]
+            samples = _read(row)
+            with self._lock:
+                self._kept[key] = samples, _size(samples)
+                while sum(size for _, size in self._kept.values()) > CACHE_BYTES and len(self._kept) > 1:
+                    self._kept.popitem(last=False)
         return samples
 
 
@@ -149,14 +154,18 @@ def _size(samples: Samples) -> int:
 def _read(row: Any) -> Samples:
     """Read the arrays of an evaluation, only the columns that its task has."""
     told, task = _told(row), row.task
-    labels = ("target_set", "prediction_set") if task == MULTILABEL else ("target", "prediction")
-    columns = [*labels, "weight", *(["score"] if row.score_count else [])]
-    columns += ["scores"] if row.score_count and task != BINARY else []
+    has_scores, is_multilabel = bool(row.score_count), task == MULTILABEL
     is_top = task not in (BINARY, MULTILABEL) and row.score_count not in (0, len(told["labels"]))
-    columns += ["score_classes"] * is_top + ["slices"] * bool(told["slices"]) + ["features"] * bool(told["features"])
-    found = dict(zip(columns, _columns(row, columns), strict=True))
-    target, prediction = (_labels(found[name], task, len(told["labels"])) for name in labels)
-    weight = np.array(found["weight"], float)
+    plain = [] if is_multilabel else ["target", "prediction"]
+    plain += ["weight"] * _is_weighted(row) + ["score"] * (task == BINARY and has_scores)
+    packed = ["target_set", "prediction_set"] * is_multilabel + ["score"] * (task == MULTICLASS and has_scores)
+    packed += ["scores"] * (task != BINARY and has_scores) + ["score_classes"] * is_top
+    packed += ["slices"] * bool(told["slices"]) + ["features"] * bool(told["features"])
+    found = {**_numbers(row, plain), **_columns(row, packed)}
+    target, prediction = (
+        _labels(found[f"{name}_set" if is_multilabel else name], task, len(told["labels"]))
+        for name in ("target", "prediction")
+    )
     slices = zip(*map(orjson.loads, found.get("slices", ())), strict=True)
     features = _blobs(found["features"], "<f8", len(told["features"])).T if "features" in found else []
     return Samples(
@@ -166,31 +175,53 @@ def _read(row: Any) -> Samples:
         prediction,
         told["positive"],
         told["score_type"],
-        score=None if "score" not in found or task == MULTILABEL else np.array(found["score"], float),
+        score=np.array(found["score"], float) if "score" in found else None,
         scores=_blobs(found["scores"], "<f4", row.score_count) if "scores" in found else None,
         classes=_blobs(found["score_classes"], "<i4", TOP_SCORES).astype(int) if is_top else None,
-        weight=None if (weight == 1).all() else weight,
+        weight=found.get("weight"),
         slices={name: np.array(values) for name, values in zip(told["slices"], slices, strict=False)},
         features=dict(zip(told["features"], features, strict=False)),
     )
 
 
-def _columns(row: Any, names: list[str]) -> list[list[Any]]:
-    """Return columns of an evaluation's samples; part by part, as rows take far more room than arrays."""
-    query = f"SELECT {', '.join(names)} FROM predictions WHERE run_id = ? AND evaluation_id = ? ORDER BY sample_no"  # noqa: S608
-    cursor = execute(query, Prediction.run_id.db_value(row.run_id), row.evaluation_id)
+def _is_weighted(row: Any) -> bool:
+    query = "SELECT 1 FROM predictions WHERE run_id = ? AND evaluation_id = ? AND weight <> 1 LIMIT 1"
+    return execute(query, Prediction.run_id.db_value(row.run_id), row.evaluation_id).fetchone() is not None
+
+
+def _numbers(row: Any, names: list[str]) -> dict[str, Any]:
+    """Return columns of numbers, none of them NULL, as arrays: in a quarter of the time that lists take."""
+    if not names:
+        return {}
+    flat = [np.fromiter(chain.from_iterable(rows), float, len(rows) * len(names)) for rows in _rows(row, names)]
+    table = np.concatenate([np.empty(0), *flat]).reshape(-1, len(names))
+    return {name: np.ascontiguousarray(column) for name, column in zip(names, table.T, strict=True)}
+
+
+def _columns(row: Any, names: list[str]) -> dict[str, list[Any]]:
+    """Return columns of texts, of bytes and of what may be NULL."""
     columns: list[list[Any]] = [[] for _ in names]
-    while rows := cursor.fetchmany(_ROWS_AT_ONCE):
+    for rows in _rows(row, names) if names else ():
         for column, values in zip(columns, zip(*rows, strict=True), strict=True):
             column.extend(values)
-    return columns
+    return dict(zip(names, columns, strict=True))
+
+
+def _rows(row: Any, names: list[str]) -> Iterator[list[tuple[Any, ...]]]:
+    """Yield columns of an evaluation's samples, part by part, as rows take far more room than arrays."""
+    # Others may come in meanwhile: those would be in one column, and not in another.
+    which = "run_id = ? AND evaluation_id = ? AND sample_no < ?"
+    query = f"SELECT {', '.join(names)} FROM predictions WHERE {which} ORDER BY sample_no"  # noqa: S608
+    cursor = execute(query, Prediction.run_id.db_value(row.run_id), row.evaluation_id, row.received_count)
+    while rows := cursor.fetchmany(_ROWS_AT_ONCE):
+        yield rows
 
 
 def _labels(values: list[Any], task: str, count: int) -> Any:
     if task == MULTILABEL:
         bits = _blobs(values, "B", -(-count // 8))
         return np.unpackbits(bits, axis=1, count=count, bitorder="little").astype(int)
-    return np.array(values, float if task == REGRESSION else int)
+    return np.asarray(values, float if task == REGRESSION else int)
 
 
 def _blobs(values: list[Any], kind: str, width: int) -> Any:
