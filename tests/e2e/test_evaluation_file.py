@@ -13,7 +13,8 @@ from e2e.evaluations import PROJECT, Log, cells
 def opened(page, backend, dashboard, browser, tmp_path):
     """A saved page of ten classes in a browser that is cut off, the addresses it asks for, and what was logged."""
     logged = Log(backend).digits("saved", slices={"half": ["one", "other"] * 449})
-    page.goto(f"{dashboard}/p/tester/{PROJECT}/evaluations/{logged.evaluation_id}")
+    page.goto(f"{dashboard}/p/tester/{PROJECT}/evaluations/{logged.evaluation_id}?threshold=0.25")
+    page.locator("body[data-drawn]").wait_for()
     with page.expect_download() as download:
         page.get_by_role("link", name="Save this page").click()
     download.value.save_as(tmp_path / "saved.html")
@@ -31,6 +32,7 @@ def opened(page, backend, dashboard, browser, tmp_path):
 def test_a_saved_page_is_linked_without_a_network(opened):
     page, asked, logged = opened
     page.locator("body[data-drawn]").wait_for()
+    expect(page.locator("#view-threshold output")).to_have_text("0.25")
     matrix = confusion_matrix(logged.target, logged.score.argmax(1))
     assert cells(page, "view-confusion-matrix") == matrix.ravel().tolist()
     page.locator("#view-confusion-matrix .cell[data-cell='8 1']").click()

@@ -1,5 +1,7 @@
 // What the backend says of evaluations: asked for once each. A saved page holds all of its answers, and asks nobody.
 
+const PATIENCE = 3, RETRY_MS = 1000;
+
 export class Answers {
   /** `base`: the address below which the dashboard answers; `kept`: answers by key, of a saved page. */
   constructor({base, kept}) {
@@ -28,9 +30,13 @@ export class Answers {
     return this._asked.get(key);
   }
 
-  async _fetch(path) {
+  async _fetch(path, patience = PATIENCE) {
     const answer = await fetch(`${this._base}/${path}`, {cache: "no-store"});
     if (answer.redirected) location.reload(); // to where one logs in
+    if (answer.status === 503 && patience) { // of a million samples the first answer takes its time; the next finds it ready
+      await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+      return this._fetch(path, patience - 1);
+    }
     const told = await answer.json().catch(() => ({error: `the server answered with ${answer.status}`}));
     if (!answer.ok) throw new Error(told.error);
     return told.answer;

@@ -110,16 +110,19 @@ class EvaluationPage {
       ...[...this._others, ...this._curves].map(({panel}) => panel).filter((panel) => !panel.parentElement), ...(this._classes ? [this._classes.panel] : []), this._slices.panel, this._samples.panel, this._tiles.more));
     this._buildSteps();
     this._buildLabels();
+    $("#save")?.addEventListener("click", ({currentTarget}) => { // as the page stands
+      currentTarget.href = `${this.evaluation.evaluation_id}/file${location.search}`;
+    });
   }
 
   /** Ask for all of it, and show each part as it comes. */
   async load() {
     const {evaluation} = this, isThis = () => this.evaluation === evaluation;
     [this.intervals, this.slices, this.checks] = [null, null, null];
-    this._held = this.answers.ask(evaluation, "columns").then((columns) => (this.held = new Held(columns, evaluation)));
-    await this._report();
+    await this._report(); // the others would make it wait
     if (!isThis()) return;
     this._showAll();
+    this._held = this.answers.ask(evaluation, "columns").then((columns) => (this.held = new Held(columns, evaluation)));
     this._samples.show();
     this.answers.ask(evaluation, "intervals").then((intervals) => isThis() && (this.intervals = intervals, this._tiles.show()), tellOf);
     this.answers.ask(evaluation, "checks").then((checks) => isThis() && (this.checks = checks, this._findings.show()), tellOf);
@@ -194,7 +197,7 @@ class EvaluationPage {
       slider.setAttribute("aria-valuetext", shown.textContent);
       this.evaluation = evaluation;
       history.replaceState(null, "", `${evaluation.evaluation_id}${location.search}`);
-      $("#save").href = `${evaluation.evaluation_id}/file`;
+      $("#compare").href = `compare?of=${evaluation.evaluation_id}`;
       await this.load();
     }});
     host.replaceChildren(slider, shown, element("span", {class: "quiet"}, `of ${this.steps.length} steps`));
