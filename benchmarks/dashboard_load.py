@@ -48,7 +48,7 @@ bench.inView = () => [...document.querySelectorAll(".card")].filter((card) => {
 bench.isDrawn = (card) => {
   const {charts, project} = window.prevue ?? {};
   const key = card.dataset.key, chart = charts?.get(key);
-  return chart?.curves.length > 0 && chart.curves.length === project.runsOf(key).length;
+  return chart?.curves.length > 0 && chart.curves.length === project.tracksOf(key).length;
 };
 bench.allDrawn = () => bench.inView().length > 0 && bench.inView().every(bench.isDrawn);
 bench.mark = (name) => { bench.seen[name] ??= performance.now(); };

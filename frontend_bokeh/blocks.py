@@ -10,6 +10,7 @@ of 8 bytes.
 
 import math
 import struct
+import zlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -40,6 +41,14 @@ def fragment(run: int, key: int, series: Series) -> bytes:
     counts = [np.asarray(columns["count"], dtype="<u4").tobytes(), odd.tobytes()]
     body = b"".join([head, *wide, *narrow, *counts])
     return body + b"\0" * (-len(body) % 8)
+
+
+def packed(fragments: bytes) -> bytes:
+    """Return fragments as they travel in number: of all 32-bit words first the lowest bytes, then the next, deflated.
+
+    The bytes of columns are then alike: a third of the size, in less time than it takes to send the rest.
+    """
+    return zlib.compress(np.frombuffer(fragments, dtype="u1").reshape(-1, 4).T.tobytes(), 1)
 
 
 def _odd(columns: dict[str, list[Any]]) -> np.ndarray[Any, Any]:

@@ -10,6 +10,7 @@ from typing import Any
 from bokeh.document import Document
 
 from frontend_bokeh.assets import version
+from frontend_bokeh.blocks import packed
 from frontend_bokeh.hub import BUDGETS, Hub, News, Watched
 from frontend_bokeh.source import Source
 from frontend_bokeh.state import UI, send
@@ -102,15 +103,17 @@ class Session:
             "zoom": req.get("kind") == "zoom",
             "keys": keys,
         }
+        buffer = b""
         try:
             low, high = req.get("low"), req.get("high")
-            answer["buf"] = await self._hub.blocks(self, keys, runs, budget, _ranks(req), low, high)
+            buffer = await self._hub.blocks(self, keys, runs, budget, _ranks(req), low, high)
         except ApiError as error:
-            answer |= {"buf": b"", "error": str(error)}
+            answer["error"] = str(error)
         except Exception:
             reference = uuid.uuid4().hex[:16]
             log.exception("request %s of a page failed", reference)
-            answer |= {"buf": b"", "error": f"the dashboard made a mistake (request {reference})"}
+            answer["error"] = f"the dashboard made a mistake (request {reference})"
+        answer["buf"] = await asyncio.to_thread(packed, buffer)
         answer["ms"] = round((time.perf_counter() - began) * 1_000, 1)
         self._later(lambda: send(self._document, answer))
 

@@ -3,6 +3,8 @@
 // Bokeh's own reconnecting gives up after half a minute. Each time all models are new ones, so nothing of an old session
 // is kept, and whoever listens is told to ask for everything anew.
 
+import {unpack} from "./series.js";
+
 const Bokeh = window.Bokeh;
 const {ClientConnection} = Bokeh.require("client/connection");
 
@@ -29,6 +31,7 @@ export class Link {
     this._seq = 0;
     this._ui = null;
     this._session = null;
+    this._told = Promise.resolve();
     this._heard = 0;
     document.addEventListener("visibilitychange", () => this._look());
     window.addEventListener("online", () => this._retry(0));
@@ -83,8 +86,13 @@ export class Link {
 
   _take(message) {
     this._hear();
-    const {buf, ...fields} = plain(message);
-    this._listener.message({...fields, buffer: buf instanceof ArrayBuffer ? buf : buf?.buffer ?? new ArrayBuffer(0)});
+    const {buf, ...fields} = plain(message), session = this._session;
+    const buffer = buf instanceof ArrayBuffer ? buf : buf?.buffer ?? new ArrayBuffer(0);
+    const unpacked = fields.kind === "blocks" ? unpack(buffer) : buffer;
+    // One after the other: to unpack takes a while, and a tick goes on from the blocks before it.
+    this._told = this._told.then(() => unpacked).then((whole) => {
+      if (session === this._session) this._listener.message({...fields, buffer: whole});
+    }).catch(reportError);
   }
 
   _hear() {

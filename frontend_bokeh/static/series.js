@@ -29,6 +29,17 @@ export function* fragments(buffer) {
   }
 }
 
+/** Return fragments as they were before blocks.py has packed them. */
+export async function unpack(buffer) {
+  const stream = new Blob([buffer]).stream().pipeThrough(new DecompressionStream("deflate"));
+  const planes = new Uint8Array(await new Response(stream).arrayBuffer());
+  const bytes = new Uint8Array(planes.length), words = planes.length / 4;
+  for (let plane = 0; plane < 4; plane++) {
+    for (let word = 0; word < words; word++) bytes[4 * word + plane] = planes[plane * words + word];
+  }
+  return bytes.buffer;
+}
+
 /**
  * Let a part take the place of what a block has from the part's `from` on. Return "ok", "seen" if the block goes as far
  * already, or "gap" if something is missing between them: the block is then as it was.

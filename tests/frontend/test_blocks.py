@@ -1,9 +1,11 @@
 import math
+import zlib
 
+import numpy as np
 import pytest
 
 from frontend.series import decoded, series
-from frontend_bokeh.blocks import MAX_RANK, RANK_BIT, RAW, fragment
+from frontend_bokeh.blocks import MAX_RANK, RANK_BIT, RAW, fragment, packed
 
 
 def test_a_fragment_has_the_series_rows():
@@ -60,3 +62,11 @@ def test_what_is_not_finite_is_counted_by_row_and_drawn_as_nothing():
 def test_a_value_beyond_float32_stays_beyond():
     (part,) = decoded(fragment(0, 0, series([1e300, -1e300])))
     assert part["mean"] == [math.inf, -math.inf]
+
+
+def test_packed_fragments_are_small_and_lose_nothing():
+    buffer = fragment(1, 2, series([math.sin(step) for step in range(1_000)]))
+    planes = np.frombuffer(zlib.decompress(packed(buffer)), dtype="u1")
+    assert planes.reshape(4, -1).T.tobytes() == buffer
+    assert len(packed(buffer)) < len(buffer) / 2
+    assert zlib.decompress(packed(b"")) == b""
