@@ -39,7 +39,7 @@ def test_a_saved_page_is_linked_without_a_network(opened):
     expect(page.locator("#view-samples [role=status]")).to_have_text(re.compile(f"^{matrix[8, 1]} sample"))
     expect(page.locator("#view-slices tbody tr")).to_have_count(2)
     page.locator("#label").select_option("3")
-    expect(page.locator("#view-roc .area")).to_contain_text("3 · AUC")
+    expect(page.locator("#view-roc .area")).to_contain_text("· 3")
     before = cells(page, "view-threshold")
     page.get_by_role("slider", name="Threshold").focus()
     page.keyboard.press("Home")

@@ -111,7 +111,7 @@ def test_a_confusion_matrix_is_read_by_mouse_and_keyboard_and_every_panel_is_sav
     share = page.locator("#view-confusion-matrix .cell[data-cell='0 0'] text").text_content()
     assert float(share) == pytest.approx(100 * matrix[0, 0] / matrix[0].sum(), abs=0.51)
     page.locator("#label").select_option("8")
-    expect(page.locator("#view-roc .area")).to_contain_text("8 · AUC")
+    expect(page.locator("#view-roc .area")).to_have_text(re.compile(r"^AUC 0\.\d+ · 8$"))
     assert cells(page, "view-threshold")[0] == np.sum((logged.target == 8) & (logged.score[:, 8] >= 0.5))
     for kind, begins in {"CSV": b'"threshold","TP"', "SVG": b"<svg", "PNG": b"\x89PNG"}.items():
         page.get_by_role("button", name="save Threshold").click()
@@ -147,6 +147,8 @@ def test_a_slider_goes_through_the_steps_of_a_training(page, log, open_evaluatio
         last = api.evaluations(run.run_id)[0]
     open_evaluation(SimpleNamespace(**last))
     expect(page.locator(".tile[data-score=accuracy] b")).to_have_text("100.0%")
+    assert cells(page, "view-confusion-matrix") == [2, 0, 0, 2]  # without scores there is no threshold
+    expect(page.locator("#view-threshold")).to_be_hidden()
     page.get_by_role("slider", name="step of the training").focus()
     page.keyboard.press("Home")
     expect(page.locator("#steps output")).to_have_text("step 0")
@@ -168,7 +170,10 @@ def test_a_project_lists_its_evaluations_and_the_address_of_none_is_told(page, l
     expected_errors.append("status of 404")
     logged = log.cancer("listed")
     page.goto(f"{dashboard}/p/tester/{PROJECT}/evaluations")
-    page.get_by_role("row", name="listed").get_by_role("link", name="listed").click()
+    row = page.get_by_role("row", name="listed")
+    said = np.where(logged.score[:, 1] >= 0.5, "malignant", "benign")
+    expect(row.locator(".score").first).to_have_text(f"{100 * np.mean(said == logged.target):.1f}% Accuracy")
+    row.get_by_role("link", name="listed").click()
     expect(page.get_by_role("region", name="evaluations", exact=True)).to_contain_text(str(len(logged.target)))
     page.get_by_role("link", name="cancer").click()
     expect(page.get_by_role("heading", name="cancer")).to_be_visible()

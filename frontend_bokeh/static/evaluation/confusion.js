@@ -25,7 +25,7 @@ export class ConfusionPanel {
     this.matrix = new Matrix(inner, {label: "confusion matrix", tip: page.tip, onpick: (row, column) => page.choice.pick(this._filter(row, column)),
       tell: (row, column) => this._tell(row, column), rowTitle: "True class", columnTitle: "Predicted class"});
     this.panel = panel("Confusion matrix", {beside: [this._more, group], rows: () => this._rows()}, host, this._note);
-    document.addEventListener("prevue-theme", () => this.show());
+    document.addEventListener("prevue-theme", () => page.report && this.show());
   }
 
   show() {

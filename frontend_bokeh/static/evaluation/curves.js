@@ -23,7 +23,7 @@ class CurvePanel {
   show() {
     const area = this.page.report.classes[this.page.label][this.area];
     const name = {roc_auc: "AUC", average_precision: "AP"}[this.area];
-    this._badge.textContent = `${this.page.hasManyClasses ? `${this.page.labelName} · ` : ""}${name} ${valueOf(this.area, area)}`;
+    this._badge.textContent = `${name} ${valueOf(this.area, area)}${this.page.hasManyClasses ? ` · ${this.page.labelName}` : ""}`;
     this.plot.draw();
   }
 
@@ -36,7 +36,7 @@ class CurvePanel {
     if (curve) plot.ground.append(plot.area(curve.x, curve.y, {class: "below"}), plot.line(curve.x, curve.y, {class: "curve"}));
     for (const [i, mean] of means.entries()) {
       const [x, y] = this.isDiagonal ? [plot.px(0.98), plot.py(0.06 + 0.08 * i)] : [plot.px(0.03), plot.py(0.06 + 0.08 * i)];
-      plot.ground.append(svg("text", {class: `tick mean-name ${mean.of}`, x, y, "text-anchor": this.isDiagonal ? "end" : "start"},
+      plot.ground.append(svg("text", {class: "tick over", x, y, "text-anchor": this.isDiagonal ? "end" : "start"},
         `${mean.of} mean ${valueOf(this.area, mean[this.area])}`));
     }
     this.update();

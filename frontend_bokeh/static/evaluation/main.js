@@ -101,7 +101,7 @@ class EvaluationPage {
     this._others = [];
     if (task === "regression") this._others = [predictedPanel(this), residualPanel(this), new ErrorsPanel(this), new QuantilesPanel(this), new ErrorsByPanel(this)];
     else {
-      if (task === "multiclass") this._others.push(new ConfusionPanel(this));
+      if (task === "multiclass" || (task === "binary" && !this.evaluation.score_count)) this._others.push(new ConfusionPanel(this));
       const threshold = new ThresholdPanel(this);
       this._curves = [threshold, rocPanel(this), precisionRecallPanel(this), new HistogramPanel(this), new CalibrationPanel(this), new CostPanel(this, threshold)];
       this._classes = new ClassesPanel(this);

@@ -28,7 +28,7 @@ export class Matrix {
     if (!room) return;
     const longest = Math.min(17, Math.max(...rows.map((name) => name.length)));
     const left = (small ? 8 : longest * LETTER + 12) + 22;
-    const width = (room - left - 4) / columns.length, height = this.size ?? Math.max(small ? 5 : 20, Math.min(width, 40));
+    const width = (room - left - 4) / columns.length, height = this.size ?? Math.max(small ? 5 : 20, Math.min(width, rows.length > 6 ? 40 : 62));
     const isTurned = Math.max(...columns.map((name) => Math.min(17, name.length))) * LETTER > width - 6;
     const below = small ? 8 : isTurned ? longest * LETTER * TURNED + 12 : 20, ground = height * rows.length + 4;
     this.root.setAttribute("viewBox", `0 0 ${room} ${ground + below + 20}`);

@@ -132,15 +132,16 @@ export class CostPanel {
     if (!points.length) return;
     const {plot} = this, best = points.reduce((least, point) => (point[1] < least[1] ? point : least));
     plot.ground.append(plot.line(points.map(([x]) => x), points.map(([, y]) => y), {class: "curve"}),
-      svg("circle", {class: "best", cx: plot.px(best[0]), cy: plot.py(best[1]), r: 4}),
-      svg("text", {class: "tick over", x: plot.px(best[0]), y: plot.py(best[1]) - 9, "text-anchor": plot.px(best[0]) > plot.width / 2 ? "end" : "start"}, `cheapest at ${numeral(best[0])}`));
+      svg("circle", {class: "best", cx: plot.px(best[0]), cy: plot.py(best[1]), r: 4}));
+    this._name = svg("text", {class: "tick over", x: plot.px(best[0]), y: plot.py(best[1]) - 12, "text-anchor": plot.px(best[0]) > plot.width / 2 ? "end" : "start"},
+      `cheapest at ${numeral(best[0])}`);
     this.update();
   }
 
   update() {
     if (!this.plot.width || !this._points().length) return;
     const {page, plot} = this, x = plot.px(page.threshold);
-    plot.marks.replaceChildren(svg("line", {class: "rule", x1: x, x2: x, y1: 10, y2: plot.height - 36}),
+    plot.marks.replaceChildren(svg("line", {class: "rule", x1: x, x2: x, y1: 10, y2: plot.height - 36}), this._name,
       svg("circle", {class: "mark", cx: x, cy: plot.py(cost(page.sweep.counts(page.place), this.thresholds.prices)), r: 5}));
   }
 }
