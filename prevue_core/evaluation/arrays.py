@@ -25,4 +25,4 @@ def mean_of(values: npt.ArrayLike, weight: Floats | None = None) -> float:
     if weight is None:
         return float(values.mean())
     whole = weight.sum()
-    return float(values @ weight / whole) if whole > 0 else float("nan")
+    return float((values * weight).sum() / whole) if whole > 0 else float("nan")

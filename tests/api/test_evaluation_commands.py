@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from sklearn import datasets, dummy, linear_model, model_selection, naive_bayes, pipeline, preprocessing, tree
+from sklearn import datasets, dummy, ensemble, linear_model, model_selection, naive_bayes, pipeline, preprocessing, tree
 
 import prevue
 from api.test_run_commands import call  # noqa: F401 - a fixture
@@ -51,11 +51,20 @@ def test_what_a_training_logs_is_compared_in_numbers_and_in_words(tested, call, 
     assert told["scores"][0]["b"] == report["scores"]["accuracy"]
 
 
-def test_two_models_that_are_as_good_are_told_to_be(tested, call):  # noqa: F811
-    runs = [tested(naive_bayes.GaussianNB(var_smoothing=smoothing)) for smoothing in (1e-9, 1.1e-9)]
-    _, out, _ = call("evaluate", "compare", *runs)
-    assert "more than chance" not in out
+def test_an_advantage_that_is_chance_is_told_to_be(tested, call, backend):  # noqa: F811
+    runs = [tested(ensemble.RandomForestClassifier(8, random_state=seed)) for seed in range(4)]
+    with Api(backend) as api:
+        found = {run: api.report(run, api.evaluations(run)[0]["evaluation_id"])["scores"]["accuracy"] for run in runs}
+    worst, best = min(found, key=found.get), max(found, key=found.get)
+    _, out, _ = call("evaluate", "compare", worst, best)
+    (line,) = [line for line in out.splitlines() if line.startswith("accuracy")]
+    assert found[best] > found[worst]
+    assert f"{found[best] - found[worst]:+.4f}" in line
+    assert line.endswith("may be chance")
     assert "such a split would be nothing special" in out
+    told = json.loads(call("evaluate", "compare", worst, best, "--json")[1])
+    assert told["mcnemar"]["p_value"] > 0.05
+    assert all(row["interval"] is not None for row in told["scores"])
 
 
 def test_recipes_are_compared_over_their_seeds(tested, call, backend):  # noqa: F811

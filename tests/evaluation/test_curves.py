@@ -23,7 +23,7 @@ def digits():
     return y_test, model.predict_proba(x_test).astype("float32")
 
 
-@given(cases(3, 4))
+@given(cases(3, 4, most=15))
 @settings(max_examples=200, deadline=None)
 def test_areas_of_all_classes_together_are_those_of_scikit_learn(case):
     micro, macro, *each = curves(logged(case.target, None, case.scores, **options(case)), range(case.classes))
