@@ -4,14 +4,17 @@ A callback checks its arguments when it is made, and raises; from then on it rai
 """
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, ParamSpec
 
 from prevue.config import ClientSettings, client_settings
 from prevue.current import init
+from prevue.ending import ending_of
 from prevue.notices import notices
 from prevue.run import RESUME_TIMEOUT_S, Run
 from prevue.run_config import checked_config
+from prevue.sender import EXIT_S
 from prevue_core.contract import check_label
 from prevue_core.errors import InvalidValue, shown
 
@@ -36,6 +39,32 @@ def harmless(function: Callable[P, None]) -> Callable[P, None]:
             )
 
     return guarded
+
+
+_late: Run | None = None  # the latest whose delivery was waited for in vain
+
+
+def end_run(run: Run, error: BaseException | None = None) -> None:
+    """End a run as its `with` does, as failed with an `error`, and wait until the server has it.
+
+    Of many fits one after another only one waits for a server that does not answer: not before the server has what that
+    one left does the next one wait again.
+    """
+    global _late
+    is_down = _late is not None and not _late._close(0)
+    is_delivered = run._end(ending_of(error), 0 if is_down else EXIT_S)
+    _late = None if is_delivered or run._settings.mode != "online" else run
+
+
+@contextmanager
+def ended(run: Run) -> Iterator[Run]:
+    """End a run so behind the block, as failed with what the block raises."""
+    try:
+        yield run
+    except BaseException as error:
+        end_run(run, error)
+        raise
+    end_run(run)
 
 
 def check_arguments(
@@ -110,7 +139,7 @@ class Opening:
         """End the run, as failed with an `error`, unless it was given."""
         run, self.run = self.run, None
         if run is not None and run is not self._given:
-            run.__exit__(None if error is None else type(error), error, None)
+            end_run(run, error)
 
     def last_step(self) -> int:
         """Return the highest step that the run has from a process before this one, or -1."""

@@ -1,10 +1,12 @@
 import functools
+import socket
 
 import pytest
 
 import prevue
 from client.records import RUN_ID
-from prevue.callbacks import Opening, batches_between, check_arguments, check_given, harmless
+from prevue import callbacks
+from prevue.callbacks import Opening, batches_between, check_arguments, check_given, ended, harmless
 from prevue_core.errors import InvalidValue
 
 
@@ -140,3 +142,50 @@ def test_batches_are_logged_as_often_as_is_said(update_freq, batches):
 def test_another_frequency_is_refused(update_freq):
     with pytest.raises(InvalidValue, match=r"update_freq .* is not known; use 'epoch', 'batch' or a number of batches"):
         batches_between(update_freq)
+
+
+# the ends of many runs
+
+
+@pytest.fixture
+def waits(monkeypatch):
+    """The seconds that the ends of runs may wait for the server, in their order."""
+    allowed, usual = [], prevue.Run._end
+
+    def end(run, ending, timeout):
+        allowed.append(timeout)
+        return usual(run, ending, timeout)
+
+    monkeypatch.setattr(prevue.Run, "_end", end)
+    monkeypatch.setattr(callbacks, "EXIT_S", 0.1)
+    monkeypatch.setattr(callbacks, "_late", None)
+    return allowed
+
+
+def log_and_end(**where):
+    with ended(prevue.init(system_metrics=False, **where)) as run:
+        run.log({"loss": 1.0})
+    return run
+
+
+def test_of_many_runs_one_waits_for_a_server_that_does_not_answer(waits, backend):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        for _ in range(3):
+            log_and_end(url=url)
+    assert waits == [0.1, 0, 0]
+
+
+def test_once_a_server_has_answered_runs_wait_for_it_again(waits, backend, monkeypatch):
+    monkeypatch.setattr(callbacks, "EXIT_S", 0.0)
+    late = log_and_end()
+    monkeypatch.setattr(callbacks, "EXIT_S", 30.0)
+    assert late.finish(timeout=None)
+    assert log_and_end().finish(timeout=0)
+    assert [timeout for timeout in waits if timeout is not None] == [0.0, 30.0, 0]
+
+
+def test_what_ends_a_block_fails_its_run_and_goes_on(backend):
+    with pytest.raises(ZeroDivisionError), ended(prevue.init(system_metrics=False)) as run:
+        divide.__wrapped__(0)
+    assert run.status().spooled == 2

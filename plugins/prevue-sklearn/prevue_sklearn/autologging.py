@@ -11,7 +11,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, clone
 
 import prevue
-from prevue.callbacks import check_arguments, harmless
+from prevue.callbacks import check_arguments, ended, harmless
 from prevue.config import client_settings
 from prevue_core.errors import InvalidValue
 from prevue_sklearn.loops import monitor
@@ -135,7 +135,7 @@ def _fit(method: Callable[..., Any], estimator: Any, args: Any, kwargs: dict[str
             return method(*args, **kwargs)
         watched = _watched(method, run, args, kwargs)
         began = time.monotonic()
-        with run:
+        with ended(run):
             result = method(*args, **{**kwargs, **watched})
             log_fit(run, estimator, fit_time=time.monotonic() - began)
         if hasattr(estimator, "cv_results_"):

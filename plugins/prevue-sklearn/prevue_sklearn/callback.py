@@ -15,7 +15,7 @@ from uuid import UUID
 import sklearn
 
 import prevue
-from prevue.callbacks import check_arguments, check_given, harmless
+from prevue.callbacks import check_arguments, check_given, end_run, harmless
 from prevue.config import client_settings
 from prevue.notices import notices
 from prevue_core.contract import check_label
@@ -121,6 +121,7 @@ class PrevueSklearnCallback:
     def setup(self, estimator: Any, context: Any) -> None:
         """Open a run for a fit that begins."""
         import_for_sender()
+        vars(self).pop("on_fit_task_end", None)  # a worker's, of a copy that now fits by itself
         run = self._given
         if run is None:
             config = {**parameters(estimator), **(self._arguments["config"] or {})}
@@ -165,6 +166,12 @@ class PrevueSklearnCallback:
                     self._log_iteration(fit, *told)
 
     @harmless
+    def _on_task_end_in_worker(self, estimator: Any, context: Any) -> None:
+        """Log how long a task took. No iteration of a fold is judged, so scikit-learn need not rebuild it fitted."""
+        if (fit := self.fits.get(context.root_uuid)) is not None and not tasks.is_iteration(context):
+            self._log_time(fit, context)
+
+    @harmless
     def teardown(self, estimator: Any, context: Any) -> None:
         """Log what the estimator remembers of its fit, and finish the run, unless it was given."""
         if (fit := self.fits.pop(context.root_uuid, None)) is None:
@@ -178,7 +185,7 @@ class PrevueSklearnCallback:
         elif not fit.is_described:
             fit.run.describe(estimator)
         if fit.run is not self._given:
-            fit.run.__exit__(None if error is None else type(error), error, None)
+            end_run(fit.run, error)
 
     # copies
 
@@ -204,6 +211,8 @@ class PrevueSklearnCallback:
         self.__init__(**{names.get(name, name): value for name, value in state.items()})  # type: ignore[misc]
         self._id = own_id
         self.fits = {root: Fit(run) for root, run in fits.items()}
+        if fits:
+            self.on_fit_task_end = self._on_task_end_in_worker  # type: ignore[assignment,method-assign]
 
     # what is logged
 

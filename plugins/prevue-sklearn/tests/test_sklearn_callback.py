@@ -1,6 +1,7 @@
 """What fits with scikit-learn's own callbacks leave in the database, and what the constructor refuses."""
 
 import importlib
+import inspect
 import json
 import pickle
 import sys
@@ -212,6 +213,9 @@ def test_a_copy_for_a_worker_knows_the_run_but_not_the_token(backend):
     [copy, _] = pickle.loads(copier.copy)._skl_callbacks
     [fit] = copy.fits.values()
     assert (fit.estimator, fit.run.logged) == (None, 0)
+    # scikit-learn would rebuild it in each iteration, and nothing of a fold's is judged.
+    assert "fitted_estimator" in inspect.signature(callback.on_fit_task_end).parameters
+    assert "fitted_estimator" not in inspect.signature(copy.on_fit_task_end).parameters
 
 
 def test_a_copy_begins_runs_of_its_own(backend):
@@ -238,7 +242,7 @@ def test_a_hook_that_fails_costs_a_warning(monkeypatch, caplog, hook):
         "setup": (callback_module, "parameters"),
         "on_fit_task_begin": (tasks, "place"),
         "on_fit_task_end": (tasks, "path_to_iteration"),
-        "teardown": (prevue.Run, "__exit__"),
+        "teardown": (callback_module, "end_run"),
     }
     monkeypatch.setattr(*inside[hook], fail)
     assert fit(LogisticRegression(), "failing hooks", mode="disabled").n_iter_ > 0
