@@ -12,6 +12,9 @@ const Bokeh = window.Bokeh;
 const {Document} = Bokeh.require("document");
 const {add_document_standalone} = Bokeh.require("embed/standalone");
 
+// A button that is held for 0.3 s without a move is no drag to Bokeh: a hand that rests, or a busy page, and nothing zooms.
+window.Bokeh.require("core/ui_gestures").UIGestures.press_threshold = 2 ** 31 - 1; // ms; the longest that a timer takes
+
 export const PALETTE = { // that of prevue.css, for drawing
   light: ["#1774f6", "#c96a25", "#17a96e", "#5a248d", "#603c03", "#f93eae", "#1c606d", "#242425"],
   dark: ["#6ea5de", "#d97d40", "#46f8b3", "#a22be5", "#f7c32b", "#e1125e", "#b4edfc", "#9c9fa1"],

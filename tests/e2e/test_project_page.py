@@ -184,6 +184,18 @@ def test_a_spike_stays_through_zooms_until_every_point_is_drawn(open_project, sp
     assert page.lines("loss")[0] == pytest.approx([100 if n == SPIKE else 0.5 + 0.001 * (n % 7) for n in steps])
 
 
+def test_a_drag_that_begins_with_a_rest_zooms_too(open_project, spike):
+    page = open_project(spike, charts=1)
+    frame = page.plot("loss")
+    middle = frame["top"] + frame["height"] / 2
+    page.page.mouse.move(frame["left"] + frame["width"] * 0.3, middle)
+    page.page.mouse.down()
+    page.page.evaluate("new Promise((done) => setTimeout(done, 400))")  # a hand that rests, or a busy page
+    page.page.mouse.move(frame["left"] + frame["width"] * 0.6, middle, steps=4)
+    page.page.mouse.up()
+    page.wait_chart("loss", "chart.window !== null")
+
+
 def test_a_reset_forgets_a_zoom_that_is_not_answered_yet(open_project, spike):
     page = open_project(spike, charts=1)
     page.drag("loss", 0.2, 0.4)
