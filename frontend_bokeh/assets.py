@@ -5,7 +5,8 @@ It is one for all files, in the path: what a module imports by a relative name t
 
 import hashlib
 import mimetypes
-from functools import cache
+import time
+from functools import cache, lru_cache
 from importlib.resources import files
 from pathlib import Path
 
@@ -21,7 +22,12 @@ mimetypes.add_type("font/woff2", ".woff2")
 
 
 def version() -> str:
-    """Return what changes when a file of ours does."""
+    """Return what changes when a file of ours does: it is looked at each second, as a page asks some ten times."""
+    return _version_in(int(time.monotonic()))
+
+
+@lru_cache(1)
+def _version_in(second: int) -> str:
     paths = sorted(path for path in FOLDER.rglob("*") if path.is_file())
     return _digest(tuple((path, path.stat().st_mtime_ns) for path in paths))
 

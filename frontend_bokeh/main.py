@@ -1,6 +1,7 @@
 """The dashboard's process: a Bokeh server with pages of our own."""
 
 import asyncio
+import gc
 import signal
 import socket
 import time
@@ -198,6 +199,9 @@ def serve(
         application, http = make_server(url, settings, sockets, secret_key)
         server = BaseServer(IOLoop.current(), application, http)
         server.start()
+        # Bokeh collects garbage for each page that is closed: all others would wait while it goes through what stays.
+        gc.collect()
+        gc.freeze()
         port = sockets[0].getsockname()[1]
         tell(f"http://{settings.host if settings.host != '127.0.0.1' else 'localhost'}:{port}")
         await stopped.wait()
