@@ -16,6 +16,7 @@ from prevue_core.evaluation_records import (
     BINARY,
     DECISION,
     LOGIT,
+    MAX_SAMPLE_CHARS,
     MULTICLASS,
     MULTILABEL,
     PROBABILITY,
@@ -65,6 +66,9 @@ def samples_of(
     """Return the samples of a test. See `Run.log_evaluation` for what is accepted."""
     if task not in ("auto", *TASKS):
         raise InvalidValue(f"task {shown(task)} is not known; use auto, {', '.join(TASKS)}")
+    if isinstance(labels, Mapping):
+        raise InvalidValue(f"labels {shown(labels)} is a dict; use a list of names in the order of the classes")
+    labels = None if labels is None else list(labels)
     true = _column_or_table("y_true", y_true)
     count = len(true)
     pred, score = (
@@ -91,17 +95,32 @@ def _task_of(task: str, true: Array, pred: Array, score: Array, labels: Any) -> 
     if task != "auto":
         return task
     if true.ndim == 2:
-        is_one_hot = bool((true.sum(axis=1) == 1).all()) and (score is None or _sums_to_1(score))
+        is_one_hot = bool((_finite("y_true", true).sum(axis=1) == 1).all()) and (score is None or _sums_to_1(score))
         return MULTICLASS if is_one_hot else MULTILABEL
     if any(given is not None and given.dtype.kind == "f" and not _is_whole(given) for given in (true, pred)):
+        _refuse_probabilities(true, pred)
         return REGRESSION
     if labels is not None:
-        count = len(list(labels))
+        count = len(labels)
     elif score is not None and score.ndim == 2:
         count = score.shape[1]
     else:
-        count = len(np.unique(true if pred is None else np.concatenate([true, pred.astype(true.dtype)])))
+        count = len(
+            {_label(value) for given in (true, pred) if given is not None for value in np.unique(given).tolist()}
+        )
     return BINARY if count <= 2 else MULTICLASS
+
+
+def _refuse_probabilities(true: Array, pred: Array) -> None:
+    """Refuse what Keras' and PyTorch's models return, where it stands in the place of classes."""
+    is_classes = true.dtype.kind in "iufb" and _is_whole(true) and true.min() >= 0
+    if pred is None or not is_classes:
+        return
+    if pred.ndim == 2 or (true.max() <= 1 and pred.min() >= 0 and pred.max() <= 1):
+        raise InvalidValue(
+            f"y_pred of shape {pred.shape} has fractions, {shown(pred.flat[0].item())} the first, where y_true has "
+            "classes; give scores as y_score, or say task='regression'"
+        )
 
 
 def _of_task(
@@ -112,7 +131,8 @@ def _of_task(
     if task == REGRESSION:
         return _regression(true, score if pred is None else pred)
     if score is not None:
-        score = _finite("y_score", score).astype("float32")
+        with np.errstate(over="ignore"):  # what float32 cannot hold is infinite then, and refused
+            score = _finite("y_score", _finite("y_score", score).astype("float32"))
     if task == MULTILABEL:
         return _multilabel(true, pred, score, labels, score_type)
     if true.ndim == 2:
@@ -198,9 +218,14 @@ def _label(label: Any) -> str:
 def _add_scores(samples: Samples, score: Array, given_type: str) -> None:
     if samples.task == BINARY:
         positive = samples.positive or 0
-        if score.ndim == 2:
-            score = score[:, positive if score.shape[1] == 2 else 0]
-        samples.score_type = _score_type(given_type, score, is_whole=True, otherwise=DECISION)
+        is_pair = score.ndim == 2 and not _sums_to_1(score)
+        if is_pair and given_type != PROBABILITY:  # logits: of two classes their difference is one
+            within = bool(score.min() >= 0 and score.max() <= 1)
+            given_type = (DECISION if within else LOGIT) if given_type == "auto" else given_type
+            score = score[:, positive] - score[:, 1 - positive]
+        elif score.ndim == 2:
+            score = score[:, positive]
+        samples.score_type = _score_type(given_type, score, is_whole=not is_pair, otherwise=DECISION)
         if samples.prediction is None:
             samples.prediction = abs((score >= _middle(samples.score_type)) - (1 - positive)).astype("int32")
         samples.scores = score[:, None]
@@ -250,9 +275,25 @@ def _column_or_table(what: str, given: Any, count: int | None = None) -> Array:
         raise InvalidValue(f"{what} has shape {values.shape} and type {values.dtype}; use a value or a row a sample")
     if count is not None and len(values) != count:
         raise InvalidValue(f"{what} has {len(values)} samples, y_true {count}; give as many")
+    if values.dtype.kind in "UO" and values.ndim == 1:
+        _refuse_rows(what, _missing(given if isinstance(given, list | tuple) else values), "missing")
+    if np.ma.isMaskedArray(given) and (mask := np.ma.getmaskarray(given)).any():
+        _refuse_rows(what, mask.reshape(len(mask), -1).any(axis=1), "masked")
     if values.dtype.kind == "O":  # of a data frame, say
         values = np.asarray(values.tolist())
+    if values.dtype.kind == "S":  # of a tensor of TensorFlow's
+        values = np.char.decode(values, "utf-8", "replace")
     return _finite(what, values) if values.dtype.kind == "f" else values
+
+
+def _missing(values: Any) -> Array:
+    """Return which values are None or NaN: NumPy would take NaN among texts for the text `nan`."""
+    return np.array([value is None or value != value for value in map(_plain, values)], bool)
+
+
+def _plain(value: Any) -> Any:
+    # pandas.NA is neither equal to itself nor not.
+    return None if type(value).__name__ == "NAType" else value
 
 
 def _finite(what: str, values: Array) -> Array:
@@ -298,12 +339,21 @@ def _texts(what: str, given: Any, count: int) -> list[str]:
     values = given.tolist() if hasattr(given, "tolist") else list(given)
     if len(values) != count:
         raise InvalidValue(f"{what} has {len(values)} samples, y_true {count}; give as many")
-    return [utf8(value if isinstance(value, str) else _label(value)) for value in values]
+    texts = [utf8(value if isinstance(value, str) else _label(value)) for value in values]
+    if long := [place for place, text in enumerate(texts) if len(text) > MAX_SAMPLE_CHARS]:
+        raise InvalidValue(
+            f"{what}: {shown(texts[long[0]])} in row {long[0]} has {len(texts[long[0]])} characters; use at most "
+            f"{MAX_SAMPLE_CHARS}"
+        )
+    return texts
 
 
 def _feature(name: Any, given: Any, count: int) -> Array:
     values = array_of(given)
     values = np.asarray(given) if values is None else values
-    if values.shape != (count,) or values.dtype.kind not in "iufb":
-        raise InvalidValue(f"feature {name!r} has shape {values.shape} and type {values.dtype}; use a number a sample")
-    return values.astype(float)
+    try:
+        if values.shape == (count,) and values.dtype.kind in "iufbO":
+            return values.astype(float)  # None is NaN, which says that it is not known
+    except (TypeError, ValueError):
+        pass
+    raise InvalidValue(f"feature {name!r} has shape {values.shape} and type {values.dtype}; use a number a sample")

@@ -18,17 +18,17 @@ from prevue_core.evaluation_records import (
     MULTILABEL,
     REGRESSION,
     TOP_SCORES,
+    check_evaluation,
     packed,
 )
 
 
 def records_of(samples: Samples, **told: Any) -> Iterator[dict[str, Any]]:
-    """Yield the records of an evaluation; `told`: name, split, and step where there is one."""
+    """Yield the records of an evaluation; `told`: name, split, and step where there is one. Raises InvalidValue."""
     samples = _few_scores(_few_samples(samples))
     key = str(uuid.uuid4())
     count = 0 if samples.scores is None else samples.scores.shape[1]
-    yield {
-        "type": "evaluation",
+    told = {
         "key": key,
         **told,
         "task": samples.task,
@@ -41,6 +41,8 @@ def records_of(samples: Samples, **told: Any) -> Iterator[dict[str, Any]]:
         "slices": list(samples.slices),
         "features": list(samples.features),
     }
+    check_evaluation(told)  # what the server refuses would leave all samples without an evaluation
+    yield {"type": "evaluation", **told}
     size = _block_size(samples, count)
     for first in range(0, len(samples.target), size):
         yield {"type": "predictions", "key": key, **_block(samples, first, min(first + size, len(samples.target)))}

@@ -86,11 +86,14 @@ def compare_groups(project: str, group_a: str, group_b: str, name: str, url: str
 
 
 def _last(api: Api, run_id: str, name: str | None) -> int:
-    found = api.evaluations(run_id, name=name, limit=1)
-    if not found:
+    """Return the number of the last evaluation that is whole; a training that was killed may leave part of one."""
+    found = api.evaluations(run_id, name=name)
+    whole = [row for row in found if row["received_count"] == row["stored_count"]]
+    if not whole:
         which = "no evaluation" if name is None else f"no evaluation {name!r}"
+        which += f" that is whole, but {len(found)} of which samples are missing" if found else ""
         raise click.ClickException(f"run {run_id} has {which}; log one with run.log_evaluation(y_true, y_pred)")
-    number: int = found[0]["evaluation_id"]
+    number: int = whole[0]["evaluation_id"]
     return number
 
 

@@ -50,6 +50,7 @@ MAX_SCORES = 20_000_000  # stored; beyond, TOP_SCORES a sample
 TOP_SCORES = 6  # the five highest and the true class's
 MAX_CLASSES = 10_000
 MAX_COLUMNS = 100  # slices, features
+MAX_SAMPLE_CHARS = 1_000  # of the name of a sample, or of the group it is in
 BLOCK_SAMPLES = 4_096
 BLOCK_BYTES = 128 << 10  # of the arrays in a block
 
@@ -232,4 +233,6 @@ def _names(what: str, record: Record) -> list[str]:
 def _texts(what: str, value: Any, count: int) -> list[str]:
     if not isinstance(value, list) or len(value) != count or not all(isinstance(text, str) for text in value):
         raise InvalidValue(f"{what} {shown(value)} is not a list of {count} texts")
+    if max(map(len, value), default=0) > MAX_SAMPLE_CHARS:
+        raise InvalidValue(f"{what} has a text of more than {MAX_SAMPLE_CHARS} characters")
     return [text.replace("\0", "") for text in value]  # PostgreSQL has no text with NUL

@@ -163,6 +163,18 @@ def test_groups_of_seeds_are_compared_by_the_spread_of_their_runs(client):
     assert compared("small", "large", project_id=9_999).status_code == 404
 
 
+def test_a_group_is_compared_by_its_whole_evaluations_only(client):
+    for group, share in (("a", 0.3), ("b", 0.1)):
+        log(stream := started(group=group), TARGET, TARGET ^ (random.random(400) < share))
+        broken_off = list(records_of(samples_of(np.zeros(5_000, int), np.ones(5_000, int)), name="test", split="test"))
+        stream.send(*broken_off[:-1])
+    project_id = client.get("/api/v1/projects").json["items"][0]["project_id"]
+    query = {"project_id": project_id, "group_a": "a", "group_b": "b"}
+    told = client.get("/api/v1/evaluations/compare-groups", query_string=query).json["scores"]
+    (row,) = [row for row in told if row["name"] == "accuracy"]
+    assert (row["mean_a"], row["interval"], row["spread_a"]) == (pytest.approx(0.7, abs=0.1), None, None)
+
+
 def compare(client, a, b, **query):
     keys = [(stream.run_id, listed(client, stream)[0]["evaluation_id"]) for stream in (a, b)]
     of = {"run_a": keys[0][0], "evaluation_a": keys[0][1], "run_b": keys[1][0], "evaluation_b": keys[1][1]}

@@ -5,6 +5,7 @@ import pandas
 import pytest
 
 from prevue.evaluation import samples_of
+from prevue.evaluation_blocks import records_of
 from prevue_core.errors import InvalidValue
 
 P = np.array([[0.7, 0.2, 0.1], [0.1, 0.6, 0.3], [0.2, 0.3, 0.5], [0.3, 0.4, 0.3]])
@@ -79,6 +80,43 @@ def test_frames_weights_ids_slices_and_features_come_along():
     )
 
 
+def test_two_columns_of_logits_are_one_logit_their_difference():
+    logits = np.array([[5.0, 3.0], [-4.0, -1.0], [0.5, 2.5]])
+    for score_type in ("auto", "logit"):
+        samples = samples_of([0, 1, 1], y_score=logits, score_type=score_type)
+        assert (samples.task, samples.score_type, samples.prediction.tolist()) == ("binary", "logit", [0, 1, 1])
+        assert samples.scores.ravel().tolist() == [-2, 3, 2]
+    samples = samples_of([0, 1, 1], y_score=logits, pos_label=0)
+    assert (samples.scores.ravel().tolist(), samples.prediction.tolist()) == ([2, -3, -2], [0, 1, 1])
+
+
+def test_columns_of_any_index_and_type_of_pandas_are_taken_by_their_order():
+    index = [5, 9, 2]
+    samples = samples_of(
+        pandas.Series(["a", "b", "a"], index=index, dtype="category"),
+        pandas.Series(["a", "b", "b"], index=[1, 1, 1], dtype="string"),
+        sample_weight=pandas.Series([1, 2, 3], index=index, dtype="Int64"),
+        features=pandas.DataFrame({"age": pandas.Series([4, None, 6], index=index, dtype=object)}),
+    )
+    assert (samples.target.tolist(), samples.prediction.tolist(), samples.weight.tolist()) == (
+        [0, 1, 0],
+        [0, 1, 1],
+        [1, 2, 3],
+    )
+    assert samples.features["age"].tolist() == pytest.approx([4, np.nan, 6], nan_ok=True)
+
+
+def test_bytes_are_text_and_labels_may_be_given_once_only():
+    samples = samples_of(np.array([b"no", b"yes"]), ["no", "yes"], labels=(label for label in ("no", "yes")))
+    assert (samples.task, samples.labels, samples.target.tolist()) == ("binary", ["no", "yes"], [0, 1])
+
+
+def test_what_the_server_would_refuse_is_refused_before_anything_is_sent():
+    for given in ({"labels": ["a" * 256, "b"]}, {"labels": [" ", "b"]}, {"slices": {" ": ["x", "y"]}}):
+        with pytest.raises(InvalidValue, match="use 1 to 255"):
+            next(records_of(samples_of([0, 1], [0, 1], **given), name="test", split="test"))
+
+
 @pytest.mark.parametrize(
     ("given", "message"),
     [
@@ -98,6 +136,14 @@ def test_frames_weights_ids_slices_and_features_come_along():
         ({"y_true": [0, 1], "y_pred": [0, 1], "features": {"age": ["x", "y"]}}, "feature 'age' has shape"),
         ({"y_true": [0, 1], "y_pred": [0, 1], "slices": {"site": ["x"]}}, "slice 'site' has 1 samples, y_true 2"),
         ({"y_true": [[[0]]], "y_pred": [0]}, "y_true has shape"),
+        ({"y_true": ["a", None, "b"], "y_pred": ["a"] * 3}, "y_true is missing in row 1"),
+        ({"y_true": ["a", np.nan, "b"], "y_pred": ["a"] * 3}, "y_true is missing in row 1"),
+        ({"y_true": np.ma.array([0, 1], mask=[0, 1]), "y_pred": [0, 1]}, "y_true is masked in row 1"),
+        ({"y_true": [0, 1], "y_pred": [0.2, 0.7]}, "y_pred of shape .* has fractions, 0.2 .* give scores as y_score"),
+        ({"y_true": [0, 1, 2], "y_pred": P[:3]}, "give scores as y_score"),
+        ({"y_true": [0, 1], "y_score": [0.1, 1e300]}, "y_score is NaN or infinite in row 1"),
+        ({"y_true": [0, 1], "y_pred": [0, 1], "labels": {0: "a", 1: "b"}}, "labels .* is a dict; use a list"),
+        ({"y_true": [0, 1], "y_pred": [0, 1], "sample_ids": ["x" * 1_001, "y"]}, "in row 0 has 1001 characters"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_accepted_is_told_with_what_is(given, message):

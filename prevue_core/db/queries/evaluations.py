@@ -69,13 +69,14 @@ def evaluation(identity: Identity, run_id: str, evaluation_id: int) -> Row | Non
 
 
 def of_group(identity: Identity, project_id: int, group: str, name: str, split: str) -> list[Row]:
-    """Return the last evaluation of a name and split of each run of a group, those of the latest runs first."""
+    """Return of each run of a group the last whole evaluation of a name and split, the latest first."""
     last = (
         Evaluation.select(peewee.fn.MAX(Evaluation.evaluation_id))
         .join(TrainingRun, on=TrainingRun.run_id == Evaluation.run_id)
         .join(Project)
         .where(is_visible(identity), TrainingRun.project == project_id, TrainingRun.run_group == group)
-        .where(Evaluation.name == name, Evaluation.split == split, Evaluation.received_count > 0)
+        .where(Evaluation.name == name, Evaluation.split == split)
+        .where(Evaluation.received_count == Evaluation.stored_count)
         .group_by(Evaluation.run_id)
     )
     query = Evaluation.select().where(Evaluation.evaluation_id.in_(last)).order_by(Evaluation.evaluation_id.desc())
