@@ -1,19 +1,13 @@
 // A chart: Bokeh's figure cloned from its cached JSON into a document of its own, filled and drawn in the browser.
 
 import {dressX, dressY} from "./axes.js";
+import {embed} from "./embed.js";
 import {looksOfEvent, placeOf} from "./events.js";
 import {groupNamed, grouped} from "./groups.js";
 import {extentOf, isRising, rowAt, xsOf} from "./places.js";
 import {dashOfRank, isSplit, shadeOf} from "./ranks.js";
 import {nearest, seed, smooth} from "./series.js";
 import {isLogX, view} from "./view.js";
-
-const Bokeh = window.Bokeh;
-const {Document} = Bokeh.require("document");
-const {add_document_standalone} = Bokeh.require("embed/standalone");
-
-// A button that is held for 0.3 s without a move is no drag to Bokeh: a hand that rests, or a busy page, and nothing zooms.
-window.Bokeh.require("core/ui_gestures").UIGestures.press_threshold = 2 ** 31 - 1; // ms; the longest that a timer takes
 
 export const PALETTE = { // that of prevue.css, for drawing
   light: ["#1774f6", "#c96a25", "#17a96e", "#5a248d", "#603c03", "#f93eae", "#1c606d", "#242425"],
@@ -40,29 +34,6 @@ export function looksOf({run, rank}) {
   return {color: runColor(run), dash: DASHES[Math.floor(numberOf(run) / 8) % DASHES.length]};
 }
 
-/** Give every model of a document's JSON an id of its own; ids are found by walking, as text may look like one. */
-let clones = 0;
-function clone(spec) {
-  const prefix = `c${++clones}_`;
-  const walk = (value) => {
-    if (Array.isArray(value)) return value.map(walk);
-    if (value === null || typeof value !== "object") return value;
-    const keys = Object.keys(value);
-    const isReference = value.type === "object" || (keys.length === 1 && keys[0] === "id");
-    return Object.fromEntries(keys.map((key) => [key, key === "id" && isReference ? prefix + value.id : walk(value[key])]));
-  };
-  return walk(spec);
-}
-
-// Bokeh before 3.10.2 never lets go of this listener, and with it of the whole chart: it is tied to a signal per chart.
-let signal = null;
-const viewport = window.visualViewport;
-if (viewport) {
-  const listen = viewport.addEventListener.bind(viewport);
-  viewport.addEventListener = (type, listener, options) =>
-    listen(type, listener, signal ? {...(typeof options === "object" ? options : {}), signal} : options);
-}
-
 /**
  * One chart of one key. `page` knows the tracks (`tracksOf(key)`, `blocksOf(key)`, `eventsOf(run)`), which run is pointed at
  * (`highlighted`), and takes what the user does: `hover`, `leave`, `zoomTo`, `unzoom`; and `drawn`.
@@ -78,7 +49,7 @@ export class Chart {
     this.events = []; // that are marked: {event, run, x}
     this._page = page;
     this._spec = spec;
-    this._abort = new AbortController();
+    this._isGone = false;
   }
 
   /** How many points there are in all of what is shown. */
@@ -93,38 +64,30 @@ export class Chart {
   }
 
   async build() {
-    signal = this._abort.signal;
-    try {
-      this.document = Document.from_json(clone(this._spec));
-      this.plot = this.document.get_model_by_name("plot");
-      this.sources = Object.fromEntries(["bands", "raw", "lines", "marks"].map((name) => [name, this.document.get_model_by_name(name)]));
-      this._cursor = this.document.get_model_by_name("cursor");
-      this.plot.js_event_callbacks = {
-        mousemove: [(event) => this._isDragged || this._page.hover(this, event)],
-        mouseleave: [() => this._page.leave()],
-        rangesupdate: [(event) => this._zoomed(event)],
-        doubletap: [() => this.zoom && this._page.unzoom(this)],
-        panstart: [() => this._drag(true)],
-        panend: [() => this._drag(false)],
-      };
-      this._views = await add_document_standalone(this.document, this.host);
-      this.view = this._views.get(this.plot);
-      this.view.notify_about = () => {}; // "use ctrl + scroll to zoom", at each scroll of the page
-      this.view.canvas_view.events_el.tabIndex = -1; // nothing in it works by key; the card is what is reached
-    } finally {
-      signal = null;
-    }
-    if (this._abort.signal.aborted) this.destroy(); // while it was built
+    this._embedded = await embed(this._spec, this.host, (model) => this._prepare(model));
+    this.view = this._embedded.views.get(this.plot);
+    if (this._isGone) this._embedded.destroy(); // while it was built
     else this.dress();
   }
 
+  _prepare(model) {
+    this.document = model;
+    this.plot = model.get_model_by_name("plot");
+    this.sources = Object.fromEntries(["bands", "raw", "lines", "marks"].map((name) => [name, model.get_model_by_name(name)]));
+    this._cursor = model.get_model_by_name("cursor");
+    this.plot.js_event_callbacks = {
+      mousemove: [(event) => this._isDragged || this._page.hover(this, event)],
+      mouseleave: [() => this._page.leave()],
+      rangesupdate: [(event) => this._zoomed(event)],
+      doubletap: [() => this.zoom && this._page.unzoom(this)],
+      panstart: [() => this._drag(true)],
+      panend: [() => this._drag(false)],
+    };
+  }
+
   destroy() {
-    this._abort.abort();
-    for (const root of this._views?.roots ?? []) root.remove(); // the plot's, and one for Bokeh's own notices
-    const at = Bokeh.documents.indexOf(this.document);
-    if (at >= 0) Bokeh.documents.splice(at, 1);
-    this.document?.clear();
-    this.host.replaceChildren();
+    this._isGone = true;
+    this._embedded?.destroy();
   }
 
   /** Make it so many CSS pixels high; none: as usual. */

@@ -4,6 +4,9 @@ const Bokeh = window.Bokeh;
 const {Document} = Bokeh.require("document");
 const {add_document_standalone} = Bokeh.require("embed/standalone");
 
+// A button that is held for 0.3 s without a move is no drag to Bokeh: a hand that rests, or a busy page, and nothing zooms.
+Bokeh.require("core/ui_gestures").UIGestures.press_threshold = 2 ** 31 - 1; // ms; the longest that a timer takes
+
 // Bokeh before 3.10.2 never lets go of this listener, and with it of the whole figure: it is tied to a signal per figure.
 let signal = null;
 const viewport = window.visualViewport;
@@ -27,13 +30,24 @@ function clone(spec) {
   return walk(spec);
 }
 
-/** Draw a figure in `host`. What comes back has its `document`, and `destroy()`. Throws what Bokeh does. */
-export async function embed(spec, host) {
+let last = Promise.resolve(); // figures are built one after the other: what they listen to would else get another's signal
+
+/**
+ * Draw a figure in `host`; `prepare(document)` is called before it is drawn. What comes back has its `document`, its
+ * `views`, and `destroy()`. Throws what Bokeh does.
+ */
+export function embed(spec, host, prepare = () => {}) {
+  const built = last.then(() => build(spec, host, prepare));
+  last = built.catch(() => {});
+  return built;
+}
+
+async function build(spec, host, prepare) {
   const abort = new AbortController();
   let views = null, model = null;
   const destroy = () => {
     abort.abort();
-    for (const root of views?.roots ?? []) root.remove();
+    for (const root of views?.roots ?? []) root.remove(); // the plot's, and one for Bokeh's own notices
     const at = Bokeh.documents.indexOf(model);
     if (at >= 0) Bokeh.documents.splice(at, 1);
     model?.clear();
@@ -42,6 +56,7 @@ export async function embed(spec, host) {
   signal = abort.signal;
   try {
     model = Document.from_json(clone(spec));
+    prepare(model);
     views = await add_document_standalone(model, host);
   } catch (error) {
     destroy();

@@ -10,6 +10,7 @@ const MANY = 24; // boxes of a section that begins closed
 const SPLITS = ["train", "val", "test"];
 const $ = (selector) => document.querySelector(selector);
 const here = location.pathname;
+let turn = Promise.resolve(); // boxes are drawn one after the other
 
 /** One result: of one kind, split, name and rank, at any of its steps. */
 class Box {
@@ -87,12 +88,16 @@ class Box {
     this._range.setAttribute("aria-valuetext", text);
   }
 
-  /** Draw the chosen step, unless another one is chosen meanwhile. */
+  /** Draw the chosen step, unless another one is chosen meanwhile, or nobody looks any more when it is its turn. */
   async _draw() {
     const id = this._chosen;
     if (id === this._drawn) return;
     const answer = await ask(`${here}/${id}`).catch((error) => ({error: error.message}));
-    if (id !== this._chosen || !this.isSeen) return;
+    turn = turn.then(() => id === this._chosen && id !== this._drawn && this.isSeen && this._show(id, answer));
+    await turn;
+  }
+
+  async _show(id, answer) {
     const old = this._clear, body = element("div", {class: "body"});
     this._body.replaceWith(body); // what is shown stays until the next is there
     this._body = body;

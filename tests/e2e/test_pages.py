@@ -10,6 +10,7 @@ from serving import finished
 
 PROJECT = "/p/tester/pages"
 PATHS = {"projects": "/", "runs": PROJECT, "model": f"{PROJECT}/model", "none": "/p/tester/no-such"}
+PATHS |= {f"run's {part}": f"/p/tester/failing/runs/{{failed}}/{part}" for part in ("results", "system")}
 PATHS |= {"run": "/p/tester/failing/runs/{failed}", "table": f"{PROJECT}/table", "compare": f"{PROJECT}/compare"}
 LAYERS = [{"name": "dense", "type": "Dense", "output_shape": [None, 16], "parameters": 160}]
 
@@ -24,6 +25,11 @@ def pages(backend) -> dict[str, str]:
         finished(run)
     failed = prevue.init("failing", "bad", url=backend, uid="tester", config={"lr": 0.1}, tags=["tag"], notes="note")
     failed.log({"loss": float("inf")}, 7)
+    failed.log({"cpu_percent": 50}, 1, split="system")
+    failed.log_table("worst", {"sample": ["a"], "loss": [4.5]})
+    failed.log_text("said", "hello")
+    failed.log_result("matrix", "confusion", {"values": [[1, 2], [3, 4]]})
+    failed.log_result("mine.kind", "tree", {"deep": {"er": [1]}})
     assert failed.finish("failed", message="lost its way", timeout=None)
     return {"failed": failed.run_id}
 

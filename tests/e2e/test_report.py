@@ -1,12 +1,15 @@
 """A report, opened as a file in a browser without a network: what a user sees and does."""
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from click.testing import CliRunner
 from playwright.sync_api import expect
 
 import prevue
 from frontend_bokeh.report_command import report
 from serving import finished
+
+SERIOUS = ("serious", "critical")
 
 
 @pytest.fixture(scope="module")
@@ -67,6 +70,7 @@ def test_a_report_zooms_tells_and_smooths_without_server_or_network(page, contex
         page.locator(".result").first.scroll_into_view_if_needed()
         expect(page.locator(".result canvas").first).to_be_visible()
         expect(page.get_by_role("row", name="rate").get_by_role("cell")).to_have_text(["1.0", "0.5"])
+        assert [one["id"] for one in Axe().run(page).response["violations"] if one["impact"] in SERIOUS] == []
         page.set_viewport_size({"width": 400, "height": 800})
         assert page.evaluate("document.documentElement.scrollWidth") <= 400
     finally:
