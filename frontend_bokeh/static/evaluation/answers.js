@@ -1,6 +1,7 @@
 // What the backend says of evaluations: asked for once each. A saved page holds all of its answers, and asks nobody.
 
-const PATIENCE = 3, RETRY_MS = 1000;
+const PATIENCE = 3,
+  RETRY_MS = 1000;
 
 export class Answers {
   /** `base`: the address below which the dashboard answers; `kept`: answers by key, of a saved page. */
@@ -21,7 +22,8 @@ export class Answers {
   /** Return an answer: `report`, `intervals`, `slices`, `columns`, `samples` or `curves`. */
   ask(evaluation, what, asked = {}) {
     const key = keyOf(evaluation, what, asked);
-    if (this.isSaved) return key in this._kept ? Promise.resolve(this._kept[key]) : Promise.reject(new Error("this saved page does not hold it"));
+    if (this.isSaved)
+      return key in this._kept ? Promise.resolve(this._kept[key]) : Promise.reject(new Error("this saved page does not hold it"));
     if (!this._asked.has(key)) {
       const answer = this._fetch(`${key}${Object.keys(asked).length ? "&" : ""}run=${evaluation.run_id}`);
       this._asked.set(key, answer);
@@ -33,7 +35,8 @@ export class Answers {
   async _fetch(path, patience = PATIENCE) {
     const answer = await fetch(`${this._base}/${path}`, {cache: "no-store"});
     if (answer.redirected) location.reload(); // to where one logs in
-    if (answer.status === 503 && patience) { // of a million samples the first answer takes its time; the next finds it ready
+    if (answer.status === 503 && patience) {
+      // of a million samples the first answer takes its time; the next finds it ready
       await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
       return this._fetch(path, patience - 1);
     }

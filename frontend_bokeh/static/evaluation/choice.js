@@ -28,11 +28,15 @@ export class Choice {
 }
 
 function fromAddress() {
-  const query = new URLSearchParams(location.search), found = {};
-  for (const name of KEPT) if (query.has(name)) found[name] = ["label", "threshold"].includes(name) ? Number(query.get(name)) : query.get(name);
+  const query = new URLSearchParams(location.search),
+    found = {};
+  for (const name of KEPT)
+    if (query.has(name)) found[name] = ["label", "threshold"].includes(name) ? Number(query.get(name)) : query.get(name);
   try {
     if (query.has("filter")) found.filter = JSON.parse(query.get("filter"));
-  } catch { /* somebody's own address: all samples then */ }
+  } catch {
+    /* somebody's own address: all samples then */
+  }
   return found;
 }
 
@@ -58,7 +62,8 @@ export function inWords(filter, evaluation) {
 }
 
 function range({by, low, high}, {labels}) {
-  const [kind, name] = by.split(/:(.*)/s), what = kind === "score" ? `score of ${labels[name]}` : name ?? kind;
+  const [kind, name] = by.split(/:(.*)/s),
+    what = kind === "score" ? `score of ${labels[name]}` : (name ?? kind);
   const text = (value) => String(+value.toPrecision(4));
   if (low === undefined) return `${what} < ${text(high)}`;
   return high === undefined ? `${what} ≥ ${text(low)}` : `${text(low)} ≤ ${what} < ${text(high)}`;

@@ -1,9 +1,11 @@
 // The page that compares evaluations on the same samples: what differs, by how much, and whether that is more than noise.
 
 import {element} from "../page.js";
+import {AgreementPanel, GroupPanel} from "./agreement.js";
 import {Answers} from "./answers.js";
-import {AgreementPanel, DifferencesPanel, GroupPanel, SideMatrix} from "./differences.js";
+import {DifferencesPanel} from "./differences.js";
 import {svg} from "./draw.js";
+import {SideMatrix} from "./matrices.js";
 import {Tip} from "./matrix.js";
 import {curvePanels, errorPanels} from "./sides.js";
 import {disagreement, verdict} from "./verdict.js";
@@ -26,8 +28,19 @@ class Side {
 
   /** A piece of the side's line. */
   sample() {
-    return svg("svg", {class: "sample", width: 22, height: 8, "aria-hidden": "true"},
-      svg("line", {class: "side-line", style: `--side: var(--side-${this.number})`, x1: 1, x2: 21, y1: 4, y2: 4, "stroke-dasharray": this.number > 3 ? "6 3" : null}));
+    return svg(
+      "svg",
+      {class: "sample", width: 22, height: 8, "aria-hidden": "true"},
+      svg("line", {
+        class: "side-line",
+        style: `--side: var(--side-${this.number})`,
+        x1: 1,
+        x2: 21,
+        y1: 4,
+        y2: 4,
+        "stroke-dasharray": this.number > 3 ? "6 3" : null,
+      }),
+    );
   }
 }
 
@@ -40,7 +53,7 @@ class ComparePage {
     this.task = given.evaluations[0].task;
     this.labels = given.evaluations[0].labels;
     this.isOfMany = this.task === "multiclass" || this.task === "multilabel";
-    this.label = this.isOfMany ? MEAN : given.evaluations[0].positive ?? 0;
+    this.label = this.isOfMany ? MEAN : (given.evaluations[0].positive ?? 0);
     this.chosen = 1; // whom the first is told apart from, sample by sample
   }
 
@@ -54,9 +67,11 @@ class ComparePage {
 
   /** The classes of matrices side by side: of many those that the first confuses most. */
   get classes() {
-    const {matrix} = this.sides[0].report, every = [...matrix.keys()];
+    const {matrix} = this.sides[0].report,
+      every = [...matrix.keys()];
     if (matrix.length <= MOST_CLASSES) return every;
-    const off = (number) => matrix[number].reduce((sum, one) => sum + one, 0) + matrix.reduce((sum, row) => sum + row[number], 0) - 2 * matrix[number][number];
+    const off = (number) =>
+      matrix[number].reduce((sum, one) => sum + one, 0) + matrix.reduce((sum, row) => sum + row[number], 0) - 2 * matrix[number][number];
     return every.sort((a, b) => off(b) - off(a)).slice(0, MOST_CLASSES);
   }
 
@@ -96,19 +111,41 @@ class ComparePage {
     const hasMatrix = ["binary", "multiclass"].includes(this.task) && this.sides.every(({report}) => report.matrix);
     this._matrices = hasMatrix ? this.sides.map((side) => new SideMatrix(this, side)) : [];
     this._verdict = element("section", {class: "verdicts", "aria-label": "what it says"});
-    const views = [this._differences, ...this._ofPair, ...this._curves.slice(0, 2), ...this._matrices, ...this._curves.slice(2)].map(({panel}) => panel);
+    const views = [this._differences, ...this._ofPair, ...this._curves.slice(0, 2), ...this._matrices, ...this._curves.slice(2)].map(
+      ({panel}) => panel,
+    );
     $("#views").replaceChildren(this._verdict, this._bar(), element("div", {class: "views pairs"}, ...views));
     this._tellAll();
   }
 
   /** What is chosen for the views below: the pair, and the class of the curves. */
   _bar() {
-    const field = (name, options, value, choose) => element("label", {class: "quiet"}, name,
-      element("select", {onchange: ({target}) => choose(target.value)}, ...options.map(([key, text]) => element("option", {value: key, selected: String(key) === String(value)}, text))));
+    const field = (name, options, value, choose) =>
+      element(
+        "label",
+        {class: "quiet"},
+        name,
+        element(
+          "select",
+          {onchange: ({target}) => choose(target.value)},
+          ...options.map(([key, text]) => element("option", {value: key, selected: String(key) === String(value)}, text)),
+        ),
+      );
     const pairs = this.sides.slice(1).map((side) => [side.number, `A and ${side.letter}`]);
-    const labels = [[MEAN, "mean of all (macro)"], ...this.labels.map((name, number) => [number, name]).filter(([label]) => this.answers.has(this.sides[0].evaluation, "report", {label}))];
-    return element("div", {class: "choosing"}, ...(pairs.length > 1 ? [field("Sample by sample", pairs, this.chosen, (chosen) => this.show({chosen: Number(chosen), group: null}))] : []),
-      ...(this.isOfMany ? [field("Curves of", labels, this.label, (label) => this._choose(label))] : []));
+    const labels = [
+      [MEAN, "mean of all (macro)"],
+      ...this.labels
+        .map((name, number) => [number, name])
+        .filter(([label]) => this.answers.has(this.sides[0].evaluation, "report", {label})),
+    ];
+    return element(
+      "div",
+      {class: "choosing"},
+      ...(pairs.length > 1
+        ? [field("Sample by sample", pairs, this.chosen, (chosen) => this.show({chosen: Number(chosen), group: null}))]
+        : []),
+      ...(this.isOfMany ? [field("Curves of", labels, this.label, (label) => this._choose(label))] : []),
+    );
   }
 
   async _choose(label) {
@@ -119,10 +156,18 @@ class ComparePage {
 
   _tellAll() {
     const [first, ...others] = this.sides;
-    this._verdict.replaceChildren(...others.map((side, i) => {
-      const {kind, heading, text} = verdict(this.pairs[i], first.letter, side.letter);
-      return element("article", {class: `panel verdict ${kind}`}, element("h2", {}, heading), element("p", {}, text), element("p", {}, disagreement(this.pairs[i], first.letter, side.letter)));
-    }));
+    this._verdict.replaceChildren(
+      ...others.map((side, i) => {
+        const {kind, heading, text} = verdict(this.pairs[i], first.letter, side.letter);
+        return element(
+          "article",
+          {class: `panel verdict ${kind}`},
+          element("h2", {}, heading),
+          element("p", {}, text),
+          element("p", {}, disagreement(this.pairs[i], first.letter, side.letter)),
+        );
+      }),
+    );
   }
 
   /** Draw; `changes`: another pair, or group of samples. */

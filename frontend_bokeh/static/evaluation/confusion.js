@@ -13,23 +13,35 @@ export class ConfusionPanel {
   constructor(page) {
     this.page = page;
     this.isAll = false;
-    const group = choices("what the cells show", NORMS), host = element("div", {class: "scroll"});
+    const group = choices("what the cells show", NORMS),
+      host = element("div", {class: "scroll"});
     this._choose = radiogroup(group, (norm) => page.choice.set({norm}));
-    this._more = element("button", {onclick: () => {
-      this.isAll = !this.isAll;
-      this.show();
-    }});
+    this._more = element("button", {
+      onclick: () => {
+        this.isAll = !this.isAll;
+        this.show();
+      },
+    });
     this._note = element("p", {class: "quiet note"});
     const inner = element("div");
     host.append(inner);
-    this.matrix = new Matrix(inner, {label: "confusion matrix", tip: page.tip, onpick: (row, column) => page.choice.pick(this._filter(row, column)),
-      tell: (row, column) => this._tell(row, column), rowTitle: "True class", columnTitle: "Predicted class"});
+    this.matrix = new Matrix(inner, {
+      label: "confusion matrix",
+      tip: page.tip,
+      onpick: (row, column) => page.choice.pick(this._filter(row, column)),
+      tell: (row, column) => this._tell(row, column),
+      rowTitle: "True class",
+      columnTitle: "Predicted class",
+    });
     this.panel = panel("Confusion matrix", {beside: [this._more, group], rows: () => this._rows()}, host, this._note);
     document.addEventListener("prevue-theme", () => page.report && this.show());
   }
 
   show() {
-    const {report: {matrix}, evaluation: {labels}} = this.page;
+    const {
+      report: {matrix},
+      evaluation: {labels},
+    } = this.page;
     if (!matrix) {
       this._note.textContent = "A matrix of more than 1,000 classes cannot be shown; the table of classes has them.";
       return;
@@ -40,21 +52,39 @@ export class ConfusionPanel {
     const isCut = labels.length > MOST;
     this._more.hidden = !isCut;
     this._more.textContent = this.isAll ? `Worst ${MOST}` : `All ${labels.length}`;
-    this._note.textContent = isCut ? `${this.isAll ? `All ${labels.length} classes` : `The ${MOST} most confused of ${labels.length} classes`}, the most confused first.` : "Click a cell for its samples.";
+    this._note.textContent = isCut
+      ? `${this.isAll ? `All ${labels.length} classes` : `The ${MOST} most confused of ${labels.length} classes`}, the most confused first.`
+      : "Click a cell for its samples.";
     this.update();
   }
 
   update() {
     if (!this.classes) return;
-    const {report: {matrix}, evaluation: {labels}, choice: {values: {norm}}} = this.page;
+    const {
+      report: {matrix},
+      evaluation: {labels},
+      choice: {
+        values: {norm},
+      },
+    } = this.page;
     this._choose(norm);
     const names = this.classes.map((number) => labels[number]);
-    const most = norm === "count" || norm === "all" ? Math.max(...this.classes.flatMap((row) => this.classes.map((column) => matrix[row][column]))) : 1;
-    const cells = this.classes.map((row) => this.classes.map((column) => {
-      const value = matrix[row][column], share = this._share(row, column, norm);
-      const {fill, text} = heat((norm === "count" || norm === "all" ? value / (most || 1) : share) ** 0.75);
-      return {text: norm === "count" ? (value ? count(value) : "") : value ? (share * 100).toFixed(share < 0.0995 ? 1 : 0) : "", fill, colour: text};
-    }));
+    const most =
+      norm === "count" || norm === "all"
+        ? Math.max(...this.classes.flatMap((row) => this.classes.map((column) => matrix[row][column])))
+        : 1;
+    const cells = this.classes.map((row) =>
+      this.classes.map((column) => {
+        const value = matrix[row][column],
+          share = this._share(row, column, norm);
+        const {fill, text} = heat((norm === "count" || norm === "all" ? value / (most || 1) : share) ** 0.75);
+        return {
+          text: norm === "count" ? (value ? count(value) : "") : value ? (share * 100).toFixed(share < 0.0995 ? 1 : 0) : "",
+          fill,
+          colour: text,
+        };
+      }),
+    );
     this.matrix.draw({rows: names, columns: names, cells, picked: (row, column) => this.page.isPicked(this._filter(row, column))});
   }
 
@@ -77,9 +107,14 @@ export class ConfusionPanel {
   }
 
   _tell(row, column) {
-    const [a, b] = [this.classes[row], this.classes[column]], {labels} = this.page.evaluation;
-    return [a === b ? `${labels[a]}, predicted rightly` : `${labels[a]} predicted as ${labels[b]}`,
-      `${count(this.page.report.matrix[a][b])} samples`, `${percent(this._share(a, b, "true"))} of true ${labels[a]}`, `${percent(this._share(a, b, "predicted"))} of predicted ${labels[b]}`];
+    const [a, b] = [this.classes[row], this.classes[column]],
+      {labels} = this.page.evaluation;
+    return [
+      a === b ? `${labels[a]}, predicted rightly` : `${labels[a]} predicted as ${labels[b]}`,
+      `${count(this.page.report.matrix[a][b])} samples`,
+      `${percent(this._share(a, b, "true"))} of true ${labels[a]}`,
+      `${percent(this._share(a, b, "predicted"))} of predicted ${labels[b]}`,
+    ];
   }
 
   _rows() {

@@ -17,9 +17,10 @@ export function svg(tag, attributes = {}, ...children) {
 }
 
 /** Round places between two values, about `count` of them. */
-export function ticks(low, high, count) {
+function ticks(low, high, count) {
   if (!(high > low)) return [low];
-  const rough = (high - low) / count, power = 10 ** Math.floor(Math.log10(rough));
+  const rough = (high - low) / count,
+    power = 10 ** Math.floor(Math.log10(rough));
   const step = [1, 2, 5, 10].map((times) => times * power).find((size) => size >= rough * 0.999);
   const first = Math.ceil(low / step - 1e-9);
   return Array.from({length: Math.floor(high / step + 1e-9) - first + 1}, (_, i) => +((first + i) * step).toPrecision(12));
@@ -87,7 +88,8 @@ export class Plot {
   /** The surface between a line and the lower axis. */
   area(xs, ys, attributes) {
     const points = Array.from(xs, (x, i) => `${this.px(x).toFixed(1)},${this.py(ys[i]).toFixed(1)}`);
-    const [first, last] = [this.px(xs[0]), this.px(xs.at(-1))], ground = this.py(this.y.low);
+    const [first, last] = [this.px(xs[0]), this.px(xs.at(-1))],
+      ground = this.py(this.y.low);
     return svg("polygon", {points: [`${first},${ground}`, ...points, `${last},${ground}`].join(" "), ...attributes});
   }
 
@@ -98,11 +100,13 @@ export class Plot {
 
   /** Let arrow keys walk what can be picked, and Enter pick it. */
   letWalk() {
-    for (const [name, value] of Object.entries({tabindex: 0, role: "application", "aria-roledescription": "chart"})) this.root.setAttribute(name, value);
+    for (const [name, value] of Object.entries({tabindex: 0, role: "application", "aria-roledescription": "chart"}))
+      this.root.setAttribute(name, value);
     this.root.setAttribute("aria-label", `${this.root.getAttribute("aria-label")}; arrow keys walk, Enter chooses`);
     let at = -1;
     this.root.addEventListener("keydown", (event) => {
-      const by = {ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1}[event.key], picks = [...this.ground.querySelectorAll(".pick")];
+      const by = {ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1}[event.key],
+        picks = [...this.ground.querySelectorAll(".pick")];
       if (by && picks.length) at = Math.min(picks.length - 1, Math.max(0, at + by));
       else if (event.key === "Enter" && picks[at]) picks[at].dispatchEvent(new MouseEvent("click"));
       else return;
@@ -114,20 +118,28 @@ export class Plot {
   }
 
   _drawAxes() {
-    const parts = [], {left, right, top, bottom} = SIDES, [end, ground] = [this.width - right, this.height - bottom];
+    const parts = [],
+      {left, right, top, bottom} = SIDES,
+      [end, ground] = [this.width - right, this.height - bottom];
     for (const value of ticks(this.x.low, this.x.high, Math.max(5, this.width / 90))) {
       const place = this.px(value);
-      parts.push(svg("line", {class: "grid", x1: place, x2: place, y1: top, y2: ground}),
-        svg("text", {class: "tick", x: place, y: ground + 15, "text-anchor": "middle"}, (this.x.text ?? short)(value)));
+      parts.push(
+        svg("line", {class: "grid", x1: place, x2: place, y1: top, y2: ground}),
+        svg("text", {class: "tick", x: place, y: ground + 15, "text-anchor": "middle"}, (this.x.text ?? short)(value)),
+      );
     }
     for (const value of this.y.ticks ?? ticks(this.y.low, this.y.high, 5)) {
       const place = this.py(value);
-      parts.push(svg("line", {class: "grid", x1: left, x2: end, y1: place, y2: place}),
-        svg("text", {class: "tick", x: left - 6, y: place + 4, "text-anchor": "end"}, (this.y.text ?? short)(value)));
+      parts.push(
+        svg("line", {class: "grid", x1: left, x2: end, y1: place, y2: place}),
+        svg("text", {class: "tick", x: left - 6, y: place + 4, "text-anchor": "end"}, (this.y.text ?? short)(value)),
+      );
     }
     const middle = (ground + top) / 2;
-    parts.push(svg("text", {class: "axis", x: (left + end) / 2, y: this.height - 3, "text-anchor": "middle"}, this.x.name),
-      svg("text", {class: "axis", transform: `translate(11 ${middle}) rotate(-90)`, "text-anchor": "middle"}, this.y.name));
+    parts.push(
+      svg("text", {class: "axis", x: (left + end) / 2, y: this.height - 3, "text-anchor": "middle"}, this.x.name),
+      svg("text", {class: "axis", transform: `translate(11 ${middle}) rotate(-90)`, "text-anchor": "middle"}, this.y.name),
+    );
     this._axes.replaceChildren(...parts);
   }
 
@@ -149,13 +161,18 @@ export class Plot {
 
 /** The attributes of what tells `lines` at the pointer, and chooses the samples of `filter` where there is one. */
 export function telling(page, lines, filter = null) {
-  const attributes = {"data-told": lines.join(", "), onpointermove: (event) => page.tip.show(event, lines), onpointerleave: () => page.tip.hide()};
+  const attributes = {
+    "data-told": lines.join(", "),
+    onpointermove: (event) => page.tip.show(event, lines),
+    onpointerleave: () => page.tip.hide(),
+  };
   return filter ? {...attributes, onclick: () => page.choice.pick(filter)} : attributes;
 }
 
 /** The ends of what is drawn, with a little room. */
 export function ends(values, room = 0.03) {
-  let low = Infinity, high = -Infinity;
+  let low = Infinity,
+    high = -Infinity;
   for (const value of values) if (Number.isFinite(value)) [low, high] = [Math.min(low, value), Math.max(high, value)];
   if (low > high) return {low: 0, high: 1};
   const more = (high - low || Math.abs(high) || 1) * room;
@@ -165,7 +182,15 @@ export function ends(values, room = 0.03) {
 /** The colour of a share of 1 on a heat map, and of a text on it: blue on white, or on the dark panel. */
 export function heat(share) {
   const isDark = document.documentElement.dataset.theme === "dark";
-  const [from, to] = isDark ? [[29, 36, 47], [120, 175, 255]] : [[243, 246, 252], [29, 62, 150]];
+  const [from, to] = isDark
+    ? [
+        [29, 36, 47],
+        [120, 175, 255],
+      ]
+    : [
+        [243, 246, 252],
+        [29, 62, 150],
+      ];
   const mixed = from.map((part, i) => Math.round(part + (to[i] - part) * Math.min(1, Math.max(0, share))));
   const light = mixed.map((part) => (part / 255 <= 0.04045 ? part / 3294.6 : ((part / 255 + 0.055) / 1.055) ** 2.4));
   const luminance = 0.2126 * light[0] + 0.7152 * light[1] + 0.0722 * light[2];

@@ -2,7 +2,19 @@
 
 import {cell} from "../export.js";
 
-const STYLES = ["fill", "fill-opacity", "stroke", "stroke-width", "stroke-opacity", "stroke-dasharray", "font-family", "font-size", "font-weight", "text-anchor", "opacity"];
+const STYLES = [
+  "fill",
+  "fill-opacity",
+  "stroke",
+  "stroke-width",
+  "stroke-opacity",
+  "stroke-dasharray",
+  "font-family",
+  "font-size",
+  "font-weight",
+  "text-anchor",
+  "opacity",
+];
 
 /** Return rows as a file; numbers stay numbers. */
 export function csv(rows) {
@@ -16,7 +28,8 @@ export function svgFile(drawing) {
 }
 
 export async function pngFile(drawing) {
-  const {width, height} = drawing.getBoundingClientRect(), image = new Image();
+  const {width, height} = drawing.getBoundingClientRect(),
+    image = new Image();
   image.src = `data:image/svg+xml,${encodeURIComponent(selfContained(drawing))}`;
   await image.decode();
   const canvas = Object.assign(document.createElement("canvas"), {width: width * 2, height: height * 2});
@@ -25,8 +38,10 @@ export async function pngFile(drawing) {
 }
 
 function selfContained(drawing) {
-  const copy = drawing.cloneNode(true), {width, height} = drawing.getBoundingClientRect();
-  const own = [drawing, ...drawing.querySelectorAll("*")], copies = [copy, ...copy.querySelectorAll("*")];
+  const copy = drawing.cloneNode(true),
+    {width, height} = drawing.getBoundingClientRect();
+  const own = [drawing, ...drawing.querySelectorAll("*")],
+    copies = [copy, ...copy.querySelectorAll("*")];
   for (const [i, element] of own.entries()) {
     const style = getComputedStyle(element);
     copies[i].setAttribute("style", STYLES.map((name) => `${name}:${style.getPropertyValue(name)}`).join(";"));

@@ -11,9 +11,21 @@ export class Findings {
   show() {
     const found = this.page.checks ?? [];
     this.host.hidden = !found.length;
-    this.host.replaceChildren(...found.map(({code, title, why, about}) => element("details", {class: "finding"},
-      element("summary", {}, icon("alert"), element("b", {}, title), element("span", {}, why)),
-      element("p", {class: "quiet"}, about.replaceAll("`", "")),
-      element("p", {class: "quiet"}, "Where it is meant to be so: ", element("code", {}, `prevue checks ${this.page.evaluation.run_id} --silence ${code}`)))));
+    this.host.replaceChildren(
+      ...found.map(({code, title, why, about}) =>
+        element(
+          "details",
+          {class: "finding"},
+          element("summary", {}, icon("alert"), element("b", {}, title), element("span", {}, why)),
+          element("p", {class: "quiet"}, about.replaceAll("`", "")),
+          element(
+            "p",
+            {class: "quiet"},
+            "Where it is meant to be so: ",
+            element("code", {}, `prevue checks ${this.page.evaluation.run_id} --silence ${code}`),
+          ),
+        ),
+      ),
+    );
   }
 }

@@ -23,10 +23,13 @@ async function fill(row) {
 function go() {
   while (waiting.length && asking < AT_ONCE) {
     asking += 1;
-    fill(waiting.shift()).catch(() => null).finally(() => { // the page of the evaluation tells why
-      asking -= 1;
-      go();
-    });
+    fill(waiting.shift())
+      .catch(() => null)
+      .finally(() => {
+        // the page of the evaluation tells why
+        asking -= 1;
+        go();
+      });
   }
 }
 

@@ -2,16 +2,23 @@
 
 import {element} from "../page.js";
 import {Answers} from "./answers.js";
+import {CalibrationPanel} from "./calibration.js";
 import {Choice} from "./choice.js";
+import {ClassesPanel} from "./classes.js";
 import {ConfusionPanel} from "./confusion.js";
-import {CalibrationPanel, HistogramPanel, precisionRecallPanel, rocPanel} from "./curves.js";
+import {CostPanel} from "./cost.js";
+import {precisionRecallPanel, rocPanel} from "./curves.js";
+import {ErrorsByPanel, ErrorsPanel, QuantilesPanel} from "./errors.js";
 import {Findings} from "./findings.js";
+import {HistogramPanel} from "./histogram.js";
 import {Tip} from "./matrix.js";
-import {ErrorsByPanel, ErrorsPanel, QuantilesPanel, predictedPanel, residualPanel} from "./numbers.js";
+import {predictedPanel, residualPanel} from "./points.js";
 import {Held, SamplesPanel} from "./samples.js";
-import {ClassesPanel, SlicesPanel, Tiles} from "./scores.js";
+import {SlicesPanel} from "./slices.js";
+import {buildSteps} from "./steps.js";
 import {Sweep} from "./sweep.js";
-import {CostPanel, ThresholdPanel} from "./threshold.js";
+import {ThresholdPanel} from "./threshold.js";
+import {Tiles} from "./tiles.js";
 
 const $ = (selector) => document.querySelector(selector);
 
@@ -43,7 +50,8 @@ class EvaluationPage {
 
   /** The share of the class among all samples: the precision of guessing. */
   get share() {
-    const row = this.report.classes[this.label], {sweep} = this;
+    const row = this.report.classes[this.label],
+      {sweep} = this;
     return sweep ? row.support / (sweep.hit[0] + sweep.miss[0] + sweep.alarm[0] + sweep.rest[0]) : null;
   }
 
@@ -57,7 +65,11 @@ class EvaluationPage {
 
   /** Where a model that is asked for a class draws the line. */
   usual() {
-    return this.evaluation.score_type === "decision" ? 0 : this.evaluation.score_type === "logit" && this.evaluation.task !== "multiclass" ? 0 : 0.5;
+    return this.evaluation.score_type === "decision"
+      ? 0
+      : this.evaluation.score_type === "logit" && this.evaluation.task !== "multiclass"
+        ? 0
+        : 0.5;
   }
 
   isPicked(filter) {
@@ -99,41 +111,72 @@ class EvaluationPage {
     this._slices = new SlicesPanel(this);
     this._curves = [];
     this._others = [];
-    if (task === "regression") this._others = [predictedPanel(this), residualPanel(this), new ErrorsPanel(this), new QuantilesPanel(this), new ErrorsByPanel(this)];
+    if (task === "regression")
+      this._others = [predictedPanel(this), residualPanel(this), new ErrorsPanel(this), new QuantilesPanel(this), new ErrorsByPanel(this)];
     else {
       if (task === "multiclass" || (task === "binary" && !this.evaluation.score_count)) this._others.push(new ConfusionPanel(this));
       const threshold = new ThresholdPanel(this);
-      this._curves = [threshold, rocPanel(this), precisionRecallPanel(this), new HistogramPanel(this), new CalibrationPanel(this), new CostPanel(this, threshold)];
+      this._curves = [
+        threshold,
+        rocPanel(this),
+        precisionRecallPanel(this),
+        new HistogramPanel(this),
+        new CalibrationPanel(this),
+        new CostPanel(this, threshold),
+      ];
       this._classes = new ClassesPanel(this);
     }
-    $("#views").replaceChildren(this._tiles.host, this._findings.host, element("div", {class: "views"},
-      ...[...this._others, ...this._curves].map(({panel}) => panel).filter((panel) => !panel.parentElement), ...(this._classes ? [this._classes.panel] : []), this._slices.panel, this._samples.panel, this._tiles.more));
-    this._buildSteps();
+    $("#views").replaceChildren(
+      this._tiles.host,
+      this._findings.host,
+      element(
+        "div",
+        {class: "views"},
+        ...[...this._others, ...this._curves].map(({panel}) => panel).filter((panel) => !panel.parentElement),
+        ...(this._classes ? [this._classes.panel] : []),
+        this._slices.panel,
+        this._samples.panel,
+        this._tiles.more,
+      ),
+    );
+    buildSteps(this);
     this._buildLabels();
-    $("#save")?.addEventListener("click", ({currentTarget}) => { // as the page stands
+    $("#save")?.addEventListener("click", ({currentTarget}) => {
+      // as the page stands
       currentTarget.href = `${this.evaluation.evaluation_id}/file${location.search}`;
     });
   }
 
   /** Ask for all of it, and show each part as it comes. */
   async load() {
-    const {evaluation} = this, isThis = () => this.evaluation === evaluation;
+    const {evaluation} = this,
+      isThis = () => this.evaluation === evaluation;
     [this.intervals, this.slices, this.checks] = [null, null, null];
     await this._report(); // the others would make it wait
     if (!isThis()) return;
     this._showAll();
     this._held = this.answers.ask(evaluation, "columns").then((columns) => (this.held = new Held(columns, evaluation)));
     this._samples.show();
-    this.answers.ask(evaluation, "intervals").then((intervals) => isThis() && (this.intervals = intervals, this._tiles.show()), tellOf);
-    this.answers.ask(evaluation, "checks").then((checks) => isThis() && (this.checks = checks, this._findings.show()), tellOf);
-    if (evaluation.slices.length) this.answers.ask(evaluation, "slices").then((slices) => isThis() && (this.slices = slices, this._slices.show()), tellOf);
-    if (this.hasManyClasses) this.answers.ask(evaluation, "curves").then((told) => isThis() && (this.means = told, this._showCurves()), () => null);
+    this.answers.ask(evaluation, "intervals").then((intervals) => isThis() && ((this.intervals = intervals), this._tiles.show()), tellOf);
+    this.answers.ask(evaluation, "checks").then((checks) => isThis() && ((this.checks = checks), this._findings.show()), tellOf);
+    if (evaluation.slices.length)
+      this.answers.ask(evaluation, "slices").then((slices) => isThis() && ((this.slices = slices), this._slices.show()), tellOf);
+    if (this.hasManyClasses)
+      this.answers.ask(evaluation, "curves").then(
+        (told) => isThis() && ((this.means = told), this._showCurves()),
+        () => null,
+      );
     this._held.then(() => this._others.forEach((panel) => panel.update()));
     document.body.dataset.drawn = "1";
   }
 
   async _report() {
-    const {evaluation, choice: {values: {label}}} = this;
+    const {
+      evaluation,
+      choice: {
+        values: {label},
+      },
+    } = this;
     const report = await this.answers.ask(evaluation, "report", evaluation.task === "regression" ? {} : {label});
     if (evaluation !== this.evaluation || label !== this.choice.values.label) return; // another is wanted meanwhile
     [this.report, this.label] = [report, label];
@@ -178,30 +221,15 @@ class EvaluationPage {
 
   _buildLabels() {
     if (!this.hasManyClasses) return;
-    const known = this.evaluation.labels.map((name, number) => ({name, number}))
+    const known = this.evaluation.labels
+      .map((name, number) => ({name, number}))
       .filter(({number}) => this.answers.has(this.evaluation, "report", {label: number}));
-    const select = element("select", {id: "label", onchange: ({target}) => this.choice.set({label: Number(target.value)})},
-      ...known.map(({name, number}) => element("option", {value: number}, name)));
+    const select = element(
+      "select",
+      {id: "label", onchange: ({target}) => this.choice.set({label: Number(target.value)})},
+      ...known.map(({name, number}) => element("option", {value: number}, name)),
+    );
     this._curves[0].panel.querySelector("header .space").after(element("label", {class: "quiet"}, "Class ", select));
-  }
-
-  /** A slider over the steps at which the evaluation was repeated. */
-  _buildSteps() {
-    const host = $("#steps");
-    if (!host || this.steps.length < 2 || this.answers.isSaved) return;
-    const at = () => this.steps.findIndex(({evaluation_id: id}) => id === this.evaluation.evaluation_id);
-    const shown = element("output", {}, `step ${this.evaluation.step.toLocaleString("en-US")}`);
-    const slider = element("input", {type: "range", min: 0, max: this.steps.length - 1, value: at(), "aria-label": "step of the training", oninput: async () => {
-      const evaluation = this.steps[slider.value];
-      shown.textContent = `step ${evaluation.step.toLocaleString("en-US")}`;
-      slider.setAttribute("aria-valuetext", shown.textContent);
-      this.evaluation = evaluation;
-      history.replaceState(null, "", `${evaluation.evaluation_id}${location.search}`);
-      $("#compare").href = `compare?of=${evaluation.evaluation_id}`;
-      await this.load();
-    }});
-    host.replaceChildren(slider, shown, element("span", {class: "quiet"}, `of ${this.steps.length} steps`));
-    host.hidden = false;
   }
 }
 

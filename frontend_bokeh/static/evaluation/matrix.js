@@ -2,15 +2,21 @@
 
 import {svg} from "./draw.js";
 
-const LETTER = 6.6, TURNED = 0.72; // pixels of a letter, and what a turned text needs of its length
+const LETTER = 6.6,
+  TURNED = 0.72; // pixels of a letter, and what a turned text needs of its length
 
 export class Matrix {
   /** `onpick(row, column)`; `tell(row, column)` says what a cell is. */
   constructor(host, {label, onpick, tell, tip, rowTitle = "True", columnTitle = "Predicted", size = null}) {
     Object.assign(this, {host, onpick, tell, tip, rowTitle, columnTitle, size});
     this.at = null;
-    this.root = svg("svg", {class: "chart matrix", tabindex: 0, role: "application", "aria-roledescription": "matrix",
-      "aria-label": `${label}; arrow keys walk, Enter chooses`});
+    this.root = svg("svg", {
+      class: "chart matrix",
+      tabindex: 0,
+      role: "application",
+      "aria-roledescription": "matrix",
+      "aria-label": `${label}; arrow keys walk, Enter chooses`,
+    });
     this._spoken = document.createElement("p");
     this._spoken.className = "unseen";
     this._spoken.setAttribute("aria-live", "polite");
@@ -24,39 +30,60 @@ export class Matrix {
   /** `cells[row][column]`: {text, under, fill, colour, kind}; `picked(row, column)`: whether it is chosen. */
   draw({rows, columns, cells, picked = this.picked}) {
     Object.assign(this, {rows, columns, cells, picked});
-    const room = this.host.clientWidth, small = rows.length > 30;
+    const room = this.host.clientWidth,
+      small = rows.length > 30;
     if (!room) return;
     const longest = Math.min(17, Math.max(...rows.map((name) => name.length)));
     const left = (small ? 8 : longest * LETTER + 12) + 22;
-    const width = (room - left - 4) / columns.length, height = this.size ?? Math.max(small ? 5 : 20, Math.min(width, rows.length > 6 ? 40 : 62));
+    const width = (room - left - 4) / columns.length,
+      height = this.size ?? Math.max(small ? 5 : 20, Math.min(width, rows.length > 6 ? 40 : 62));
     const isTurned = Math.max(...columns.map((name) => Math.min(17, name.length))) * LETTER > width - 6;
-    const below = small ? 8 : isTurned ? longest * LETTER * TURNED + 12 : 20, ground = height * rows.length + 4;
+    const below = small ? 8 : isTurned ? longest * LETTER * TURNED + 12 : 20,
+      ground = height * rows.length + 4;
     this.root.setAttribute("viewBox", `0 0 ${room} ${ground + below + 20}`);
     this.root.setAttribute("height", ground + below + 20);
     const place = (row, column) => [left + column * width, 4 + row * height];
     this._cells = cells.map((line, row) => line.map((cell, column) => this._cell(cell, row, column, place(row, column), width, height)));
-    const names = small ? [] : [
-      ...rows.map((name, row) => svg("text", {class: "tick", x: left - 8, y: 4 + (row + 0.5) * height + 4, "text-anchor": "end"}, cut(name))),
-      ...columns.map((name, column) => this._columnName(cut(name), left + (column + 0.5) * width, ground + 15, isTurned))];
-    this.root.replaceChildren(...this._cells.flat(), ...names,
+    const names = small
+      ? []
+      : [
+          ...rows.map((name, row) =>
+            svg("text", {class: "tick", x: left - 8, y: 4 + (row + 0.5) * height + 4, "text-anchor": "end"}, cut(name)),
+          ),
+          ...columns.map((name, column) => this._columnName(cut(name), left + (column + 0.5) * width, ground + 15, isTurned)),
+        ];
+    this.root.replaceChildren(
+      ...this._cells.flat(),
+      ...names,
       svg("text", {class: "axis", "text-anchor": "middle", transform: `translate(11 ${ground / 2}) rotate(-90)`}, this.rowTitle),
-      svg("text", {class: "axis", "text-anchor": "middle", x: (left + room) / 2, y: ground + below + 15}, this.columnTitle));
+      svg("text", {class: "axis", "text-anchor": "middle", x: (left + room) / 2, y: ground + below + 15}, this.columnTitle),
+    );
   }
 
   _columnName(text, x, y, isTurned) {
-    return isTurned ? svg("text", {class: "tick", "text-anchor": "end", transform: `translate(${x + 3} ${y - 5}) rotate(-40)`}, text)
+    return isTurned
+      ? svg("text", {class: "tick", "text-anchor": "end", transform: `translate(${x + 3} ${y - 5}) rotate(-40)`}, text)
       : svg("text", {class: "tick", "text-anchor": "middle", x, y}, text);
   }
 
   _cell({text, under, fill, colour, kind}, row, column, [x, y], width, height) {
-    const gap = width > 12 && height > 12 ? 2 : 0.5, centre = {x: x + width / 2, "text-anchor": "middle"};
+    const gap = width > 12 && height > 12 ? 2 : 0.5,
+      centre = {x: x + width / 2, "text-anchor": "middle"};
     const parts = [svg("rect", {x, y, width: width - gap, height: height - gap, rx: this.size ? 8 : gap, fill})];
     if (text !== undefined && width > text.length * 6 && height >= 17) {
       parts.push(svg("text", {class: this.size ? "large" : "in", ...centre, y: y + height / 2 + (under ? 1 : 4), fill: colour}, text));
       if (under) parts.push(svg("text", {class: "under", ...centre, y: y + height / 2 + 17, fill: colour}, under));
     }
-    return svg("g", {class: `cell pick ${kind ?? ""}${this.picked?.(row, column) ? " picked" : ""}`, "data-cell": `${row} ${column}`,
-      onclick: () => this.onpick(row, column), onpointermove: (event) => this.tip.show(event, this.tell(row, column))}, ...parts);
+    return svg(
+      "g",
+      {
+        class: `cell pick ${kind ?? ""}${this.picked?.(row, column) ? " picked" : ""}`,
+        "data-cell": `${row} ${column}`,
+        onclick: () => this.onpick(row, column),
+        onpointermove: (event) => this.tip.show(event, this.tell(row, column)),
+      },
+      ...parts,
+    );
   }
 
   _key(event) {

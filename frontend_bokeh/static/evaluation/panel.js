@@ -22,23 +22,44 @@ function files(host, name, title, rows) {
   const drawing = () => host.querySelector("svg.chart");
   const kinds = {PNG: () => pngFile(drawing()), SVG: () => svgFile(drawing()), CSV: () => csv(rows())};
   const offered = () => Object.keys(kinds).filter((kind) => kind === "CSV" || drawing());
-  const open = element("button", {class: "tool", "aria-label": `save ${title}`, title: "save as a file", onclick: () => {
-    menu.replaceChildren(...offered().map((kind) => element("button", {role: "menuitem", onclick: async () => {
-      menu.hidePopover();
-      download(await kinds[kind](), `${name}.${kind.toLowerCase()}`);
-    }}, kind)));
-    menu.showPopover();
-    const {right, bottom} = open.getBoundingClientRect();
-    menu.style.left = `${Math.max(8, right - menu.offsetWidth)}px`;
-    menu.style.top = `${Math.min(bottom + 2, innerHeight - menu.offsetHeight - 8)}px`;
-    menu.querySelector("button").focus();
-  }}, icon("save"));
+  const open = element(
+    "button",
+    {
+      class: "tool",
+      "aria-label": `save ${title}`,
+      title: "save as a file",
+      onclick: () => {
+        menu.replaceChildren(
+          ...offered().map((kind) =>
+            element(
+              "button",
+              {
+                role: "menuitem",
+                onclick: async () => {
+                  menu.hidePopover();
+                  download(await kinds[kind](), `${name}.${kind.toLowerCase()}`);
+                },
+              },
+              kind,
+            ),
+          ),
+        );
+        menu.showPopover();
+        const {right, bottom} = open.getBoundingClientRect();
+        menu.style.left = `${Math.max(8, right - menu.offsetWidth)}px`;
+        menu.style.top = `${Math.min(bottom + 2, innerHeight - menu.offsetHeight - 8)}px`;
+        menu.querySelector("button").focus();
+      },
+    },
+    icon("save"),
+  );
   return [open, menu];
 }
 
 /** Make a group of buttons of which one is chosen; `radiogroup` of page.js lets it work. */
 export function choices(label, named) {
   const buttons = Object.entries(named).map(([value, text]) =>
-    element("button", {role: "radio", "data-value": value, "aria-checked": "false"}, text));
+    element("button", {role: "radio", "data-value": value, "aria-checked": "false"}, text),
+  );
   return element("div", {class: "group", role: "radiogroup", "aria-label": label}, ...buttons);
 }

@@ -13,7 +13,8 @@ export class Sweep {
 
   /** The place of what a threshold predicts: the last one that is not below it. */
   at(threshold) {
-    let low = 0, high = this.size - 1;
+    let low = 0,
+      high = this.size - 1;
     while (low < high) {
       const middle = (low + high + 1) >> 1;
       if (this.threshold[middle] >= threshold) low = middle;
@@ -28,7 +29,8 @@ export class Sweep {
 
   /** The place whose `value(counts)` is the greatest. */
   best(value) {
-    let best = 0, most = -Infinity;
+    let best = 0,
+      most = -Infinity;
     for (let place = 0; place < this.size; place++) {
       const found = value(this.counts(place));
       if (found > most) [best, most] = [place, found];
@@ -51,7 +53,7 @@ export const precision = ({hit, alarm}) => ratio(hit, hit + alarm);
 export const recall = ({hit, miss}) => ratio(hit, hit + miss);
 export const fallOut = ({alarm, rest}) => ratio(alarm, alarm + rest);
 export const f1 = ({hit, alarm, miss}) => ratio(2 * hit, 2 * hit + alarm + miss);
-export const total = ({hit, alarm, miss, rest}) => hit + alarm + miss + rest;
+const total = ({hit, alarm, miss, rest}) => hit + alarm + miss + rest;
 
 /** The mean cost of a sample, from what one of each outcome costs. */
 export function cost(counts, prices) {
@@ -60,10 +62,14 @@ export function cost(counts, prices) {
 
 /** Scores by name, null where one is not defined. */
 export function scoresOf(counts) {
-  const {hit, alarm, miss, rest} = counts, specificity = ratio(rest, rest + alarm);
+  const {hit, alarm, miss, rest} = counts,
+    specificity = ratio(rest, rest + alarm);
   const spread = Math.sqrt((hit + alarm) * (hit + miss) * (rest + alarm) * (rest + miss));
   return {
-    precision: precision(counts), recall: recall(counts), f: f1(counts), specificity,
+    precision: precision(counts),
+    recall: recall(counts),
+    f: f1(counts),
+    specificity,
     accuracy: ratio(hit + rest, total(counts)),
     balanced_accuracy: specificity === null || recall(counts) === null ? null : (recall(counts) + specificity) / 2,
     matthews: spread > 0 ? (hit * rest - alarm * miss) / spread : 0,

@@ -1,11 +1,10 @@
 // One class against the rest: a threshold is drawn along, and the counts, scores and costs follow at once.
 
 import {element} from "../page.js";
-import {Plot, ends, svg} from "./draw.js";
 import {Matrix} from "./matrix.js";
 import {panel} from "./panel.js";
 import {cost, f1, scoresOf} from "./sweep.js";
-import {count, nameOf, percent, valueOf} from "./words.js";
+import {count, nameOf, numeral, percent, valueOf} from "./words.js";
 
 const STEPS = 1000; // of the slider
 const PRICES = {alarm: "a false alarm", miss: "a miss", hit: "a hit", rest: "a right no"};
@@ -15,21 +14,48 @@ export class ThresholdPanel {
     this.page = page;
     this.prices = {hit: 0, alarm: 1, miss: 1, rest: 0};
     const {choice, tip} = page;
-    this._slider = element("input", {type: "range", min: 0, max: STEPS, id: "threshold", oninput: () => choice.set({threshold: this._slid()})});
+    this._slider = element("input", {
+      type: "range",
+      min: 0,
+      max: STEPS,
+      id: "threshold",
+      oninput: () => choice.set({threshold: this._slid()}),
+    });
     this._shown = element("output", {for: "threshold"});
-    const jumps = {"Best F1": () => this._jump(f1), Cheapest: () => this._jump((counts) => -cost(counts, this.prices)),
-      Usual: () => choice.set({threshold: page.usual()})};
+    const jumps = {
+      "Best F1": () => this._jump(f1),
+      Cheapest: () => this._jump((counts) => -cost(counts, this.prices)),
+      Usual: () => choice.set({threshold: page.usual()}),
+    };
     this._host = element("div");
-    this.matrix = new Matrix(this._host, {label: "counts at the threshold", tip, size: 62, onpick: (row, column) => this._pick(row, column),
-      tell: (row, column) => this._tell(row, column)});
+    this.matrix = new Matrix(this._host, {
+      label: "counts at the threshold",
+      tip,
+      size: 62,
+      onpick: (row, column) => this._pick(row, column),
+      tell: (row, column) => this._tell(row, column),
+    });
     this._scores = element("dl", {class: "at-threshold"});
     this._cost = element("b");
-    this.panel = panel("Threshold", {name: "threshold", rows: () => this._rows(), note: "A sample is predicted positive where its score is at least the threshold. Drag it here, in the histogram or on the curves."},
+    this.panel = panel(
+      "Threshold",
+      {
+        name: "threshold",
+        rows: () => this._rows(),
+        note: "A sample is predicted positive where its score is at least the threshold. Drag it here, in the histogram or on the curves.",
+      },
       element("div", {class: "slide"}, element("label", {for: "threshold"}, "Threshold"), this._slider, this._shown),
       element("div", {class: "jumps"}, ...Object.entries(jumps).map(([text, onclick]) => element("button", {onclick}, text))),
-      this._host, this._scores,
-      element("fieldset", {class: "prices"}, element("legend", {}, "What each costs"), ...this._fields(),
-        element("p", {}, "Mean cost of a sample: ", this._cost)));
+      this._host,
+      this._scores,
+      element(
+        "fieldset",
+        {class: "prices"},
+        element("legend", {}, "What each costs"),
+        ...this._fields(),
+        element("p", {}, "Mean cost of a sample: ", this._cost),
+      ),
+    );
   }
 
   /** Draw for another class or evaluation. */
@@ -44,12 +70,29 @@ export class ThresholdPanel {
     this._shown.textContent = numeral(threshold);
     this._slider.value = Math.round(((threshold - this.page.low) / (this.page.high - this.page.low || 1)) * STEPS);
     this._slider.setAttribute("aria-valuetext", `threshold ${numeral(threshold)}`);
-    const counts = sweep.counts(place), {labelName: name} = this.page, no = this.page.restName;
+    const counts = sweep.counts(place),
+      {labelName: name} = this.page,
+      no = this.page.restName;
     const cell = (kind, text) => ({text: count(counts[kind]), under: text, kind: kind === "hit" || kind === "rest" ? "right" : "wrong"});
-    this.matrix.draw({rows: [name, no], columns: [name, no], cells: [[cell("hit", "TP"), cell("miss", "FN")], [cell("alarm", "FP"), cell("rest", "TN")]],
-      picked: (row, column) => this.page.isPicked(this._filter(row, column))});
-    this._scores.replaceChildren(...Object.entries(scoresOf(counts)).map(([score, value]) => element("div", {},
-      element("dt", {}, nameOf(score)), element("dd", {}, score === "accuracy" || score === "balanced_accuracy" ? percent(value) : valueOf(score, value)))));
+    this.matrix.draw({
+      rows: [name, no],
+      columns: [name, no],
+      cells: [
+        [cell("hit", "TP"), cell("miss", "FN")],
+        [cell("alarm", "FP"), cell("rest", "TN")],
+      ],
+      picked: (row, column) => this.page.isPicked(this._filter(row, column)),
+    });
+    this._scores.replaceChildren(
+      ...Object.entries(scoresOf(counts)).map(([score, value]) =>
+        element(
+          "div",
+          {},
+          element("dt", {}, nameOf(score)),
+          element("dd", {}, score === "accuracy" || score === "balanced_accuracy" ? percent(value) : valueOf(score, value)),
+        ),
+      ),
+    );
     this._cost.textContent = valueOf("cost", cost(counts, this.prices));
   }
 
@@ -68,12 +111,23 @@ export class ThresholdPanel {
   }
 
   _fields() {
-    return Object.entries(PRICES).map(([kind, text]) => element("label", {}, text, element("input", {type: "number", step: "any", value: this.prices[kind],
-      oninput: ({target}) => {
-        this.prices[kind] = Number(target.value) || 0;
-        this.update();
-        this.onprices?.();
-      }})));
+    return Object.entries(PRICES).map(([kind, text]) =>
+      element(
+        "label",
+        {},
+        text,
+        element("input", {
+          type: "number",
+          step: "any",
+          value: this.prices[kind],
+          oninput: ({target}) => {
+            this.prices[kind] = Number(target.value) || 0;
+            this.update();
+            this.onprices?.();
+          },
+        }),
+      ),
+    );
   }
 
   _filter(row, column) {
@@ -86,69 +140,32 @@ export class ThresholdPanel {
   }
 
   _tell(row, column) {
-    const {sweep, place, labelName: name, restName: no} = this.page, counts = sweep.counts(place);
-    const kind = [["hit", "miss"], ["alarm", "rest"]][row][column], names = [name, no];
+    const {sweep, place, labelName: name, restName: no} = this.page,
+      counts = sweep.counts(place);
+    const kind = [
+        ["hit", "miss"],
+        ["alarm", "rest"],
+      ][row][column],
+      names = [name, no];
     const ofRow = row ? counts.alarm + counts.rest : counts.hit + counts.miss;
-    return [`true ${names[row]}, predicted ${names[column]}`, `${count(counts[kind])} samples: ${percent(counts[kind] / ofRow)} of true ${names[row]}`];
+    return [
+      `true ${names[row]}, predicted ${names[column]}`,
+      `${count(counts[kind])} samples: ${percent(counts[kind] / ofRow)} of true ${names[row]}`,
+    ];
   }
 
   _rows() {
     const {sweep} = this.page;
     const rows = Array.from({length: sweep.size}, (_, place) => {
-      const counts = sweep.counts(place), scores = scoresOf(counts);
-      return [Number.isFinite(sweep.threshold[place]) ? sweep.threshold[place] : "none is positive", ...Object.values(counts), ...Object.values(scores), cost(counts, this.prices)];
+      const counts = sweep.counts(place),
+        scores = scoresOf(counts);
+      return [
+        Number.isFinite(sweep.threshold[place]) ? sweep.threshold[place] : "none is positive",
+        ...Object.values(counts),
+        ...Object.values(scores),
+        cost(counts, this.prices),
+      ];
     });
     return [["threshold", "TP", "FP", "FN", "TN", ...Object.keys(scoresOf(sweep.counts(0))), "cost"], ...rows];
   }
-}
-
-/** What every threshold costs, with the cheapest marked. */
-export class CostPanel {
-  constructor(page, thresholds) {
-    Object.assign(this, {page, thresholds});
-    const host = element("div");
-    this.panel = panel("Cost by threshold", {name: "cost", rows: () => [["threshold", "cost"], ...this._points().map(([x, y]) => [x, y])]}, host);
-    this.plot = new Plot(host, {label: "mean cost of a sample at each threshold", x: {low: 0, high: 1, name: "Threshold"},
-      y: {low: 0, high: 1, name: "Cost of a sample"}, height: 200, paint: () => this._paint(), ondrag: (x) => page.choice.set({threshold: x})});
-    thresholds.onprices = () => this.show();
-    thresholds.panel.append(this.panel);
-  }
-
-  _points() {
-    const {sweep} = this.page;
-    return Array.from({length: sweep.size}, (_, place) => [sweep.threshold[place], cost(sweep.counts(place), this.thresholds.prices)])
-      .filter(([x]) => Number.isFinite(x));
-  }
-
-  show() {
-    const points = this._points();
-    if (!points.length) return;
-    const {low, high} = ends(points.map(([, y]) => y), 0.08);
-    this.plot.draw({x: {low: this.page.low, high: this.page.high}, y: {low: Math.min(0, low), high}});
-  }
-
-  _paint() {
-    const points = this._points();
-    if (!points.length) return;
-    const {plot} = this, best = points.reduce((least, point) => (point[1] < least[1] ? point : least));
-    plot.ground.append(plot.line(points.map(([x]) => x), points.map(([, y]) => y), {class: "curve"}),
-      svg("circle", {class: "best", cx: plot.px(best[0]), cy: plot.py(best[1]), r: 4}));
-    this._name = svg("text", {class: "tick over", x: plot.px(best[0]), y: plot.py(best[1]) - 12, "text-anchor": plot.px(best[0]) > plot.width / 2 ? "end" : "start"},
-      `cheapest at ${numeral(best[0])}`);
-    this.update();
-  }
-
-  update() {
-    if (!this.plot.width || !this._points().length) return;
-    const {page, plot} = this, x = plot.px(page.threshold);
-    plot.marks.replaceChildren(svg("line", {class: "rule", x1: x, x2: x, y1: 10, y2: plot.height - 36}), this._name,
-      svg("circle", {class: "mark", cx: x, cy: plot.py(cost(page.sweep.counts(page.place), this.thresholds.prices)), r: 5}));
-  }
-}
-
-/** A threshold with the digits that tell it from its neighbours. */
-export function numeral(value) {
-  if (!Number.isFinite(value)) return "∞";
-  const size = Math.abs(value);
-  return (size !== 0 && size < 1e-3 ? value.toExponential(2) : String(+value.toFixed(size < 10 ? 4 : 2))).replace("-", "−");
 }

@@ -19,13 +19,15 @@ function amount(score, size) {
 export function winner({name, interval}) {
   if (!interval || interval.low === null) return null;
   if (interval.low <= 0 && interval.high >= 0) return "noise";
-  return (interval.low > 0) !== isLowerBetter(name) ? "b" : "a";
+  return interval.low > 0 !== isLowerBetter(name) ? "b" : "a";
 }
 
 /** The row by which a comparison is decided, of those that have an interval. */
-export function deciding(rows) {
+function deciding(rows) {
   const wanted = ["accuracy", "macro_f", "rmse", "mae"];
-  return wanted.map((name) => rows.find((row) => row.name === name && row.interval)).find(Boolean) ?? rows.find((row) => row.interval) ?? null;
+  return (
+    wanted.map((name) => rows.find((row) => row.name === name && row.interval)).find(Boolean) ?? rows.find((row) => row.interval) ?? null
+  );
 }
 
 /**
@@ -34,23 +36,49 @@ export function deciding(rows) {
  */
 export function verdict(pair, a, b) {
   const row = deciding(pair.scores);
-  if (!row) return {kind: "unknown", heading: `Whether ${b} is better than ${a} is not known`, text: "No difference of these scores has an interval."};
-  const {name, difference, interval} = row, who = winner(row), score = inText(name), again = `on another ${count(pair.samples)} such samples`;
-  const size = amount(name, Math.abs(difference)), between = `[${signed(name, interval.low)}, ${signed(name, interval.high)}]`;
-  if (difference === 0) return {kind: "noise", heading: `${a} and ${b} are equal in ${score}`, text: `The 95% interval of the difference is ${between}.`};
-  const [ahead, behind] = (difference > 0) !== isLowerBetter(name) ? [b, a] : [a, b];
+  if (!row)
+    return {
+      kind: "unknown",
+      heading: `Whether ${b} is better than ${a} is not known`,
+      text: "No difference of these scores has an interval.",
+    };
+  const {name, difference, interval} = row,
+    who = winner(row),
+    score = inText(name),
+    again = `on another ${count(pair.samples)} such samples`;
+  const size = amount(name, Math.abs(difference)),
+    between = `[${signed(name, interval.low)}, ${signed(name, interval.high)}]`;
+  if (difference === 0)
+    return {kind: "noise", heading: `${a} and ${b} are equal in ${score}`, text: `The 95% interval of the difference is ${between}.`};
+  const [ahead, behind] = difference > 0 !== isLowerBetter(name) ? [b, a] : [a, b];
   if (who === "noise") {
-    return {kind: "noise", heading: `${ahead}'s advantage is within noise: ${size} of ${score}`,
-      text: `The 95% interval of the difference (${b} minus ${a}), ${between}, holds 0: ${again} ${behind} could as well be ahead.`};
+    return {
+      kind: "noise",
+      heading: `${ahead}'s advantage is within noise: ${size} of ${score}`,
+      text: `The 95% interval of the difference (${b} minus ${a}), ${between}, holds 0: ${again} ${behind} could as well be ahead.`,
+    };
   }
-  const ends = [interval.low, interval.high].map(Math.abs).sort((one, other) => one - other).map((end) => amount(name, end));
+  const ends = [interval.low, interval.high]
+    .map(Math.abs)
+    .sort((one, other) => one - other)
+    .map((end) => amount(name, end));
   const by = `better by ${size} of ${score} [${ends.join(", ")}]`;
   if (name === "accuracy" && pair.mcnemar?.p_value >= 0.05) {
-    return {kind: "noise", heading: `${ahead} is perhaps ${by}, at the border of noise`,
-      text: "The 95% interval of the difference does not hold 0, but McNemar's test would not call the split uneven. Take it for a hint: more samples would decide."};
+    return {
+      kind: "noise",
+      heading: `${ahead} is perhaps ${by}, at the border of noise`,
+      text:
+        "The 95% interval of the difference does not hold 0, but McNemar's test would not call the split uneven. Take it " +
+        "for a hint: more samples would decide.",
+    };
   }
-  return {kind: "better", heading: `${ahead} is ${by}`,
-    text: `The 95% interval of the difference does not hold 0${isLowerBetter(name) ? " (of this score less is better)" : ""}: ${again} ${ahead} would very likely be ahead again.`};
+  return {
+    kind: "better",
+    heading: `${ahead} is ${by}`,
+    text:
+      `The 95% interval of the difference does not hold 0${isLowerBetter(name) ? " (of this score less is better)" : ""}: ` +
+      `${again} ${ahead} would very likely be ahead again.`,
+  };
 }
 
 /** The name of a score inside a sentence. */
@@ -65,14 +93,22 @@ export function disagreement({agreement, mcnemar}, a, b) {
   const apart = agreement.only_a + agreement.only_b;
   if (!apart) return "They are right about the very same samples.";
   const chance = mcnemar.p_value < 0.001 ? "in fewer than one of a thousand tests" : `in ${percent(mcnemar.p_value)} of tests`;
-  return `Of ${count(apart)} samples only one of them is right about, ${b} has ${count(agreement.only_b)} and ${a} ${count(agreement.only_a)}. `
-    + `Were both equally good, so uneven a split would come up ${chance} (McNemar's test, ${mcnemar.exact ? "counted exactly" : "chi square"}, p = ${mcnemar.p_value < 0.001 ? mcnemar.p_value.toExponential(1) : mcnemar.p_value.toFixed(3)}).`;
+  const p = mcnemar.p_value < 0.001 ? mcnemar.p_value.toExponential(1) : mcnemar.p_value.toFixed(3);
+  return (
+    `Of ${count(apart)} samples only one of them is right about, ${b} has ${count(agreement.only_b)} and ${a} ` +
+    `${count(agreement.only_a)}. Were both equally good, so uneven a split would come up ${chance} ` +
+    `(McNemar's test, ${mcnemar.exact ? "counted exactly" : "chi square"}, p = ${p}).`
+  );
 }
 
 /** What many intervals at once do to each of them. */
 export function warning(intervals, pairs) {
   if (intervals < 2) return "";
   const by = (intervals * 0.05).toFixed(intervals < 40 ? 1 : 0);
-  return `${count(intervals)} differences are shown${pairs > 1 ? ` of ${pairs} pairs` : ""}, each with a 95% interval: even between equal models about ${by} of them would miss 0 by chance. `
-    + `Decide beforehand which score counts${pairs > 1 ? "; the best of several models looks better on the samples that chose it than on others" : ""}.`;
+  const [ofPairs, best] =
+    pairs > 1 ? [` of ${pairs} pairs`, "; the best of several models looks better on the samples that chose it than on others"] : ["", ""];
+  return (
+    `${count(intervals)} differences are shown${ofPairs}, each with a 95% interval: even between equal models about ${by} of ` +
+    `them would miss 0 by chance. Decide beforehand which score counts${best}.`
+  );
 }
