@@ -1,6 +1,7 @@
 """The pages of evaluations: a project's list, one with all its views, and what their scripts ask for."""
 
 import json
+import uuid
 from collections.abc import Callable
 from typing import Any
 
@@ -15,9 +16,9 @@ EVALUATIONS_SHOWN = 500  # the newest of a project
 STEPS_SHOWN = 1_000
 
 
-def compare(api: Api, run_id: str, evaluation_id: int, *, b: str, run_b: str, group: str | None = None) -> Any:
+def compare(api: Api, run_id: str, evaluation_id: int, *, b: int, run_b: str, group: str | None = None) -> Any:
     """Return how an evaluation differs from another, `b` of the run `run_b`."""
-    return api.compare_evaluations((run_id, evaluation_id), (run_b, int(b)), group=group)
+    return api.compare_evaluations((run_id, evaluation_id), (run_b, b), group=group)
 
 
 # What a script may ask for of an evaluation, and what it may say with it.
@@ -70,16 +71,24 @@ class EvaluationPage(Page):
         self.show("evaluation.html", owner=owner, project=name, tab="evaluations", is_saved=False, **about)
 
 
-class EvaluationFile(Page):
+class AskedPage(Page):
+    """What takes arguments that it has to understand."""
+
+    def read(self, name: str, kind: Callable[[str], Any]) -> Any:
+        """Return an argument of the address as `kind` makes it of the text."""
+        text = self.get_query_argument(name)
+        try:
+            return kind(text)
+        except ValueError:
+            raise HTTPError(400, "%s %r is not understood", name, text) from None
+
+
+class EvaluationFile(AskedPage):
     """An evaluation as one file that needs no server."""
 
     async def get(self, owner: str, name: str, evaluation_id: str) -> None:
         """Answer with the file; what is chosen in the page's address is chosen in it."""
-        choice = {
-            key: kind(self.get_query_argument(key))
-            for key, kind in _CHOICE.items()
-            if key in self.request.query_arguments
-        }
+        choice = {key: self.read(key, kind) for key, kind in _CHOICE.items() if key in self.request.query_arguments}
         evaluation, _ = await self.ask(lambda api: found(api, owner, name, evaluation_id))
         kept = await self.ask(lambda api: answers_of(api, evaluation))
         data = {"base": "", "evaluation": evaluation, "steps": [], "kept": kept, "choice": choice}
@@ -88,14 +97,14 @@ class EvaluationFile(Page):
         self.write(file_of("evaluation_body.html", "evaluation/main.js", data, **about))
 
 
-class EvaluationAnswer(Page):
+class EvaluationAnswer(AskedPage):
     """What the script of an evaluation's page asks for."""
 
     async def get(self, owner: str, name: str, evaluation_id: str, what: str) -> None:
         """Answer as the backend does."""
         ask, known = ANSWERS[what]
         asked = {key: self.get_query_argument(key) for key in self.request.query_arguments if key in known}
-        run_id = self.get_query_argument("run")
+        run_id = str(self.read("run", uuid.UUID))
         self.write({"answer": await self.ask(lambda api: ask(api, run_id, int(evaluation_id), **asked))})
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
