@@ -139,7 +139,7 @@ def make_server(
             (r"/p/([^/]+)/([^/]+)/runs/([^/]+)", run_page.RunPage, shared),
             (r"/p/([^/]+)/([^/]+)/runs/([^/]+)/system", system_page.SystemPage, shared),
             (r"/p/([^/]+)/([^/]+)/runs/([^/]+)/system/charts", system_page.SystemCharts, shared),
-            (r"/p/([^/]+)/([^/]+)/runs/([^/]+)/results", results_page.ResultsPage, shared),
+            (r"/p/([^/]+)/([^/]+)/runs/([^/]+)/results", results_page.ResultsPage, drawn),
             (r"/p/([^/]+)/([^/]+)/runs/([^/]+)/results/(\d{1,18})", results_page.DrawnResult, drawn),
             (r"/p/([^/]+)/([^/]+)/runs/([^/]+)/results/steps", results_page.ResultSteps, drawn),
             (r"/p/([^/]+)/([^/]+)/runs/([^/]+)/results/over-steps", results_page.DrawnSteps, drawn),

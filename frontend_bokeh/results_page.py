@@ -18,16 +18,6 @@ STEPS_DRAWN = 500  # of one result that is drawn over its steps: so many, evenly
 Key = dict[str, Any]  # kind, split, name and rank of a result
 
 
-class ResultsPage(RunPart):
-    """What a run logged beside numbers."""
-
-    async def get(self, owner: str, name: str, run_id: str) -> None:
-        """Show the names; the page's script asks for what comes into view."""
-        run, names = await self.found(owner, name, run_id, lambda api, run: api.result_names(run.run_id))
-        text = json.dumps(sorted(names, key=lambda one: (one["name"], one["split"], one["rank"])))
-        self.show_part("results.html", run, owner, name, part="results", names=text.replace("<", "\\u003c"))
-
-
 class Drawn(RunPart):
     """What a page's script is given of results."""
 
@@ -47,6 +37,18 @@ class Drawn(RunPart):
         """Answer with what is drawn."""
         self.set_header("Content-Type", "application/json")
         self.write(json.dumps(drawn, allow_nan=False))
+
+
+class ResultsPage(Drawn):
+    """What a run logged beside numbers."""
+
+    async def get(self, owner: str, name: str, run_id: str) -> None:
+        """Show the names; the page's script asks for what comes into view."""
+        run, names = await self.found(owner, name, run_id, lambda api, run: api.result_names(run.run_id))
+        for one in names:
+            one["is_whole"] = self._panels.of(one["kind"], one["name"]).panel.over_steps is not None
+        text = json.dumps(sorted(names, key=lambda one: (one["name"], one["split"], one["rank"])))
+        self.show_part("results.html", run, owner, name, part="results", names=text.replace("<", "\\u003c"))
 
 
 class DrawnResult(Drawn):

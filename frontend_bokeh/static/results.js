@@ -20,10 +20,11 @@ class Box {
     this._badge = element("span", {class: "count"});
     this._foot = element("div", {class: "steps", hidden: true});
     this._grow = element("button", {class: "icon tool", "aria-label": "larger", title: "larger", "aria-pressed": false, onclick: () => this._toggle()}, icon("grow"));
+    this._over = element("button", {class: "icon tool", hidden: true, "aria-label": "over all steps", title: "over all steps", "aria-pressed": false, onclick: () => this._turn()}, icon("curve"));
     const split = element("span", {class: "split"}, `${result.split}/`);
     const rank = result.rank ? element("span", {class: "quiet"}, `rank ${result.rank}`) : "";
     this.host = element("article", {class: "result", "data-kind": result.kind, "aria-label": `${result.split}/${result.name}`},
-      element("header", {}, element("h3", {title: `${result.split}/${result.name}`}, split, result.name), rank, this._badge, this._grow), this._body, this._foot);
+      element("header", {}, element("h3", {title: `${result.split}/${result.name}`}, split, result.name), rank, this._badge, this._over, this._grow), this._body, this._foot);
     this.take(result);
   }
 
@@ -31,6 +32,7 @@ class Box {
   take(result) {
     const isNew = this.result?.last_result_id !== result.last_result_id;
     this.result = result;
+    this._over.hidden = !result.is_whole || result.count < 2;
     this._badge.textContent = result.last_step === null ? "" : `step ${(this._step ?? result.last_step).toLocaleString("en-US")}`;
     if (isNew && this.isSeen) this._refresh();
   }
@@ -58,7 +60,7 @@ class Box {
 
   _slide() {
     const steps = this._steps ?? [];
-    this._foot.hidden = steps.length < 2;
+    this._foot.hidden = steps.length < 2 || this._isOver;
     if (steps.length < 2) return;
     const at = Math.max(0, steps.findIndex(([, id]) => id === this._chosen));
     this._step = steps[at][0];
@@ -90,11 +92,21 @@ class Box {
 
   /** Draw the chosen step, unless another one is chosen meanwhile, or nobody looks any more when it is its turn. */
   async _draw() {
-    const id = this._chosen;
+    const {kind, split, name, rank, last_result_id: last} = this.result;
+    const wanted = () => (this._isOver ? `over ${last}` : this._chosen), id = wanted();
     if (id === this._drawn) return;
-    const answer = await ask(`${here}/${id}`).catch((error) => ({error: error.message}));
-    turn = turn.then(() => id === this._chosen && id !== this._drawn && this.isSeen && this._show(id, answer));
+    const address = this._isOver ? `over-steps?${new URLSearchParams({kind, split, name, rank})}` : id;
+    const answer = await ask(`${here}/${address}`).catch((error) => ({error: error.message}));
+    turn = turn.then(() => id === wanted() && id !== this._drawn && this.isSeen && this._show(id, answer));
     await turn;
+  }
+
+  /** Draw all steps as one, or the chosen one again. */
+  _turn() {
+    this._isOver = !this._isOver;
+    this._over.setAttribute("aria-pressed", String(this._isOver));
+    this._slide();
+    this._draw();
   }
 
   async _show(id, answer) {

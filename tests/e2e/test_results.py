@@ -6,6 +6,7 @@ import pytest
 from playwright.sync_api import expect
 
 import prevue
+from e2e.dashboard import PATIENCE_MS
 from serving import finished, served, stored
 
 PLUGIN = """
@@ -27,6 +28,8 @@ def prevue_register_panels():
         Panel("mine.good", "good", lambda payload: Text(payload["text"])),
     ]
 """
+
+MODELS = "() => Bokeh.documents.flatMap((one) => [...one._all_models.values()])"
 
 
 @pytest.fixture(scope="module")
@@ -81,11 +84,13 @@ def test_results_are_drawn_followed_and_searched_and_one_that_breaks_breaks_alon
     slider = weights.get_by_role("slider")
     slider.press("ArrowLeft")
     expect(weights).to_contain_text("step 102 of 3")
-    page.wait_for_function("""() => {
-        const sources = Bokeh.documents.flatMap((one) => [...one._all_models.values()]);
-        return sources.some((one) => one.data?.left?.[0] === 10);
-    }""")
+    page.wait_for_function(f"() => ({MODELS})().some((one) => one.data?.left?.[0] === 10)")
     slider.press("End")
+    weights.get_by_role("button", name="over all steps").click()
+    expect(slider).to_be_hidden()
+    page.wait_for_function(f"() => ({MODELS})().some((one) => one.data?.['q0.5']?.length === 3)")
+    weights.get_by_role("button", name="over all steps").click()
+    expect(slider).to_be_visible()
     run.log_histogram("weights", [30, 31, 33], step=30)
     run.log_text("later", "there", step=30)
     expect(weights).to_contain_text("step 304 of 4")
@@ -121,6 +126,6 @@ def test_many_results_are_drawn_where_one_looks_only(page, dashboard, backend):
         }
         return most;
     }""")
-    expect(box(page, "train/weights/23").locator("canvas").first).to_be_visible()
+    expect(box(page, "train/weights/23").locator("canvas").first).to_be_visible(timeout=PATIENCE_MS)
     expect(page.locator("article[data-drawn]").first).to_be_attached()
     assert 3 <= most <= 18
