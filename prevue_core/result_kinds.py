@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
+from math import isfinite
 from typing import Any
 
 from prevue_core.contract import MAX_DEPTH, decode_number, depth_of, encode_number
@@ -25,6 +26,7 @@ MAX_POINTS = 10_000  # of a curve
 MAX_TEXT_CHARS = 100_000
 MAX_CAPTION_CHARS = 512  # of what stands beside a drawing
 MAX_PNG_BYTES = 512 << 10
+EXACT = 1 << 53  # up to where a float counts
 MAX_PIXELS = 16 << 20  # of an image: a browser unpacks it into 64 MiB
 
 Payload = dict[str, Any]
@@ -95,6 +97,8 @@ def _number(what: str, value: Any) -> float | str:
 
 
 def _finite(what: str, value: Any) -> float:
+    if type(value) is float and isfinite(value):  # a histogram of each step has many
+        return value
     number = _number(what, value)
     if isinstance(number, str):
         raise InvalidValue(f"{what}: {number} is not finite; leave such values out")
@@ -103,6 +107,8 @@ def _finite(what: str, value: Any) -> float:
 
 def _count(what: str, value: Any) -> int | float:
     """Return how many; of weighted samples it may have a fraction."""
+    if type(value) is int and 0 <= value <= EXACT:
+        return value
     number = _finite(what, value)
     if number < 0:
         raise InvalidValue(f"{what}: {shown(value)} is less than nothing; use 0 or more")

@@ -6,6 +6,7 @@ from typing import Any
 import prevue
 from prevue.callbacks import harmless
 from prevue_torch.opening import LoggerRun
+from prevue_torch.watching import log_histograms
 
 try:
     from ignite.handlers.base_logger import (
@@ -95,8 +96,7 @@ class WeightsHistHandler(BaseWeightsHandler):
     def __call__(self, engine: Any, logger: PrevueIgniteLogger, event_name: Any) -> None:
         """Log now."""
         step = engine.state.get_event_attrib_value(event_name)
-        for name, weight in self.weights:
-            logger.run.log_histogram(_name(self.tag, "weights", name), weight.detach().cpu(), step=step)
+        log_histograms(logger.run, {_name(self.tag, "weights", name): weight for name, weight in self.weights}, step)
 
 
 class GradsHistHandler(BaseWeightsHandler):
@@ -106,9 +106,8 @@ class GradsHistHandler(BaseWeightsHandler):
     def __call__(self, engine: Any, logger: PrevueIgniteLogger, event_name: Any) -> None:
         """Log now."""
         step = engine.state.get_event_attrib_value(event_name)
-        for name, weight in self.weights:
-            if weight.grad is not None:
-                logger.run.log_histogram(_name(self.tag, "grads", name), weight.grad.detach().cpu(), step=step)
+        found = {_name(self.tag, "grads", name): weight.grad for name, weight in self.weights}
+        log_histograms(logger.run, {name: grad for name, grad in found.items() if grad is not None}, step)
 
 
 def _name(tag: str | None, *parts: str) -> str:

@@ -72,8 +72,13 @@ class _Watch:
                 tensors[f"gradients/{name}"] = parameter.grad
             if "parameters" in self._kinds:
                 tensors[f"parameters/{name}"] = parameter
-        for name, payload in histograms(tensors).items():
-            self._run.log_result("histogram", name, payload)
+        log_histograms(self._run, tensors)
+
+
+def log_histograms(run: prevue.Run, tensors: dict[str, torch.Tensor], step: int | None = None) -> None:
+    """Log histograms of tensors, which are counted where they live."""
+    for name, payload in histograms(tensors).items():
+        run.log_result("histogram", name, payload, step=step)
 
 
 @torch.no_grad()
