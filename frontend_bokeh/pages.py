@@ -18,7 +18,7 @@ from frontend_bokeh.assets import BOKEH_ADDRESS, asset
 from frontend_bokeh.auth import Gate, Visitor
 from frontend_bokeh.figures import curves, graph
 from frontend_bokeh.headers import guard_file, guard_page, let_frame, request_id
-from frontend_bokeh.source import RUNS_SHOWN, find_project, find_run
+from frontend_bokeh.source import RUNS_SHOWN, find_project, find_run, runs_by_id
 from prevue.api import Api, StoredRun
 from prevue_core.errors import ApiError, NotFound, NotLoggedIn, Refused
 
@@ -144,11 +144,13 @@ class ConfigsPage(Page):
     """What a project's runs are configured with, for the page that groups them."""
 
     async def get(self, owner: str, name: str) -> None:
-        """Tell it of those that the page of curves shows, by dotted keys."""
+        """Tell it of the newest and of those that are asked for, by dotted keys."""
         project_id = await self.ask(lambda api: find_project(api, owner, name))
         if project_id is None:
             raise HTTPError(404, "there is no project %s/%s", owner, name)
+        older = self.get_query_arguments("run")[:RUNS_SHOWN]
         runs = await self.ask(lambda api: api.runs(project_id=project_id, limit=RUNS_SHOWN))
+        runs += await self.ask(lambda api: runs_by_id(api, project_id, older))
         told = {run.run_id: {key: text[:MAX_GROUP_CHARS] for key, text in texts.flat(run.config)} for run in runs}
         self.write({"runs": told})
 

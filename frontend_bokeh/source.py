@@ -1,5 +1,6 @@
 """The backend as the dashboard sees it: a project's runs and series, over HTTP, in threads."""
 
+import json
 import uuid
 from collections.abc import Collection
 from dataclasses import dataclass, field
@@ -60,11 +61,7 @@ class Source:
     def runs(self, more: Collection[str] = ()) -> list[StoredRun]:
         """Return the newest runs, those that started last first, and behind them the others of those in `more`."""
         runs = self._api.runs(project_id=self._project_id, limit=RUNS_SHOWN)
-        older = sorted(set(more) - {run.run_id for run in runs})
-        for some in _parts(older, RUNS_A_REQUEST):
-            ids = ", ".join(f'"{run_id}"' for run_id in some)
-            runs += self._api.runs(project_id=self._project_id, filter=f"id in ({ids})", limit=RUNS_A_REQUEST)
-        return runs
+        return runs + runs_by_id(self._api, self._project_id, set(more) - {run.run_id for run in runs})
 
     def find(self, text: str) -> list[str]:
         """Return the ids of runs that meet a filter, of many the newest. Raises Refused for what is none."""
@@ -130,6 +127,16 @@ def find_project(api: Api, owner: str, name: str) -> int | None:
     """Return the id of a project, or None."""
     found = api.projects(user=owner, name=name)
     return found[0].project_id if found else None
+
+
+def runs_by_id(api: Api, project_id: int, run_ids: Collection[str]) -> list[StoredRun]:
+    """Return those runs of a project that are there and not archived; ids may be any texts."""
+    texts = sorted(json.dumps(run_id) for run_id in run_ids)
+    return [
+        run
+        for some in _parts(texts, RUNS_A_REQUEST)
+        for run in api.runs(project_id=project_id, filter=f"id in ({', '.join(some)})", limit=RUNS_A_REQUEST)
+    ]
 
 
 def find_run(api: Api, project_id: int, run_id: str) -> StoredRun | None:

@@ -9,9 +9,10 @@ const NONE = "–"; // the value of runs that have none
 let configs = new Map(); // by run id: {key: text}
 let values = []; // of `view.group`, in the order of the groups
 
-/** Load what runs are configured with, of those that the page knows; return whether there is anything new. */
-export async function loadConfigs() {
-  const answer = await fetch(`${location.pathname.replace(/\/$/, "")}/configs`, {cache: "no-store"});
+/** Load what the newest runs and those of `more` are configured with; return whether that could be found out. */
+export async function loadConfigs(more = []) {
+  const older = new URLSearchParams(more.map((run) => ["run", run.id]));
+  const answer = await fetch(`${location.pathname.replace(/\/$/, "")}/configs?${older}`, {cache: "no-store"});
   if (!answer.ok) return false;
   configs = new Map(Object.entries((await answer.json()).runs));
   return true;

@@ -47,7 +47,8 @@ function showLive(touched, missing) {
 
 /** Runs that began since are not known by their configuration yet. */
 async function learnConfigs() {
-  if (!view.group || [...project.runs.values()].every(hasConfig) || !await loadConfigs()) return;
+  const runs = [...project.runs.values()].filter(isListed);
+  if (!view.group || runs.every(hasConfig) || !await loadConfigs(runs.filter((run) => !run.is_newest))) return;
   offerGroups();
   arrange();
 }
@@ -144,7 +145,7 @@ onChange((changed) => {
   const any = (...names) => names.some((name) => changed.has(name));
   if (any("runs", "only")) seeker.look();
   if (any("runs", "hidden", "only", "found", "sort", "metrics", "columns", "theme", "rank", "pins", "group")) arrange();
-  if (any("group")) learnConfigs();
+  if (any("group", "found", "only", "runs")) learnConfigs();
   if (any("runs", "hidden", "only", "found")) cards.fetchRuns(newlyShown());
   if (any("rank")) cards.fetchAll(); // what was not shown has been left behind
   if (any("over")) cards.fetchMissing();

@@ -48,6 +48,8 @@ def test_a_filter_and_a_name_find_older_runs(open_project, many):
     shown.reload(1)
     expect(listed(shown)).to_have_text(["second"])
     assert shown.query() == {"runs": ["config.place = 1"]}
+    open_project(many, charts=1, query="?runs=config.place < 2&group=place")
+    expect(shown.page.locator("#runs .run-group")).to_have_text(["place = 1", "place = 0"])
 
 
 def test_the_table_hands_older_runs_over(page, dashboard, many):
