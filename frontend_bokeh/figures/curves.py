@@ -81,9 +81,9 @@ def figure() -> Plot:
             fill_color="color", fill_alpha="alpha",
         ),
     )  # fmt: skip
-    plot.add_layout(
-        Span(name="cursor", dimension="height", location=None, line_color="#8b96a5", line_dash="dashed", line_width=1)
-    )
+    # An overlay: to move it in all charts paints none of their curves again.
+    look = {"line_color": "#8b96a5", "line_dash": "dashed", "line_width": 1}
+    plot.add_layout(Span(name="cursor", dimension="height", location=None, level="overlay", **look))
     zoom = BoxZoomTool(dimensions="width")
     plot.add_tools(zoom, ResetTool(), WheelZoomTool(dimensions="width", modifiers={"ctrl": True}))
     plot.toolbar.active_drag = zoom

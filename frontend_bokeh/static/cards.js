@@ -10,6 +10,7 @@ import {startWalking} from "./walk.js";
 import {change, matches, view} from "./view.js";
 
 const LIVE_CHARTS = 30;
+const DRAWN_A_FRAME = 2;
 const ZOOM_WAIT_MS = 120;
 const LOOK_WAIT_MS = 80;
 // Of a zoom's width: what is asked for beside it, so that lines come from the edges and a short average has its past.
@@ -29,6 +30,7 @@ export class Cards {
     this._pointed = pointed;
     this._tools = new Tools(host, this);
     this._inView = new Set();
+    this._due = new Set(); // keys whose charts are to be drawn anew
     this._grown = new Set(); // keys whose charts are out of view and are to be drawn when they come back
     this._shownKeys = "";
     this._watcher = new IntersectionObserver((entries) => this._seen(entries), {rootMargin: "200px"});
@@ -99,7 +101,7 @@ export class Cards {
       const {key} = target.dataset;
       if (isIntersecting) this._inView.add(key);
       else this._inView.delete(key);
-      if (isIntersecting && this._grown.delete(key)) this.charts.get(key)?.update();
+      if (isIntersecting && this._grown.delete(key)) this._drawSoon([key]);
     }
     clearTimeout(this._lookTimer);
     this._lookTimer = setTimeout(() => this._build(), LOOK_WAIT_MS);
@@ -184,20 +186,37 @@ export class Cards {
 
   /** Blocks came. A zoom that was waiting for them can be asked for now. */
   took(keys) {
-    for (const key of this._moved(keys)) {
-      const chart = this.charts.get(key);
-      chart?.update();
-      if (chart?.zoom && !chart.window && chart.zoomSeq === null) this._askRange(chart);
-    }
+    this._drawSoon(this._moved(keys));
   }
 
   /** What was logged has been put into blocks, or is `missing` because something before it is. */
   grew(touched, missing) {
-    for (const key of this._moved(touched)) {
-      if (this._inView.has(key)) this.charts.get(key)?.update();
-      else this._grown.add(key);
-    }
+    const moved = this._moved(touched);
+    this._drawSoon(moved.filter((key) => this._inView.has(key)));
+    for (const key of moved) if (!this._inView.has(key)) this._grown.add(key);
     this.fetch(missing);
+  }
+
+  /** Draw charts anew, a few in each frame: all of a screen at once would hold up a scroll for 200 ms. */
+  async _drawSoon(keys) {
+    for (const key of keys) this._due.add(key);
+    if (this._isDrawing) return;
+    this._isDrawing = true;
+    try {
+      while (this._due.size) {
+        for (const key of [...this._due].slice(0, DRAWN_A_FRAME)) this._drawAgain(key);
+        await new Promise(requestAnimationFrame);
+      }
+    } finally {
+      this._isDrawing = false;
+    }
+  }
+
+  _drawAgain(key) {
+    this._due.delete(key);
+    const chart = this.charts.get(key);
+    chart?.update();
+    if (chart?.zoom && !chart.window && chart.zoomSeq === null) this._askRange(chart);
   }
 
   /** The keys whose charts look otherwise when keys have others blocks: all, if the x axis is among them. */
