@@ -119,14 +119,17 @@ def test_runs_are_found_grouped_and_completed(environ: dict[str, str]) -> None:
 
 
 def test_two_models_are_tested_and_compared(listening: StoredBackend, environ: dict[str, str]) -> None:
-    recall, *_, mistake = run_python(blocks(TEST, "python"), environ).splitlines()
+    recall, *_, mistake, cheapest = run_python(blocks(TEST, "python"), environ).splitlines()
     assert 0.8 < float(recall.split()[0]) <= 1
     assert " taken for " in mistake
+    assert 0 < float(cheapest.split()[0]) < 0.5
     (of_a,), (of_b,) = listening.runs("cancer", "run_id")
     compare = command(TEST, "Which model is better").replace("RUN_A", of_a).replace("RUN_B", of_b)
     told = run_commands(compare.replace("prevue", ".venv/bin/prevue", 1), environ)
     assert "143 samples" in told
     assert "McNemar" in told
+    checks = command(TEST, "Was it done well?").replace("RUN", of_b)
+    assert "0 found" in run_commands(checks.replace("prevue", ".venv/bin/prevue", 1), environ)
 
 
 def test_a_script_for_tensorboard_moves_over(listening: StoredBackend, environ: dict[str, str], tmp_path: Path) -> None:
