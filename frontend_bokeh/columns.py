@@ -16,7 +16,7 @@ DEFAULT_CONFIGS, DEFAULT_METRICS = 3, 3
 VARIED = [
     re.compile(rf"(^|[._])({name})([._]|$)")
     for name in (
-        r"lr|learning_rate\w*",
+        r"lr|eta0|learning_rate\w*",
         "batch_size",
         "optimi[sz]er",
         r"depth|hidden\w*|arch\w*",
