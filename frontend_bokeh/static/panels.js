@@ -5,6 +5,10 @@ import {element, icon, number, theme} from "./page.js";
 
 const INK = {light: "#17202e", dark: "#e6eaf0"};
 const ITEMS = 100; // of a list that a tree shows
+const TIP = `:host { --tooltip-color: var(--panel); --tooltip-text: var(--text); --tooltip-border: var(--line); border-radius: 8px; padding: 7px 10px; opacity: 1;
+  box-shadow: 0 4px 14px rgb(0 0 0 / 25%);
+  --tooltip-arrow-color: var(--line); --tooltip-arrow-inner-color: var(--panel); font: 12px/1.5 Inter, system-ui, sans-serif; }
+  .bk-tooltip-row-label { color: var(--text-3); }`;
 const NON_FINITE = {NaN: NaN, Infinity, "-Infinity": -Infinity};
 
 /** Show an answer in `host`, in the place of what was there. Resolves to a function that takes it away. */
@@ -26,7 +30,7 @@ export async function show({title, owner, parts, error}, host) {
     for (const part of parts) {
       const box = element("div", {class: `part ${Object.keys(part)[0]}`});
       host.append(box);
-      if (part.figure) figures.push(await embed(part.figure, box));
+      if (part.figure) figures.push(dressTips(await embed(part.figure, box)));
       else box.append(...MAKERS[Object.keys(part)[0]](part));
     }
     dress();
@@ -49,6 +53,20 @@ function colour({document: model, views}) {
     if (one.tags?.includes("ink")) one.text_color = one.type === "Title" ? INK[theme()] : {value: INK[theme()]};
   }
   for (const view of views) view.request_repaint?.();
+}
+
+/** Let what a figure tells under the pointer look as the page does. */
+function dressTips(figure) {
+  for (const view of figure.views) {
+    for (const one of inside(view)) for (const tip of one.ttmodels?.values() ?? []) tip.stylesheets = [TIP];
+  }
+  return figure;
+}
+
+/** A view and all views in it, of which some may not be there. */
+function* inside(view) {
+  yield view;
+  for (const child of view.children_views?.() ?? []) if (child) yield* inside(child);
 }
 
 const MAKERS = {
