@@ -165,8 +165,11 @@ class Hub:
         return await self._in_thread(lambda: self._read(viewer.source, keys, run_numbers, budget, ranks, low, high))
 
     async def find(self, viewer: Viewer, text: str) -> list[str]:
-        """Return the ids of runs that meet a filter; the viewer is told of them from now on. Raises ApiError."""
-        found = await self._in_thread(lambda: viewer.source.find(text))
+        """Return the ids of runs that meet a filter, none with an empty one: the viewer is told of them from now on.
+
+        Raises ApiError.
+        """
+        found = await self._in_thread(lambda: viewer.source.find(text)) if text else []
         viewer.found = set(found)
         return found
 

@@ -37,8 +37,9 @@ export class Seeker {
   }
 
   _ask(filter) {
-    const isAsked = !filter || this._project.find(filter, (answer) => this._asked === filter && this._take(answer));
-    if (!isAsked) return; // there is no connection; with the next one it is asked again
+    const take = (answer) => filter && this._asked === filter && this._take(answer); // nothing else was typed meanwhile
+    const isNews = filter || this._asked; // the server forgets what is not looked for any more
+    if (isNews && !this._project.find(filter, take)) return; // there is no connection; with the next one it is asked again
     this._asked = filter;
     this.isSeeking = filter !== "";
     if (!filter) this._take({runs: []});

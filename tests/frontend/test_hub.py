@@ -349,6 +349,7 @@ def test_a_run_that_a_page_looks_for_is_told_of_as_none_of_the_newest(source, mo
         assert {run["id"]: run["is_newest"] for run in page.metas[-1]["runs"]} == {"a": False, "b": True}
         source.log("a", TRAIN_LOSS, 0.2)
         await page.until(lambda page: any(live[1] == 2 for news in page.ticks for live in news.live))
+        assert (await hub.find(page, ""), page.found) == ([], set())
 
     looking(source, scene)
 
