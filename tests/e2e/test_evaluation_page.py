@@ -1,16 +1,20 @@
 """What a user does with the page of an evaluation: real tests of real models, looked into in Chromium."""
 
 import re
+import uuid
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import requests
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 from sklearn.metrics import confusion_matrix
 
 import prevue
 from e2e.evaluations import PROJECT, Log, cells
+from prevue.evaluation import samples_of
+from prevue.evaluation_blocks import records_of
 from serving import finished
 
 
@@ -153,6 +157,20 @@ def test_a_slider_goes_through_the_steps_of_a_training(page, log, open_evaluatio
     page.keyboard.press("Home")
     expect(page.locator("#steps output")).to_have_text("step 0")
     expect(page.locator(".tile[data-score=accuracy] b")).to_have_text("25.0%")
+
+
+def test_that_only_a_part_of_the_samples_is_kept_or_has_come_is_said(page, open_evaluation, backend):
+    record, block = records_of(samples_of([0, 1, 1, 0], None, [0.1, 0.9, 0.8, 0.3]), name="huge", split="test")
+    run_id = str(uuid.uuid4())
+    start = {"type": "start", "project": PROJECT, "uid": "tester", "name": "part"}
+    path = f"{backend}/api/v1/runs/{run_id}/writers/{uuid.uuid4()}/records?first_seq=0"
+    sent = [start, {**record, "stored": 6, "samples": 2_000_000}, block]
+    assert requests.post(path, json={"records": sent}, timeout=30).json()["rejected"] == []
+    with prevue.Api(backend) as api:
+        open_evaluation(SimpleNamespace(**api.evaluations(run_id)[0]))
+    expect(page.get_by_text("6 of 2,000,000 samples are kept")).to_be_visible()
+    expect(page.get_by_text("4 of 6 samples have come")).to_be_visible()
+    assert cells(page, "view-threshold") == [2, 0, 0, 2]
 
 
 def test_the_page_is_accessible_and_fits_a_telephone(page, log, open_evaluation):

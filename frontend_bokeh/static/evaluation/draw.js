@@ -166,7 +166,11 @@ export function telling(page, lines, filter = null) {
     onpointermove: (event) => page.tip.show(event, lines),
     onpointerleave: () => page.tip.hide(),
   };
-  return filter ? {...attributes, onclick: () => page.choice.pick(filter)} : attributes;
+  const onclick = () => {
+    page.tip.hide(); // what it is of is drawn anew, and never left
+    page.choice.pick(filter);
+  };
+  return filter ? {...attributes, onclick} : attributes;
 }
 
 /** The ends of what is drawn, with a little room. */
