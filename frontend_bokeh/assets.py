@@ -5,6 +5,7 @@ It is one for all files, in the path: what a module imports by a relative name t
 
 import hashlib
 import mimetypes
+import re
 import time
 from functools import cache, lru_cache
 from importlib.resources import files
@@ -17,6 +18,8 @@ from frontend_bokeh.headers import guard_file
 
 FOLDER = Path(__file__).parent / "static"
 BOKEH_JS = Path(str(files(bokeh) / "server" / "static" / "js"))
+
+_IMPORT = re.compile(r'(?:from|import) "\./([^"]+)"')
 
 mimetypes.add_type("font/woff2", ".woff2")
 
@@ -44,6 +47,22 @@ def _digest(stamps: tuple[tuple[Path, int], ...]) -> str:
 def asset(name: str) -> str:
     """Return the address of a file of ours."""
     return f"/assets/{version()}/{name}"
+
+
+def modules(name: str) -> list[str]:
+    """Return the addresses of a script and of all that it imports, so that a page can ask for them at once.
+
+    A browser would find them one behind the other, a request for each step.
+    """
+    return [asset(one) for one in _imported(name, version())]
+
+
+@lru_cache(32)
+def _imported(name: str, of_version: str) -> list[str]:
+    found = [name]
+    for one in found:  # it grows meanwhile
+        found += [other for other in _IMPORT.findall((FOLDER / one).read_text("utf-8")) if other not in found]
+    return list(dict.fromkeys(found))
 
 
 class Files(StaticFileHandler):

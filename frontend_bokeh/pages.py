@@ -14,7 +14,7 @@ from bokeh.util.token import generate_jwt_token, generate_session_id
 from tornado.web import Finish, HTTPError, RequestHandler
 
 from frontend_bokeh import architecture, texts, weights
-from frontend_bokeh.assets import BOKEH_ADDRESS, asset
+from frontend_bokeh.assets import BOKEH_ADDRESS, asset, modules
 from frontend_bokeh.auth import Gate, Visitor
 from frontend_bokeh.figures import curves, graph
 from frontend_bokeh.headers import guard_file, guard_page, let_frame, request_id
@@ -242,4 +242,4 @@ def _shown_model(api: Api, project_id: int, asked: str | None, run_id: str | Non
 
 
 _templates.filters["pattern"] = texts.pattern
-_templates.globals.update(asset=asset, bokeh_js=BOKEH_ADDRESS)
+_templates.globals.update(asset=asset, modules=modules, bokeh_js=BOKEH_ADDRESS)

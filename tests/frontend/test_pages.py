@@ -185,3 +185,14 @@ def test_configurations_are_told_flat_and_only_of_the_project(dashboard):
     assert (status, headers["Cache-Control"]) == (200, "no-store")
     assert json.loads(text) == {"runs": {RUN_ID: {EVIL: EVIL}}}
     assert ask(dashboard, "/p/nobody/digits/configs")[0] == 404
+
+
+def test_the_page_of_curves_asks_for_all_its_scripts_at_once(dashboard):
+    page = ask(dashboard, RUNS)[2]
+    asked = re.findall(r'<link rel="modulepreload" href="([^"]+)"', page)
+    assert len(asked) == len(set(asked)) > 10
+    for address in asked:
+        folder, _, _ = address.rpartition("/")
+        status, _, script = ask(dashboard, address)
+        assert status == 200
+        assert {f"{folder}/{name}" for name in re.findall(r'from "\./(.+?)"', script)} <= set(asked)
