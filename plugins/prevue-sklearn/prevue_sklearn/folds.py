@@ -51,9 +51,10 @@ class FoldWatcher:
     @harmless
     def on_fit_task_end(self, estimator: Any, context: Any) -> None:
         """Log a fold."""
-        if (fit := self._fit(context)) is None:
+        place = tasks.place(context)
+        if (fit := self._fit(context)) is None or place not in self._began:  # scikit-learn refused to fit it
             return
-        place, number = tasks.place(context), tasks.fold_number(context)
+        number = tasks.fold_number(context)
         took = time.monotonic() - self._began.pop(place)
         told = tasks.calling("_fit_and_score")
         run = run_here(fit.run) if fit.estimator is None else fit.run

@@ -175,6 +175,15 @@ def test_estimators_without_callbacks_can_be_searched(backend):
     assert [step for step, _ in values(backend, "search of others", "fold/fit_time")] == [0, 1, 2, 3]
 
 
+def test_a_search_that_scikit_learn_refuses_is_a_failed_run_and_no_failure_of_ours(backend, caplog):
+    inside = LogisticRegression().set_callbacks(PrevueSklearnCallback(mode="disabled"))  # belongs to the search
+    search = GridSearchCV(inside, {"C": [1.0]}).set_callbacks(PrevueSklearnCallback(project_name="refused search"))
+    with pytest.raises(ValueError, match="auto-propagated"):
+        search.fit(x, y)
+    assert backend.runs("refused search") == [("failed",)]
+    assert "on_fit_task" not in caplog.text
+
+
 def test_folds_of_a_halving_search_are_counted_on(backend):
     search = HalvingGridSearchCV(LogisticRegression(), {"C": [0.1, 1.0, 10.0]}, cv=2, min_resources=60, factor=3)
     fit(search, "halving")
