@@ -7,7 +7,7 @@ from sklearn import metrics
 from evaluation.logging import logged
 from prevue import evaluation as client
 from prevue import evaluation_blocks
-from prevue_core.evaluation import comparison, confusion, curves, report, resampling, scoring
+from prevue_core.evaluation import areas, comparison, confusion, curves, report, resampling, scoring
 from prevue_core.evaluation.areas import area_differences, area_intervals
 from prevue_core.evaluation.matrices import drawn_scores
 from prevue_core.evaluation.samples import Samples
@@ -38,6 +38,18 @@ def test_areas_of_many_scores_have_the_interval_of_the_plain_bootstrap(weight):
         middle, deviation = plain(lambda draw, score=score: score(POSITIVE[draw], A[draw], **of(weight, draw)), 60)
         assert middle_and_deviation(found[name])[0] == pytest.approx(middle, abs=deviation / 2), name
         assert middle_and_deviation(found[name])[1] == pytest.approx(deviation, rel=0.3), name
+
+
+def test_areas_of_drawn_samples_are_those_of_scikit_learn():
+    positive, score = POSITIVE[:400], A[:400].round(1)
+    place = np.unique(score, return_inverse=True)[1]
+    drawn = random.integers(0, 3, (5, 400)).astype(float)
+
+    found = areas._areas(drawn, place, positive)
+    for number, weight in enumerate(drawn):
+        both = {"sample_weight": weight}
+        assert found[0, number] == pytest.approx(metrics.roc_auc_score(positive, score, **both))
+        assert found[1, number] == pytest.approx(metrics.average_precision_score(positive, score, **both))
 
 
 def of(weight, draw):
