@@ -83,9 +83,20 @@ def _api_of(run: "Run | StoredRun | str", url: str | None) -> AbstractContextMan
     return Api(url) if isinstance(run, str) else Api(run.url, run._settings.token)
 
 
+def _send(run: "Run") -> None:
+    """Let a run's first record go out, which else waits until something is logged."""
+    mode = run._settings.mode
+    if mode != "online":
+        raise InvalidValue(f"the run is {mode}, so the server does not know it; show it after `prevue sync`")
+    if run._spool is not None:
+        (run._sender or run._send_from(run._spool)).notify()
+
+
 def _stored(api: Api, run: "Run | StoredRun | str") -> StoredRun:
     """Return the run as the server has it now, once its first record is there."""
     run_id = run if isinstance(run, str) else run.run_id
+    if not isinstance(run, str | StoredRun):
+        _send(run)
     deadline = time.monotonic() + ARRIVAL_S
     while True:
         try:

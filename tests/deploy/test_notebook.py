@@ -27,6 +27,8 @@ def test_the_notebook_reads_a_run_and_shows_it_live(tmp_path: Path, monkeypatch:
         ]
     *_, watched, points = [cell["outputs"] for cell in notebook.cells if cell["cell_type"] == "code"]
     [shown] = watched
-    assert f'<iframe src="{dashboard}/embed/p/{run.user}/notebook?only={run.run_id[-12:]}"' in shown["data"]["text/html"]
+    assert (
+        f'<iframe src="{dashboard}/embed/p/{run.user}/notebook?only={run.run_id[-12:]}"' in shown["data"]["text/html"]
+    )
     assert shown["data"]["text/plain"].startswith(f"{run.user}/notebook: {run.run_name} (running)")
     assert "39" in points[0]["data"]["text/plain"]

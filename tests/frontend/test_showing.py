@@ -85,9 +85,10 @@ def test_a_run_is_taken_from_init_from_the_api_or_by_its_id(prevue_up, run, monk
 
 def test_a_server_that_does_not_know_its_dashboard_gets_a_picture_unless_it_is_told(tmp_path, monkeypatch):
     monkeypatch.setenv("PREVUE_SPOOL_DIR", str(tmp_path / "client"))
+    monkeypatch.chdir(tmp_path)  # in no repository, of which a record would tell
     with served("backend", "--port", "0", data=tmp_path) as backend:
         run = prevue.init("alone", url=backend.address("backend"), system_metrics=False)
-        view = prevue.show(run)  # it waits for the first record
+        view = prevue.show(run)  # before anything is logged
         assert view.url is None
         assert "has logged no metric yet" in view._repr_html_()
         with pytest.raises(InvalidValue, match="give dashboard="):
@@ -97,6 +98,8 @@ def test_a_server_that_does_not_know_its_dashboard_gets_a_picture_unless_it_is_t
         assert 'height="300"' in told._repr_html_()
         run.log({"loss": 1})
         finished(run)
+        with pytest.raises(InvalidValue, match="the run is offline"):
+            prevue.show(prevue.init("alone", url=run.url, mode="offline"))
 
 
 def test_a_setting_says_who_may_frame_curves(prevue_up, run, tmp_path):
