@@ -1,6 +1,7 @@
 """A page of evaluations as one file, in which nothing is asked for."""
 
 import json
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 from urllib.parse import urlencode
@@ -40,7 +41,7 @@ def answers_of(
     """Return what a page's script may ask for of an evaluation, by the names that `answers.js` gives it."""
     of = (evaluation["run_id"], evaluation["evaluation_id"])
     labels = range(len(evaluation["labels"]))[:MOST_LABELS]
-    ask = {
+    ask: dict[str, Callable[..., Any]] = {
         "curves": api.curves,
         "intervals": api.intervals,
         "slices": api.slices,
