@@ -107,7 +107,7 @@ def prevue_run_event(event: dict[str, Any]) -> None:
     |---|---|
     | `kind` | `running` (it begins, goes on, or is heard of again), `finished`, `failed`, `lost` or `alert` |
     | `time` | UNIX seconds |
-    | `run` | a dict: `run_id`, `run_name`, `project` as `owner/name`, `user`, `state`, `started_at`, and `url`, its page, or None |
+    | `run` | a dict: `run_id`, `run_name`, `project` (`owner/name`), `user`, `state`, `started_at`, `url` (or None) |
     | `step` | of an alert, or None |
     | `level` | of an alert: `info`, `warn` or `error`; else None |
     | `cause` | of an alert that the server raised: `non_finite`, `diverged` or `stalled`; else None |
