@@ -104,7 +104,7 @@ export class Cards {
       if (isIntersecting && this._grown.delete(key)) this._drawSoon([key]);
     }
     clearTimeout(this._lookTimer);
-    this._lookTimer = setTimeout(() => this._build(), LOOK_WAIT_MS);
+    this._lookTimer = setTimeout(() => this._build(), this.charts.size ? LOOK_WAIT_MS : 0); // the first ones at once
   }
 
   async _build() {
