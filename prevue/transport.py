@@ -5,6 +5,7 @@ import gzip
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from types import TracebackType
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
@@ -62,7 +63,14 @@ class HttpTransport:
 
     def get(self, path: str, params: dict[str, Any] | None = None, timeout_s: float | None = None) -> dict[str, Any]:
         """Return the JSON object at `path`. Raises NotFound, NotLoggedIn, Refused or Unreachable."""
-        return self._understand(path, self._ask("GET", path, params=params, timeout=timeout_s or TIMEOUT_S))
+        ask = partial(self._ask, "GET", path, params=params, timeout=timeout_s or TIMEOUT_S)
+        try:
+            answer = ask()
+        except Unreachable as error:
+            if not isinstance(error.__cause__, requests.exceptions.ChunkedEncodingError):
+                raise
+            answer = ask()  # a server died while it answered; behind a proxy another one stands in for it
+        return self._understand(path, answer)
 
     def knock(self, path: str, timeout_s: float) -> "Knock":
         """Ask for the JSON object at `path`, and return how the answer came. Raises as `get` does."""

@@ -151,7 +151,8 @@ class Backend:
     """A backend over real HTTP that stores as `RecordingTransport` does.
 
     `recording`: what is stored, and `faults`. `documents`: by path, the status and the JSON of an answer to GET.
-    `headers`: those of every request. `stop` and `start` are a restart on the same port, which keeps what is stored.
+    `headers`: those of every request. `cuts`: how many answers end in their middle. `stop` and `start` are a restart on
+    the same port, which keeps what is stored.
     """
 
     def __init__(self) -> None:
@@ -159,6 +160,7 @@ class Backend:
         self.documents: dict[str, tuple[int, object]] = {}
         self.headers: list[dict[str, str]] = []
         self.queries: list[dict[str, list[str]]] = []
+        self.cuts = 0
         self.run_ids: dict[str, str] = {}  # by writer
         self.changed = threading.Condition()
         self._port = 0
@@ -248,6 +250,9 @@ class _Handler(BaseHTTPRequestHandler):
         if answer.retry_after_s is not None:
             self.send_header("Retry-After", str(answer.retry_after_s))
         self.end_headers()
+        if self.backend.cuts:
+            self.backend.cuts -= 1
+            self.close_connection, body = True, body[:-1]
         self.wfile.write(body)
 
     def log_message(self, *_: object) -> None:

@@ -128,6 +128,18 @@ def test_get_returns_the_object(transport, backend):
     assert backend.queries == [{"limit": ["7"]}]
 
 
+@pytest.mark.parametrize(("cuts", "asked"), [(1, 2), (2, 2)])
+def test_a_reading_whose_answer_breaks_off_is_asked_once_more(transport, backend, cuts, asked):
+    backend.documents["/api/v1/runs"] = (200, {"items": [], "next": None})
+    backend.cuts = cuts
+    if cuts == 1:
+        assert transport.get("/api/v1/runs") == {"items": [], "next": None}
+    else:
+        with pytest.raises(Unreachable, match=f"cannot reach {backend.url}: IncompleteRead"):
+            transport.get("/api/v1/runs")
+    assert len(backend.queries) == asked
+
+
 @pytest.mark.parametrize(
     ("status", "document", "error", "told"),
     [
