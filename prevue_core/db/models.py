@@ -94,6 +94,7 @@ class Project(Table):
     user = peewee.ForeignKeyField(User, column_name="user_id")
     model = peewee.ForeignKeyField(ModelDescription, column_name="model_id", null=True)
     visibility = peewee.CharField(max_length=16, default="private")
+    next_color = peewee.IntegerField(default=0)  # that its next run gets
     silenced_checks = peewee.TextField(default="[]")  # JSON list of codes of method checks, in all its runs
     created_at = TimeField(default=utc_now)
     archived_at = TimeField(null=True)  # not in lists unless asked for
@@ -128,7 +129,7 @@ class TrainingRun(Table):
 
     class Meta:
         table_name = "runs"
-        indexes = ((("project", "started_at", "run_id"), False),)
+        indexes = ((("project", "started_at", "run_id"), False), (("heard_at",), False))
 
 
 class Tombstone(Table):

@@ -20,6 +20,7 @@ PUBLIC = {
     ("GET", "/api/v1/identity"), ("POST", "/api/v1/sessions"), ("POST", "/api/v1/sessions/with-code"),
     ("DELETE", "/api/v1/sessions/current"),
     ("GET", "/api/docs/"), ("GET", "/api/docs/<path:path>"), ("GET", "/api/docs/dist/<path:filename>"),
+    ("GET", "/api/checks"),
 }  # fmt: skip
 
 

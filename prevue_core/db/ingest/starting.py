@@ -83,8 +83,7 @@ def _join_run(run_id: str, project: Project, user: User, start: Record) -> bool:
     time = time_of(start, now)
     name = start.get("run_name")
     group = start.get("group")
-    following = peewee.fn.COALESCE(peewee.fn.MAX(TrainingRun.color), -1) + 1
-    TrainingRun.insert(
+    insert = TrainingRun.insert(
         run_id=run_id,
         project=project,
         user=user,
@@ -94,10 +93,11 @@ def _join_run(run_id: str, project: Project, user: User, start: Record) -> bool:
         tags=tags_of(start.get("tags", [])),
         notes=text_of("notes", start.get("notes") or ""),
         run_group=None if group is None else check_label("group", group),
-        color=TrainingRun.select(following).where(TrainingRun.project == project).scalar(),
         started_at=time,
         heard_at=now,
-    ).on_conflict_ignore().execute()
+    )
+    if insert.on_conflict_ignore().as_rowcount().execute():
+        _give_color(run_id, project)
     # A further writer of a run that ended goes on with it, unless it began before that end and is only heard of late.
     goes_on = TrainingRun.update(state=contract.RUNNING, finished_at=None).where(
         TrainingRun.run_id == run_id, TrainingRun.finished_at <= time
@@ -105,6 +105,14 @@ def _join_run(run_id: str, project: Project, user: User, start: Record) -> bool:
     if is_resumed := bool(goes_on.execute()):
         go_on(run_id)
     return is_resumed
+
+
+def _give_color(run_id: str, project: Project) -> None:
+    """Give a new run the next color of its project, which counts them: its runs may lie on several machines."""
+    of_project = Project.project_id == project.project_id
+    Project.update(next_color=Project.next_color + 1).where(of_project).execute()
+    color = Project.select(Project.next_color - 1).where(of_project)
+    TrainingRun.update(color=color).where(TrainingRun.run_id == run_id).execute()
 
 
 def _environment(start: Record) -> str:

@@ -105,6 +105,7 @@ def _tables(db: peewee.Database) -> list[type[peewee.Model]]:
         user = peewee.ForeignKeyField(User)
         model = peewee.ForeignKeyField(ModelDescription, null=True)
         visibility = peewee.CharField(max_length=16, default="private")
+        next_color = peewee.IntegerField(default=0)
         silenced_checks = peewee.TextField(default="[]")
         created_at = peewee.DateTimeField()
         archived_at = peewee.DateTimeField(null=True)
@@ -299,7 +300,7 @@ def _tables(db: peewee.Database) -> list[type[peewee.Model]]:
 
         class Meta:
             table_name = "runs"
-            indexes = ((("project", "started_at", "run_id"), False),)
+            indexes = ((("project", "started_at", "run_id"), False), (("heard_at",), False))
 
     class Writer(Table):
         run_id = peewee.UUIDField()
