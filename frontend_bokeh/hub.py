@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import count
 from typing import Any, Protocol
 
 from frontend_bokeh.auth import CLOSE_CODES
@@ -85,7 +86,8 @@ class Hub:
         self._threads = ThreadPoolExecutor(1, thread_name_prefix="prevue-hub")
         self._viewers: dict[Viewer, float] = {}  # with the loop's time at which their right was asked for
         self._task: asyncio.Task[None] | None = None
-        self._runs: dict[str, RunState] = {}
+        self._runs: dict[str, RunState] = {}  # those that are there: the newest, and what viewers have found
+        self._run_numbers = count()
         self._keys: list[tuple[str, str]] = []
         self._numbers: dict[tuple[str, str], int] = {}
         self._error: str | None = None
@@ -98,7 +100,7 @@ class Hub:
 
     @property
     def meta(self) -> dict[str, Any]:
-        """What every viewer is told: keys and run numbers only ever grow. Not to be read during a look."""
+        """What every viewer is told: no number is ever given to another key or run. Not to be read during a look."""
         return {
             "rev": self._rev,
             "is_known": self._is_known,
@@ -229,12 +231,21 @@ class Hub:
         runs = {run.run_id: run for run in reversed(there) if self._may_have_news(run)}
         sums, parts = self._ask(source, list(runs), watched) if runs else ({}, [])
         news = News(events=self._events.look(source, runs))
-        self._newest.update(run.run_id for run in there[:RUNS_SHOWN])
+        self._forget(news, there)
         for run_id, run in runs.items():
             self._take_run(news, run, sums.get(run_id))
         for budget, part in parts:
             self._take_part(news, part, budget)
         return news
+
+    def _forget(self, news: News, there: list[StoredRun]) -> None:
+        """Forget runs that were deleted or put away, and those that nobody looks for any more."""
+        newest = {run.run_id for run in there[:RUNS_SHOWN]}
+        gone = self._runs.keys() - {run.run_id for run in there}
+        news.is_structural |= bool(gone) or newest != self._newest
+        self._newest = newest
+        for run_id in gone:
+            del self._runs[run_id]
 
     def _note(self, watched: set[Watched]) -> None:
         """Forget what nobody has watched for long."""
@@ -274,7 +285,7 @@ class Hub:
     def _take_run(self, news: News, run: StoredRun, found: tuple[int, Sums] | None) -> None:
         state = self._runs.get(run.run_id)
         if state is None:
-            state = self._runs[run.run_id] = RunState(len(self._runs), run)
+            state = self._runs[run.run_id] = RunState(next(self._run_numbers), run)
             news.is_structural = True
         elif found is None and not state.changed(run):
             return
@@ -282,7 +293,7 @@ class Hub:
         for key in sorted(set().union(*series.values()) - self._numbers.keys()):
             self._numbers[key] = len(self._keys)
             self._keys.append(key)
-        news.is_structural |= state.run.state != run.state or _names(state.series) != _names(series)
+        news.is_structural |= state.looks_other(run) or _names(state.series) != _names(series)
         state.run, state.logged, state.series = run, logged, series
         news.live.append([state.number, *_live(state)])
 

@@ -37,7 +37,11 @@ class RunState:
 
     def changed(self, run: StoredRun) -> bool:
         """Return whether a newer look at the run shows anything new."""
-        return run.state != self.run.state or run.heard_at != self.run.heard_at
+        return run.heard_at != self.run.heard_at or self.looks_other(run)
+
+    def looks_other(self, run: StoredRun) -> bool:
+        """Return whether a newer look shows the run otherwise in a list: a name is changed long after it has ended."""
+        return (run.state, run.run_name, run.tags) != (self.run.state, self.run.run_name, self.run.tags)
 
 
 class Source:

@@ -4,7 +4,7 @@ import asyncio
 import copy
 import math
 import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -350,6 +350,47 @@ def test_a_run_that_a_page_looks_for_is_told_of_as_none_of_the_newest(source, mo
         source.log("a", TRAIN_LOSS, 0.2)
         await page.until(lambda page: any(live[1] == 2 for news in page.ticks for live in news.live))
         assert (await hub.find(page, ""), page.found) == ([], set())
+
+    looking(source, scene)
+
+
+def test_a_run_that_is_deleted_is_told_of_no_more_and_its_number_is_never_given_to_another(source):
+    source.log("b", TRAIN_LOSS, 0.3)
+
+    async def scene(hub, page):
+        assert {run["id"]: run["no"] for run in page.metas[-1]["runs"]} == {"a": 0, "b": 1}
+        deleted = source.stored.pop("b")
+        await page.until(lambda page: len(page.metas[-1]["runs"]) == 1)
+        assert [run["id"] for run in page.metas[-1]["runs"]] == ["a"]
+        source.stored["b"] = deleted
+        await page.until(lambda page: len(page.metas[-1]["runs"]) == 2)
+        assert {run["id"]: run["no"] for run in page.metas[-1]["runs"]} == {"a": 0, "b": 2}
+
+    looking(source, scene)
+
+
+def test_a_run_that_nobody_looks_for_any_more_is_forgotten(source, monkeypatch):
+    monkeypatch.setattr(hub_module, "RUNS_SHOWN", 1)
+    source.newest = 1
+    source.log("b", TRAIN_LOSS, 0.3)
+
+    async def scene(hub, page):
+        await hub.find(page, "a")
+        await page.until(lambda page: len(page.metas[-1]["runs"]) == 2)
+        await hub.find(page, "")
+        await page.until(lambda page: len(page.metas[-1]["runs"]) == 1)
+        assert hub.number_of("a") is None
+
+    looking(source, scene)
+
+
+def test_a_name_and_tags_that_are_changed_after_the_end_are_told(source):
+    source.log("a", TRAIN_LOSS, state="finished")
+
+    async def scene(hub, page):
+        source.stored["a"] = replace(source.stored["a"], run_name="the good one", tags=["kept"])
+        await page.until(lambda page: page.metas[-1]["runs"][0]["name"] == "the good one")
+        assert page.metas[-1]["runs"][0]["tags"] == ["kept"]
 
     looking(source, scene)
 
