@@ -12,7 +12,7 @@ export function zoomNote({zoom, curves}) {
 /** Return how many points a chart stands for: all, or those of the zoom of all. */
 export function pointsText({curves, zoom, whole}) {
   const points = curves.reduce((sum, curve) => sum + countedOf(curve, zoom), 0);
-  return `${points.toLocaleString()} ${zoom && whole >= points ? `of ${whole.toLocaleString()} ` : ""}points`;
+  return `${points.toLocaleString()} ${zoom && whole >= points ? `of ${whole.toLocaleString()} ` : ""}${points === 1 && !zoom ? "point" : "points"}`;
 }
 
 /** Return what has no place on a chart's axes; empty: everything has. */
