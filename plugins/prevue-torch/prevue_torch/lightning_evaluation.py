@@ -48,6 +48,13 @@ class PrevueLightningEvaluation(*bases):  # type: ignore[misc]
         self._kept: Kept = {}
 
     @harmless
+    def on_test_epoch_start(self, trainer: Any, pl_module: Any) -> None:
+        """Forget what a test that was broken off has left."""
+        self._kept = {}
+
+    on_validation_epoch_start = on_test_epoch_start
+
+    @harmless
     def on_test_batch_end(
         self, trainer: Any, pl_module: Any, outputs: Any, batch: Any, batch_idx: int, dataloader_idx: int = 0
     ) -> None:
@@ -83,8 +90,9 @@ class PrevueLightningEvaluation(*bases):  # type: ignore[misc]
 
     def _log(self, trainer: Any, options: dict[str, Any]) -> None:
         kept, self._kept = self._kept, {}
+        kept = _of_all_ranks(kept, trainer.world_size)  # before all that may fail in one rank: the others would wait
         run = _run_of(trainer) if trainer.is_global_zero else None
-        for loader, pairs in sorted(_of_all_ranks(kept, trainer.world_size).items()):
+        for loader, pairs in sorted(kept.items()):
             if run is not None:
                 target, preds = (torch.cat(parts) for parts in zip(*pairs, strict=True))
                 name = options["name"] if loader == 0 else f"{options['name']}/{loader}"

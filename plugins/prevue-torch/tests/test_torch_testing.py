@@ -5,7 +5,7 @@ import pytest
 import pytorch_lightning
 import torch
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits
-from test_torch_lightning import module_of, train
+from test_torch_lightning import data, module_of, train
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
@@ -133,3 +133,21 @@ def test_a_module_that_tells_no_predictions_costs_a_warning(backend, tmp_path, c
     train(PrevueLightningLogger("told nothing"), tmp_path, callbacks=[PrevueLightningEvaluation()])
     assert "test_step returns a NoneType; let it return a dict with `preds` and `target`" in caplog.text
     assert evaluations(backend, "told nothing") == {}
+
+
+@pytest.mark.filterwarnings("ignore::Warning")
+def test_a_test_that_was_broken_off_leaves_nothing_in_the_next(backend, tmp_path):
+    module, whole = telling(lightning.pytorch), data()
+
+    class Broken:
+        def __iter__(self):
+            yield from whole
+            raise OSError("the disk is away")
+
+    trainer = train(PrevueLightningLogger("tested again"), tmp_path, is_tested=False, module=module)
+    trainer.callbacks.append(PrevueLightningEvaluation())
+    with pytest.raises(OSError, match="away"):
+        trainer.test(module, Broken(), verbose=False)
+    trainer.test(module, whole, verbose=False)
+    [one] = evaluations(backend, "tested again").values()
+    assert one["sample_count"] == 16
