@@ -18,7 +18,7 @@ OTHER = "#8b96a5"
 
 def picture(run: StoredRun) -> str:
     """Return the curves of the first process, those of one name in one chart, with a line that says what they are."""
-    told = f"{run.user}/{run.project_name}: <b>{escape(run.run_name)}</b> ({run.state})"
+    told = f"{escape(f'{run.user}/{run.project_name}')}: <b>{escape(run.run_name)}</b> ({run.state})"
     series = [one for one in run.series(budget=BUDGET) if one.split != SYSTEM_SPLIT]
     least = min((one.rank for one in series), default=0)
     names: dict[str, list[Series]] = {}

@@ -69,6 +69,13 @@ def test_a_picture_needs_no_dashboard_and_holds_every_curve(run):
     assert EVIL not in html
 
 
+def test_a_picture_shows_the_names_of_strangers_as_text(prevue_up):
+    name = "<script>alert(1)"
+    view = prevue.show(finished(prevue.init(name, url=prevue_up[0], uid=name, system_metrics=False)), live=False)
+    assert "&lt;script&gt;" in view._repr_html_()
+    assert "<script>" not in view._repr_html_()
+
+
 def test_a_run_is_taken_from_init_from_the_api_or_by_its_id(prevue_up, run, monkeypatch):
     monkeypatch.setattr("prevue.current._latest", run)
     with prevue.Api(prevue_up[0]) as api:
