@@ -129,7 +129,12 @@ class TrainingRun(Table):
 
     class Meta:
         table_name = "runs"
-        indexes = ((("project", "started_at", "run_id"), False), (("heard_at",), False))
+        indexes = ((("project", "started_at", "run_id"), False),)
+
+
+# For `patrol`. Not of `heard_at`, which changes each second.
+_running = TrainingRun.index(TrainingRun.started_at, where=TrainingRun.state == RUNNING, name="runs_running")
+TrainingRun.add_index(_running)
 
 
 class Tombstone(Table):

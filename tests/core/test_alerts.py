@@ -1,11 +1,13 @@
 """Alerts that the server raises by itself: each once, whatever comes again; and what others are told of a run."""
 
 import datetime
+import logging
 import math
 
 import pytest
 
 from core.stream import Stream, end, metrics, start, started
+from prevue_core.db.connection import db, is_sqlite
 from prevue_core.db.ingest import apply_records
 from prevue_core.db.models import Event, TrainingRun, utc_now
 from prevue_core.db.patrol import OLD_S, Patrol
@@ -134,6 +136,27 @@ def test_a_run_that_falls_silent_is_told_once_and_its_return_too():
         set_back(row, seconds=200)
     assert happened(stream.send(*losses([1.0]))) == [("running", "")]
     assert stream.send(*losses([1.0])).happened == []
+
+
+def test_runs_whose_loss_is_known_cost_no_further_statements(caplog):
+    runs = [started() for _ in range(9)]
+    now = silent(runs[-1], 300)
+    assert len(patrol(now).look(now)) == 9
+    with caplog.at_level(logging.DEBUG, "peewee"):
+        assert patrol(now).look(now) == []
+    assert 0 < len(caplog.messages) < 9
+
+
+def test_a_look_reads_no_run_that_is_over(caplog):
+    if not is_sqlite():
+        pytest.skip("PostgreSQL reads so small a table whole")
+    started()
+    with caplog.at_level(logging.DEBUG, "peewee"):
+        patrol(now := to_unix(utc_now())).look(now)
+    asked = [record.msg for record in caplog.records if 'FROM "runs"' in record.msg[0]]
+    plans = [db.execute_sql(f"EXPLAIN QUERY PLAN {sql}", values).fetchall()[0][-1] for sql, values in asked]
+    assert len(plans) == 2
+    assert all("USING INDEX runs_running" in plan for plan in plans)
 
 
 def test_a_server_that_was_away_finds_nobody_lost():

@@ -300,7 +300,10 @@ def _tables(db: peewee.Database) -> list[type[peewee.Model]]:
 
         class Meta:
             table_name = "runs"
-            indexes = ((("project", "started_at", "run_id"), False), (("heard_at",), False))
+            indexes = ((("project", "started_at", "run_id"), False),)
+
+    running = TrainingRun.index(TrainingRun.started_at, where=TrainingRun.state == "running", name="runs_running")
+    TrainingRun.add_index(running)
 
     class Writer(Table):
         run_id = peewee.UUIDField()
