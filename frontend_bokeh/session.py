@@ -17,6 +17,8 @@ from frontend_bokeh.state import UI, send
 from prevue_core.errors import ApiError
 
 MAX_RANKS = 64  # whose series a page shows at once
+MAX_WAITING = 200  # changes and messages that a slow network holds up, some minute of a live run's
+FAR_BEHIND = 4408  # with what the connection is closed then; the page opens another, and asks for everything anew
 
 log = logging.getLogger("prevue.dashboard")
 
@@ -36,6 +38,7 @@ class Session:
         self._hub = hub
         self._ui = UI(name="ui", version=version(), meta={"rev": 0})
         self._tasks: set[asyncio.Task[None]] = set()
+        self._waiting = 0  # until what was told before has gone out
         document.add_root(self._ui)
         self._ui.on_change("req", lambda attr, old, new: self._take(new))
         self._ui.on_change("active", lambda attr, old, new: self._set_active(new))
@@ -57,8 +60,18 @@ class Session:
         """Mark further events on the curves."""
         self._later(lambda: send(self._document, {"kind": "events", "events": events}))
 
-    def _later(self, change: Any) -> None:
-        self._document.add_next_tick_callback(change)  # with the document's lock held
+    def _later(self, change: Callable[[], Any]) -> None:
+        """Do it with the document's lock held: once what was told before has gone out."""
+        if self._waiting == MAX_WAITING:
+            self.close(FAR_BEHIND)
+            return
+        self._waiting += 1
+
+        def act() -> None:
+            self._waiting -= 1
+            change()
+
+        self._document.add_next_tick_callback(act)
 
     def _set_active(self, is_active: bool) -> None:
         self.is_active = is_active
