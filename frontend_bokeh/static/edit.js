@@ -22,11 +22,15 @@ function open(button) {
   const close = async (isKept) => {
     if (isClosed) return;
     isClosed = true;
-    const isWanted = isKept && field.value !== given && await keep(what, run, field.value);
+    const isOther = isKept && field.value !== given;
+    if (isOther && !await keep(what, run, field.value)) {
+      isClosed = false; // what was typed is not lost: it can be mended, or left with Esc
+      return;
+    }
     field.replaceWith(part);
     button.hidden = false;
     button.focus();
-    if (isWanted) refresh();
+    if (isOther) refresh();
   };
   field.addEventListener("keydown", (event) => {
     if (event.key === "Escape") close(false);
@@ -49,8 +53,8 @@ async function keep(field, run, value) {
   const form = {action: "edit", run, field, value, form_key: document.querySelector("[name=form_key]")?.value ?? ""};
   try {
     const answer = await fetch("/changes", {method: "POST", body: new URLSearchParams(form)});
-    if (answer.ok) return true;
-    toast(`Not changed: ${(await answer.json().catch(() => ({}))).error ?? `status ${answer.status}`}`);
+    if (answer.ok && !answer.redirected) return true;
+    toast(`Not changed: ${(await answer.json().catch(() => ({}))).error ?? (answer.redirected ? "log in again" : `status ${answer.status}`)}`);
   } catch {
     toast("Not changed: the dashboard does not answer");
   }

@@ -131,14 +131,27 @@ def test_a_run_is_edited_where_it_stands(shown):
     expect(shown.locator("h1")).to_have_text("second")
 
 
-def test_a_name_that_cannot_be_is_told_and_the_old_one_stays(shown, expected_errors):
+def test_a_name_that_cannot_be_is_told_and_can_be_mended_or_left(shown, expected_errors):
     expected_errors.append("status of 422")
     shown.get_by_label("rename one").click()
     shown.keyboard.press("Control+a")
     shown.keyboard.press("Delete")
     shown.keyboard.press("Enter")
     expect(shown.locator("#toast")).to_contain_text("Not changed: run_name '' has 0 characters")
+    expect(shown.locator("input.edit")).to_be_focused()
+    shown.keyboard.press("Escape")
+    expect(shown.locator("tbody tr a", has_text="one")).to_be_visible()
     assert "one" in names(shown)
+
+
+def test_what_is_typed_is_not_lost_when_the_login_has_ended(shown):
+    shown.route("**/changes", lambda route: route.fulfill(status=302, headers={"Location": "/healthz"}))
+    shown.get_by_label("rename one").click()
+    shown.keyboard.press("Control+a")
+    shown.keyboard.type("a long name")
+    shown.keyboard.press("Enter")
+    expect(shown.locator("#toast")).to_contain_text("Not changed: log in again")
+    expect(shown.locator("input.edit")).to_have_value("a long name")
 
 
 def test_chosen_runs_are_drawn_and_put_away(shown, dashboard):
