@@ -9,7 +9,7 @@ const TIP = `:host { --tooltip-color: var(--panel); --tooltip-text: var(--text);
   box-shadow: 0 4px 14px rgb(0 0 0 / 25%);
   --tooltip-arrow-color: var(--line); --tooltip-arrow-inner-color: var(--panel); font: 12px/1.5 Inter, system-ui, sans-serif; }
   .bk-tooltip-row-label { color: var(--text-3); }`;
-const NON_FINITE = {NaN: NaN, Infinity, "-Infinity": -Infinity};
+const NON_FINITE = new Map([["NaN", NaN], ["Infinity", Infinity], ["-Infinity", -Infinity]]);
 
 /** Show an answer in `host`, in the place of what was there. Resolves to a function that takes it away. */
 export async function show({title, owner, parts, error}, host) {
@@ -84,12 +84,12 @@ function tableOf(columns) {
     element("tbody", {}, ...(columns[names[0]] ?? []).map((_, at) => row(at)))));
 }
 
-const isNumber = (value) => typeof value === "number" || value in NON_FINITE;
+const isNumber = (value) => typeof value === "number" || NON_FINITE.has(value);
 
 function cell(value) {
   if (value === null) return "–";
   if (typeof value === "number") return Number.isInteger(value) ? String(value) : number(value);
-  return value in NON_FINITE ? number(NON_FINITE[value]) : String(value);
+  return NON_FINITE.has(value) ? number(NON_FINITE.get(value)) : String(value);
 }
 
 /** A value that is folded out: objects and lists by a click, numbers and texts as they are. */
