@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from prevue_core.errors import InvalidValue
+from prevue_core.errors import InvalidValue, shown
 from prevue_core.evaluation.arrays import Bools, Floats, Ints
 from prevue_core.evaluation.samples import Samples
 
@@ -52,7 +52,7 @@ def values_by(samples: Samples, by: str) -> Floats:
     """
     kind, _, name = by.partition(":")
     found = None
-    if kind == "score" and name.isdecimal() and int(name) < len(samples.labels):
+    if kind == "score" and name in map(str, range(len(samples.labels))):
         found = samples.score_of(int(name))
     elif kind == "feature":
         found = samples.features.get(name)
@@ -61,7 +61,7 @@ def values_by(samples: Samples, by: str) -> Floats:
         found = {"error": error, "target": samples.target, "prediction": samples.prediction}[by]
     if found is None:
         raise InvalidValue(
-            f"{by!r} is no value of these samples; use score:LABEL, feature:NAME, error, target or prediction"
+            f"{shown(by)} is no value of these samples; use score:LABEL, feature:NAME, error, target or prediction"
         )
     return np.asarray(found)
 

@@ -258,8 +258,19 @@ def test_samples_are_chosen_by_their_score_and_counted_by_slice(client, binary):
         "a": chosen[::4].sum(),
         "b": chosen.sum() - chosen[::4].sum(),
     }
-    for by in ("score:2", "feature:age", "error", "score:x"):
+    for by in ("score:2", "feature:age", "error", "score:x", "score:" + "9" * 5_000):
         assert asked(client, binary, "/samples", by=by).status_code == 422
+
+
+@pytest.mark.parametrize("task", ["multilabel", "regression"])
+def test_samples_of_a_class_that_there_is_not_are_refused(client, task):
+    stream = started()
+    true = random.random((50, 4)) > 0.4 if task == "multilabel" else random.random(50)
+    log(stream, true, true, task=task)
+    for asked_for in ({"target": 4}, {"target": -5}, {"prediction": 10**30}):
+        answer = asked(client, stream, "/samples", **asked_for)
+        assert answer.status_code == 422
+        assert "is no class; use " in answer.json["detail"]
 
 
 def test_samples_come_as_columns_and_a_project_lists_its_evaluations(client, binary):

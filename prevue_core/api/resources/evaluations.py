@@ -312,7 +312,9 @@ def list_samples(
 
     Those of a cell of the matrix or of a slice, in an order such as the worst first.
     """
-    derived.evaluation(run_id, evaluation_id)
+    row = derived.evaluation(run_id, evaluation_id)
+    classes = [wanted[name] for name in ("target", "prediction") if wanted[name] is not None]
+    _check_labels(row, [max(label, -1 - label) for label in classes])
     samples = derived.samples(str(run_id), evaluation_id)
     if (name := wanted["slice_name"]) is not None and name not in samples.slices:
         raise InvalidValue(f"slice {name!r} is not known; use {', '.join(samples.slices) or 'none: there is no slice'}")
@@ -324,4 +326,5 @@ def list_samples(
 def _check_labels(row: Row, labels: list[int]) -> None:
     for label in labels:
         if label >= len(row["labels"]):
-            raise InvalidValue(f"label {label} is no class; use 0 to {len(row['labels']) - 1}")
+            known = f"0 to {len(row['labels']) - 1}" if row["labels"] else "none: a regression has no classes"
+            raise InvalidValue(f"label {label} is no class; use {known}")
