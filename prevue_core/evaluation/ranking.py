@@ -1,6 +1,6 @@
 """How well scores put the positive samples first: ROC and precision-recall, at every threshold there is."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -113,9 +113,9 @@ def average_precision(ranking: Ranking) -> float:
     return float((np.diff(np.append(0, ranking.true)) * precision).sum() / ranking.positives)
 
 
-def mean_curve(heights: Sequence[Floats], start: float | None = None) -> Curve:
-    """Return the mean of curves (macro mean), given by their heights over GRID; it has no thresholds."""
-    y = np.mean(heights, axis=0)
+def mean_curve(heights: Floats, start: float | None = None) -> Curve:
+    """Return the mean of curves (macro mean), given by the mean of their heights over GRID; it has no thresholds."""
+    y = heights.copy()
     y[0] = y[0] if start is None else start
     return Curve(GRID, y, np.full(len(GRID), np.nan))
 

@@ -1,5 +1,7 @@
 """Curves of several classes together, costs and top-k, against scikit-learn."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -68,6 +70,15 @@ def test_the_macro_precision_is_the_mean_of_what_each_class_has_at_a_recall(digi
             precision, reached, _ = metrics.precision_recall_curve(target == label, scores[:, label])
             each.append(precision[reached >= recall][-1])
         assert np.interp(recall, found["x"], found["y"]) == pytest.approx(np.mean(each), abs=2e-3)
+
+
+def test_the_mean_curves_of_many_classes_take_no_room_for_each():
+    samples = logged(np.arange(400) % 200, None, np.random.default_rng(0).dirichlet(np.ones(200), 400))
+    tracemalloc.start()
+    curves(samples)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 30_000_000  # 64 MB for two curves of each
 
 
 def farthest(x, y, drawn):
