@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import requests
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 from sklearn.metrics import confusion_matrix
 
 import prevue
@@ -148,15 +148,26 @@ def test_a_slider_goes_through_the_steps_of_a_training(page, log, open_evaluatio
         run.log_evaluation([0, 1, 1, 0], [0, 1, 1, 0] if step == 2 else [0] * (3 - step) + [1] * (1 + step), step=step)
     finished(run)
     with prevue.Api(backend) as api:
-        last = api.evaluations(run.run_id)[0]
+        last, middle, _ = api.evaluations(run.run_id)
+    held: list[Route] = []
+    page.route(f"**/{middle['evaluation_id']}/columns?*", lambda route: held.append(route))
     open_evaluation(SimpleNamespace(**last))
     expect(page.locator(".tile[data-score=accuracy] b")).to_have_text("100.0%")
     assert cells(page, "view-confusion-matrix") == [2, 0, 0, 2]  # without scores there is no threshold
     expect(page.locator("#view-threshold")).to_be_hidden()
     page.get_by_role("slider", name="step of the training").focus()
+    page.keyboard.press("ArrowLeft")
+    expect(page.locator(".tile[data-score=accuracy] b")).to_have_text("50.0%")
     page.keyboard.press("Home")
     expect(page.locator("#steps output")).to_have_text("step 0")
     expect(page.locator(".tile[data-score=accuracy] b")).to_have_text("25.0%")
+    samples = page.locator("#view-samples")
+    expect(samples.locator("tbody tr")).to_have_count(4)
+    with page.expect_response("**/columns?*") as late:  # of the step that was shown before
+        held[0].continue_()
+    late.value.finished()
+    samples.get_by_role("button", name="Mistakes").click()
+    expect(samples.locator("tbody tr")).to_have_count(3)
 
 
 def test_that_only_a_part_of_the_samples_is_kept_or_has_come_is_said(page, open_evaluation, backend):

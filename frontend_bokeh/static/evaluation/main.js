@@ -147,15 +147,20 @@ class EvaluationPage {
     });
   }
 
-  /** Ask for all of it, and show each part as it comes. */
-  async load() {
+  /** Ask for all of it, and show each part as it comes; what fails is told. */
+  load() {
+    return this._load().catch(tellOf);
+  }
+
+  async _load() {
     const {evaluation} = this,
       isThis = () => this.evaluation === evaluation;
     [this.intervals, this.slices, this.checks] = [null, null, null];
     await this._report(); // the others would make it wait
     if (!isThis()) return;
+    [this.held, this.means] = [null, null]; // of the evaluation before
     this._showAll();
-    this._held = this.answers.ask(evaluation, "columns").then((columns) => (this.held = new Held(columns, evaluation)));
+    this._held = this.answers.ask(evaluation, "columns").then((columns) => isThis() && (this.held = new Held(columns, evaluation)));
     this._samples.show();
     this.answers.ask(evaluation, "intervals").then((intervals) => isThis() && ((this.intervals = intervals), this._tiles.show()), tellOf);
     this.answers.ask(evaluation, "checks").then((checks) => isThis() && ((this.checks = checks), this._findings.show()), tellOf);
@@ -177,6 +182,7 @@ class EvaluationPage {
         values: {label},
       },
     } = this;
+    $("#wrong").hidden = true;
     const report = await this.answers.ask(evaluation, "report", evaluation.task === "regression" ? {} : {label});
     if (evaluation !== this.evaluation || label !== this.choice.values.label) return; // another is wanted meanwhile
     [this.report, this.label] = [report, label];
@@ -241,4 +247,4 @@ function tellOf(error) {
 const page = new EvaluationPage(JSON.parse($("#given").textContent));
 window.prevue = {page}; // for tests and the console
 page.build();
-await page.load().catch(tellOf);
+await page.load();
