@@ -97,7 +97,17 @@ class EvaluationFile(AskedPage):
         self.write(file_of("evaluation_body.html", "evaluation/main.js", data, **about))
 
 
-class EvaluationAnswer(AskedPage):
+class Answer(AskedPage):
+    """What a page's script asks for."""
+
+    def write_error(self, status_code: int, **kwargs: Any) -> None:
+        """Answer with what is wrong, for a script."""
+        error = kwargs.get("exc_info", (None, None))[1]
+        told = error.log_message % error.args if isinstance(error, HTTPError) and error.log_message else self._reason
+        self.finish({"error": told})
+
+
+class EvaluationAnswer(Answer):
     """What the script of an evaluation's page asks for."""
 
     async def get(self, owner: str, name: str, evaluation_id: str, what: str) -> None:
@@ -106,12 +116,6 @@ class EvaluationAnswer(AskedPage):
         asked = {key: self.get_query_argument(key) for key in self.request.query_arguments if key in known}
         run_id = str(self.read("run", uuid.UUID))
         self.write({"answer": await self.ask(lambda api: ask(api, run_id, int(evaluation_id), **asked))})
-
-    def write_error(self, status_code: int, **kwargs: Any) -> None:
-        """Answer with what is wrong, for a script."""
-        error = kwargs.get("exc_info", (None, None))[1]
-        told = error.log_message % error.args if isinstance(error, HTTPError) and error.log_message else self._reason
-        self.finish({"error": told})
 
 
 def found(api: Api, owner: str, name: str, evaluation_id: str) -> tuple[Row, list[Row]]:

@@ -33,7 +33,7 @@ class Log:
     def __init__(self, url: str) -> None:
         self.url = url
 
-    def cancer(self, name, model=None, **options):
+    def cancer(self, name, model=None, *, group=None, **options):
         """Log a test of a model on the second half of the data, by default of a fitted logistic regression."""
         data = load_breast_cancer()
         labels = np.array(["malignant", "benign"])[data.target]
@@ -41,7 +41,7 @@ class Log:
         x, y = data.data[1::2], labels[1::2]
         size = np.where(x[:, 0] > 15, "large", "small")
         known = {"sample_ids": [f"patient {i}" for i in range(len(y))], "slices": {"size": size}}
-        return self._logged(name, model, x, y, name="cancer", pos_label="malignant", **known, **options)
+        return self._logged(name, model, x, y, group, name="cancer", pos_label="malignant", **known, **options)
 
     def digits(self, name, **options):
         """Log a test of naive Bayes on ten classes."""
@@ -56,8 +56,8 @@ class Log:
         features = dict(zip(data.feature_names, data.data[1::2].T, strict=True))
         return self._logged(name, model, data.data[1::2], data.target[1::2], name="diabetes", features=features)
 
-    def _logged(self, run_name, model, x, y, **options):
-        run = prevue.init(PROJECT, run_name, url=self.url, uid="tester")
+    def _logged(self, run_name, model, x, y, group=None, **options):
+        run = prevue.init(PROJECT, run_name, url=self.url, uid="tester", group=group)
         log_test(run, model, x, y, **options)
         finished(run)
         with prevue.Api(self.url) as api:

@@ -25,25 +25,26 @@ export class Answers {
     if (this.isSaved)
       return key in this._kept ? Promise.resolve(this._kept[key]) : Promise.reject(new Error("this saved page does not hold it"));
     if (!this._asked.has(key)) {
-      const answer = this._fetch(`${key}${Object.keys(asked).length ? "&" : ""}run=${evaluation.run_id}`);
+      const answer = fetched(`${this._base}/${key}${Object.keys(asked).length ? "&" : ""}run=${evaluation.run_id}`);
       this._asked.set(key, answer);
       answer.catch(() => this._asked.delete(key)); // it may be asked for again
     }
     return this._asked.get(key);
   }
+}
 
-  async _fetch(path, patience = PATIENCE) {
-    const answer = await fetch(`${this._base}/${path}`, {cache: "no-store"});
-    if (answer.redirected) location.reload(); // to where one logs in
-    if (answer.status === 503 && patience) {
-      // of a million samples the first answer takes its time; the next finds it ready
-      await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
-      return this._fetch(path, patience - 1);
-    }
-    const told = await answer.json().catch(() => ({error: `the server answered with ${answer.status}`}));
-    if (!answer.ok) throw new Error(told.error);
-    return told.answer;
+/** Return what the dashboard answers at an address; throws what is wrong in its words. */
+export async function fetched(address, patience = PATIENCE) {
+  const answer = await fetch(address, {cache: "no-store"});
+  if (answer.redirected) location.reload(); // to where one logs in
+  if (answer.status === 503 && patience) {
+    // of a million samples the first answer takes its time; the next finds it ready
+    await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+    return fetched(address, patience - 1);
   }
+  const told = await answer.json().catch(() => ({error: `the server answered with ${answer.status}`}));
+  if (!answer.ok) throw new Error(told.error);
+  return told.answer;
 }
 
 /** Return the name of an answer; `saved.py` makes the same. */

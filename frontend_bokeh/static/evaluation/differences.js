@@ -55,30 +55,8 @@ export class DifferencesPanel {
       element("th", {scope: "row", title: meaningOf(row.name)}, nameOf(row.name)),
       element("td", {class: "figure"}, valueOf(row.name, row.a)),
       ...others.flatMap(({letter}, number) => {
-        const one = this.page.pairs[number].scores[i],
-          who = winner(one),
-          found = one.interval;
-        const says = {a: `${first.letter} is better`, b: `${letter} is better`, noise: "within noise"}[who] ?? "no interval";
-        const reach = found ? Math.max(Math.abs(found.low), Math.abs(found.high), Math.abs(one.difference)) * 1.05 : 1;
-        return [
-          element("td", {class: "figure"}, valueOf(one.name, one.b)),
-          element(
-            "td",
-            {},
-            element(
-              "span",
-              {class: "with-interval"},
-              interval(one.difference, found, [-reach, reach]),
-              one.difference === null ? "–" : signed(one.name, one.difference),
-              element(
-                "span",
-                {class: "quiet"},
-                found && found.low !== null ? ` [${signed(one.name, found.low)}, ${signed(one.name, found.high)}]` : "",
-              ),
-            ),
-          ),
-          element("td", {class: `says ${who ?? ""}`}, says),
-        ];
+        const one = this.page.pairs[number].scores[i];
+        return [element("td", {class: "figure"}, valueOf(one.name, one.b)), ...differenceCells(one, first.letter, letter)];
       }),
     );
   }
@@ -99,4 +77,27 @@ export class DifferencesPanel {
       ),
     ];
   }
+}
+
+/** Two cells of a table: by how much `b` differs from `a` in a score, and what its interval says. */
+export function differenceCells(row, a, b) {
+  const {name, difference, interval: found} = row,
+    who = winner(row),
+    says = {a: `${a} is better`, b: `${b} is better`, noise: "within noise"}[who] ?? "no interval",
+    reach = found ? Math.max(Math.abs(found.low), Math.abs(found.high), Math.abs(difference)) * 1.05 : 1;
+  const between = found && found.low !== null ? ` [${signed(name, found.low)}, ${signed(name, found.high)}]` : "";
+  return [
+    element(
+      "td",
+      {},
+      element(
+        "span",
+        {class: "with-interval"},
+        interval(difference, found, [-reach, reach]),
+        difference === null ? "–" : signed(name, difference),
+        element("span", {class: "quiet"}, between),
+      ),
+    ),
+    element("td", {class: `says ${who ?? ""}`}, says),
+  ];
 }

@@ -9,7 +9,8 @@ export function signed(score, value) {
   return `${value > 0 ? "+" : value < 0 ? "−" : "±"}${amount(score, Math.abs(value))}`;
 }
 
-function amount(score, size) {
+/** The size of a difference or a spread: of accuracies in points of percent. */
+export function amount(score, size) {
   if (size === 0) return "0";
   if (SHARES.test(score)) return `${size < 0.0005 ? (size * 100).toPrecision(1) : (size * 100).toFixed(1)} pt`;
   return size >= 1 ? size.toPrecision(3) : size < 0.0005 ? size.toPrecision(1) : size.toFixed(3);
@@ -23,7 +24,7 @@ export function winner({name, interval}) {
 }
 
 /** The row by which a comparison is decided, of those that have an interval. */
-function deciding(rows) {
+export function deciding(rows) {
   const wanted = ["accuracy", "macro_f", "rmse", "mae"];
   return (
     wanted.map((name) => rows.find((row) => row.name === name && row.interval)).find(Boolean) ?? rows.find((row) => row.interval) ?? null
@@ -82,7 +83,7 @@ export function verdict(pair, a, b) {
 }
 
 /** The name of a score inside a sentence. */
-function inText(score) {
+export function inText(score) {
   const name = nameOf(score);
   return /^[A-Z][a-z]/.test(name) ? name[0].toLowerCase() + name.slice(1) : name;
 }
