@@ -8,7 +8,7 @@ import orjson
 from prevue_core.checks import MAX_SILENCED, check_code
 from prevue_core.contract import check_label
 from prevue_core.db.accounts import Identity, audit, in_reach
-from prevue_core.db.connection import writing
+from prevue_core.db.connection import is_sqlite, writing
 from prevue_core.db.ingest.fields import tags_of, text_of
 from prevue_core.db.models import Project, TrainingRun
 from prevue_core.db.retention import change_run
@@ -46,7 +46,7 @@ def silence_in_project(
 
 def _silenced(stored: Any, codes: Collection[str], heard: Collection[str]) -> str:
     """Return the codes of a place that are silent then, as they are stored."""
-    now = orjson.loads(stored.scalar() or "[]")
+    now = orjson.loads((stored if is_sqlite() else stored.for_update()).scalar() or "[]")
     wanted = sorted({*now, *map(check_code, codes)} - {*heard})
     if len(wanted) > MAX_SILENCED:
         raise InvalidValue(f"{len(wanted)} checks would be silenced; use at most {MAX_SILENCED}")

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from threading import Barrier
 from typing import Any
 
@@ -10,7 +11,9 @@ import pytest
 from core.stream import Stream, metrics, model, start, started
 from prevue_core.db import queries
 from prevue_core.db.accounts import OPEN
+from prevue_core.db.editing import silence_in_run
 from prevue_core.db.models import Metric, ModelDescription, Project, Series, TrainingRun, User, Writer
+from prevue_core.db.queries.facts import silenced_in_run
 
 WRITERS, BATCHES, RECORDS = 8, 4, 10
 
@@ -106,3 +109,10 @@ def test_readers_are_served_while_writers_write(at_once):
 
     at_once(*(lambda stream=stream: train(stream) for stream in map(Stream, [s.run_id for s in streams])), *[read] * 4)
     assert Metric.select().where(Metric.loss_name == "loss", Metric.split == "val").count() == 4 * BATCHES * RECORDS
+
+
+def test_checks_that_several_people_silence_at_once_are_all_silent(at_once):
+    run_id = started().run_id
+    codes = [f"check_{number}" for number in range(WRITERS)]
+    at_once(*(partial(silence_in_run, OPEN, run_id, [code]) for code in codes))
+    assert silenced_in_run(run_id) == codes
