@@ -12,7 +12,7 @@ const LIVE_MS = 2000, IDLE_MS = 10_000;
 const $ = (selector) => document.querySelector(selector);
 const given = JSON.parse($("#given").textContent);
 const charts = new Map();
-let zoom = null, timer = 0;
+let zoom = null, timer = 0, isAsking = false;
 window.prevue = {charts}; // for tests and the console
 
 class Chart {
@@ -117,9 +117,11 @@ function tell(chart, {x, sx, sy}) {
 
 async function refresh() {
   clearTimeout(timer);
-  if (document.hidden) return; // it is asked for when the page is looked at again
+  if (document.hidden || isAsking) return; // it is asked for when the page is looked at again
+  isAsking = true;
   const answer = await fetch(`${location.pathname}/charts?rank=${given.rank}`).then((one) => (one.ok ? one.json() : null)).catch(() => null);
   if (answer) await take(answer.charts);
+  isAsking = false;
   timer = setTimeout(refresh, answer?.is_live ? LIVE_MS : IDLE_MS);
 }
 

@@ -3,7 +3,7 @@
 from urllib.parse import unquote
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 import prevue
 from serving import finished, stored
@@ -53,6 +53,19 @@ def test_charts_of_the_machine_stand_beside_the_losses_and_zoom_and_go_on_togeth
     expect(page.locator("article h3")).to_have_text(["Losses", "CPU", "Disk", "Memory"])
     page.set_viewport_size({"width": 400, "height": 800})
     assert page.evaluate("document.documentElement.scrollWidth") <= 400
+
+
+def test_a_page_that_is_left_and_seen_again_while_it_loads_has_each_chart_once(page, dashboard, run):
+    asked: list[Route] = []
+    page.route("**/system/charts?*", lambda route: asked.append(route))
+    with page.expect_request("**/system/charts?*"):
+        page.goto(f"{dashboard}/p/tester/machine/runs/{run.run_id}/system")
+    page.evaluate("async () => { document.dispatchEvent(new Event('visibilitychange')); await fetch('/healthz'); }")
+    assert len(asked) == 1  # two answers at a time would each make the charts
+    for one in asked:
+        one.continue_()
+    expect(page.locator("article[aria-label=Disk] .legend")).to_have_text("read 4")
+    expect(page.locator("article h3")).to_have_text(["Losses", "CPU", "Disk"])
 
 
 def test_a_layer_shows_how_its_weights_and_gradients_went(page, dashboard, run):
