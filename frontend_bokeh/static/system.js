@@ -120,8 +120,11 @@ async function refresh() {
   if (document.hidden || isAsking) return; // it is asked for when the page is looked at again
   isAsking = true;
   const answer = await fetch(`${location.pathname}/charts?rank=${given.rank}`).then((one) => (one.ok ? one.json() : null)).catch(() => null);
-  if (answer) await take(answer.charts);
-  isAsking = false;
+  try {
+    if (answer) await take(answer.charts);
+  } finally {
+    isAsking = false;
+  }
   timer = setTimeout(refresh, answer?.is_live ? LIVE_MS : IDLE_MS);
 }
 
