@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 from sklearn.dummy import DummyClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.naive_bayes import GaussianNB
@@ -70,6 +70,22 @@ def test_the_words_say_what_is_noise_and_what_is_better_with_the_interval(page, 
     saved.locator("#view-agreement .cell").last.click()
     expect(saved.locator("#view-samples [role=status]")).to_contain_text("Both are wrong")
     saved.context.close()
+
+
+def test_samples_are_of_the_group_that_was_chosen_last_whichever_come_last(page, log, compare):
+    compare(log.cancer("quick"), log.cancer("late", DummyClassifier()))
+    held: list[Route] = []
+    page.route("**/compare?*group=both*", lambda route: held.append(route))
+    told = page.locator("#view-samples [role=status]")
+    with page.expect_request("**/compare?*group=both*"):
+        page.locator("#view-agreement .cell").first.click()
+    page.locator("#view-agreement .cell").last.click()
+    expect(told).to_contain_text("Both are wrong")
+    with page.expect_response("**/compare?*group=both*") as late:
+        held[0].continue_()
+    late.value.finished()
+    page.evaluate("fetch('/healthz')")
+    expect(told).to_contain_text("Both are wrong")
 
 
 def test_where_the_interval_and_the_test_do_not_agree_neither_decides(page, log, compare):

@@ -120,8 +120,9 @@ export class GroupPanel {
     this.panel.hidden = !pair.agreement;
     if (!pair.agreement) return;
     const wanted = group ?? (pair.agreement.only_a >= pair.agreement.only_b ? "only_a" : "only_b");
-    const {items} = await this.page.groupOf(wanted),
-      text = (value) => (Array.isArray(value) ? value.join(", ") || "none" : String(value));
+    const {items} = await this.page.groupOf(wanted);
+    if (group !== this.page.group || other !== this.page.other) return; // others are wanted meanwhile
+    const text = (value) => (Array.isArray(value) ? value.join(", ") || "none" : String(value));
     this._items = items;
     const whole = pair.agreement[wanted],
       said = {

@@ -99,8 +99,10 @@ class ComparePage {
   }
 
   async _report(side) {
-    const label = this.label === MEAN ? 0 : this.label;
-    side.report = await this.answers.ask(side.evaluation, "report", this.task === "regression" ? {} : {label});
+    const {label} = this,
+      asked = this.task === "regression" ? {} : {label: label === MEAN ? 0 : label};
+    const report = await this.answers.ask(side.evaluation, "report", asked);
+    if (label === this.label) side.report = report; // else another is wanted meanwhile
     if (this.isOfMany) side.means ??= await this.answers.ask(side.evaluation, "curves");
   }
 
