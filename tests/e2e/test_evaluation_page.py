@@ -130,6 +130,8 @@ def test_the_errors_of_a_regression_are_chosen_by_their_size_and_by_a_feature(pa
     logged = log.diabetes("numbers")
     open_evaluation(logged)
     assert page.locator("#view-predicted .point").count() == len(logged.target)
+    # no key walks so many points: what a pointer is told of one is in the table, from which keys choose
+    expect(page.get_by_role("img", name="Predicted against true; the samples are in the table below")).to_be_visible()
     page.locator("#view-errors svg.chart").focus()
     page.keyboard.press("ArrowRight")
     page.keyboard.press("Enter")
@@ -170,18 +172,31 @@ def test_a_slider_goes_through_the_steps_of_a_training(page, log, open_evaluatio
     expect(samples.locator("tbody tr")).to_have_count(3)
 
 
-def test_that_only_a_part_of_the_samples_is_kept_or_has_come_is_said(page, open_evaluation, backend):
-    record, block = records_of(samples_of([0, 1, 1, 0], None, [0.1, 0.9, 0.8, 0.3]), name="huge", split="test")
+def test_that_only_a_part_of_the_samples_is_kept_or_has_come_is_said(page, open_evaluation, backend, dashboard):
+    samples = samples_of([0, 1, 1, 0], None, [0.1, 0.9, 0.8, 0.3], sample_ids=list("abcd"))
+    record, block = records_of(samples, name="huge", split="test")
     run_id = str(uuid.uuid4())
-    start = {"type": "start", "project": PROJECT, "uid": "tester", "name": "part"}
+    start = {"type": "start", "project": PROJECT, "uid": "tester", "run_name": "part"}
     path = f"{backend}/api/v1/runs/{run_id}/writers/{uuid.uuid4()}/records?first_seq=0"
     sent = [start, {**record, "stored": 6, "samples": 2_000_000}, block]
     assert requests.post(path, json={"records": sent}, timeout=30).json()["rejected"] == []
     with prevue.Api(backend) as api:
-        open_evaluation(SimpleNamespace(**api.evaluations(run_id)[0]))
+        open_evaluation(SimpleNamespace(**(part := api.evaluations(run_id)[0])))
     expect(page.get_by_text("6 of 2,000,000 samples are kept")).to_be_visible()
     expect(page.get_by_text("4 of 6 samples have come")).to_be_visible()
     assert cells(page, "view-threshold") == [2, 0, 0, 2]
+    run = prevue.init(PROJECT, "whole", url=backend, uid="tester")
+    run.log_evaluation([0, 1, 1, 0, 1, 0], None, [0.2, 0.8, 0.6, 0.1, 0.7, 0.2], sample_ids=list("abcdef"))
+    finished(run)
+    page.goto(f"{dashboard}/p/tester/{PROJECT}/evaluations")
+    expect(page.get_by_role("row", name="of part")).to_contain_text("not all have come")
+    expect(page.get_by_role("row", name="of whole")).not_to_contain_text("not all have come")
+    with prevue.Api(backend) as api:
+        whole = api.evaluations(run.run_id)[0]["evaluation_id"]
+    page.goto(f"{dashboard}/p/tester/{PROJECT}/evaluations/compare?of={part['evaluation_id']}&of={whole}")
+    expect(page.get_by_text("4 of 6 samples of part, huge have come so far: only these are compared.")).to_be_visible()
+    page.locator("body[data-drawn]").wait_for()
+    assert cells(page, "view-agreement") == [4, 0, 0, 0]
 
 
 def test_the_page_is_accessible_and_fits_a_telephone(page, log, open_evaluation):

@@ -16,7 +16,7 @@ class PointsPanel {
       host,
     );
     this.plot = new Plot(host, {
-      label: title,
+      label: `${title}; the samples are in the table below`,
       x: {low: 0, high: 1, name: x},
       y: {low: 0, high: 1, name: y},
       height: 320,
