@@ -27,7 +27,11 @@ export function theme() {
 
 export function setTheme(name) {
   document.documentElement.dataset.theme = name;
-  localStorage.setItem("prevue-theme", name);
+  try {
+    localStorage.setItem("prevue-theme", name);
+  } catch {
+    // it holds for this page then (theme.js)
+  }
   document.dispatchEvent(new CustomEvent("prevue-theme", {detail: name}));
 }
 

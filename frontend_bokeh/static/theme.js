@@ -1,3 +1,10 @@
 // Runs before the page is drawn, so that a dark page never flashes white.
-document.documentElement.dataset.theme =
-  localStorage.getItem("prevue-theme") ?? (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light");
+{
+  let kept = null;
+  try {
+    kept = localStorage.getItem("prevue-theme");
+  } catch {
+    // in a frame of another site, or where cookies are blocked, a page may keep nothing
+  }
+  document.documentElement.dataset.theme = kept ?? (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light");
+}

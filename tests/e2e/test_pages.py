@@ -81,3 +81,12 @@ def test_axe_finds_nothing_serious_in_dialogs_and_beside_errors(visit, page):
     page.get_by_label("filter runs").fill("none of them(")
     empty = Axe().run(page).response["violations"]
     assert [one["id"] for one in dialog + empty if one["impact"] in ("serious", "critical")] == []
+
+
+def test_a_page_that_may_keep_nothing_has_its_curves_and_both_themes(page, dashboard, pages):
+    page.add_init_script("Object.defineProperty(window, 'localStorage', {get() { throw new Error('denied'); }})")
+    page.goto(f"{dashboard}{PROJECT}")
+    page.locator(".card[data-state=drawn]").first.wait_for()
+    before = page.evaluate("document.documentElement.dataset.theme")
+    page.locator("#theme").click()
+    assert {before, page.evaluate("document.documentElement.dataset.theme")} == {"light", "dark"}
