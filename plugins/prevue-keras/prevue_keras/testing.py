@@ -79,6 +79,8 @@ def _predicted(model: Any, batches: Iterator[Any]) -> list[Any]:
         for batch in batches:
             x, y, weight = keras_of(model).utils.unpack_x_y_sample_weight(batch)
             output = predict(_each(_array, x))
+            if len(shape := tuple(getattr(output, "shape", ()))) > 2:  # there is no room for a picture of each sample
+                raise InvalidValue(f"the model gives an array of shape {shape}; give one with a row a sample")
             for part, values in zip(parts, (y, output, weight), strict=True):
                 part.append(_each(_array, values))
     if not parts[0]:

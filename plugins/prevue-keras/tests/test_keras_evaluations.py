@@ -1,5 +1,6 @@
 """What tests leave in the database, sample by sample, with TensorFlow and PyTorch."""
 
+import keras
 import numpy as np
 import pytest
 from keras_digits import STEPS, y_val
@@ -7,6 +8,7 @@ from keras_digits import STEPS, y_val
 import prevue
 from prevue import PrevueKerasCallback
 from prevue_core.errors import InvalidValue
+from prevue_keras import log_test
 
 
 def evaluations(backend, project):
@@ -81,3 +83,19 @@ def test_a_test_that_fails_costs_the_test_only(trained):
 def test_data_to_test_with_that_cannot_be_used_is_refused(given):
     with pytest.raises(InvalidValue, match="evaluation_data"):
         PrevueKerasCallback(evaluation_data=given)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of Keras
+def test_pictures_are_refused_before_they_are_all_kept(caplog):
+    batches = [(np.zeros((5, 4)), np.zeros(5))] * 2
+    asked = []
+
+    def predict_on_batch(x):
+        asked.append(len(x))
+        return keras.Model.predict_on_batch(model, x)
+
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Reshape((2, 2))])
+    model.predict_on_batch = predict_on_batch
+    log_test(prevue.init("pictures", mode="disabled"), model, batches)
+    assert "the model gives an array of shape (5, 2, 2); give one with a row a sample" in caplog.text
+    assert asked == [5]

@@ -11,7 +11,7 @@ import prevue
 from prevue.callbacks import harmless
 from prevue.notices import notices
 from prevue_torch.lightning import PrevueLightningLogger
-from prevue_torch.testing import log_outputs
+from prevue_torch.testing import check_output, log_outputs
 
 MODULES = {"lightning": "lightning.pytorch", "pytorch_lightning": "pytorch_lightning"}
 Kept = dict[int, list[tuple[torch.Tensor, torch.Tensor]]]  # targets and predictions, by the number of the data loader
@@ -85,6 +85,7 @@ class PrevueLightningEvaluation(*bases):  # type: ignore[misc]
             text = f"{step} returns a {type(outputs).__name__}; let it return a dict with `preds` and `target`"
             notices.warn(("evaluation", step), f"nothing is evaluated: {text}")
             return
+        check_output(outputs["preds"])
         pair = (outputs["target"].detach().cpu(), outputs["preds"].detach().cpu())
         self._kept.setdefault(loader, []).append(pair)
 

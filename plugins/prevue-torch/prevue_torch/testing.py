@@ -28,11 +28,19 @@ def log_test(run: prevue.Run, model: nn.Module, loader: Iterable[Any], **options
     with evaluating(model):
         for x, y in loader:
             output = called(model, x)
-            if not isinstance(output, torch.Tensor):
-                raise InvalidValue(f"the model gives a {type(output).__name__}; give one that gives a tensor of scores")
+            check_output(output)
             outputs.append(output.cpu())
             targets.append(torch.as_tensor(y).cpu())
     log_outputs(run, torch.cat(targets), torch.cat(outputs), **options)
+
+
+def check_output(output: Any) -> None:
+    """Raise InvalidValue for what has no row a sample, such as a picture for each: there is no room to keep all."""
+    if isinstance(output, torch.Tensor) and output.ndim <= 2:
+        return
+    shape = f" of shape {tuple(output.shape)}" if isinstance(output, torch.Tensor) else ""
+    what = f"{type(output).__name__}{shape}"
+    raise InvalidValue(f"the model gives a {what}; give one that gives a tensor of scores, a row a sample")
 
 
 def log_outputs(run: prevue.Run, target: torch.Tensor, output: torch.Tensor, **options: Any) -> None:

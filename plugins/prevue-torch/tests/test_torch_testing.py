@@ -94,6 +94,16 @@ def test_an_output_that_is_no_tensor_costs_a_warning(backend, caplog):
     assert evaluations(backend, "torch no test") == {}
 
 
+def test_pictures_are_refused_before_they_are_all_kept(backend, caplog):
+    asked = []
+    model = nn.Sequential(nn.Unflatten(1, (1, 8, 8)), nn.Conv2d(1, 3, 1))
+    model.register_forward_hook(lambda *_: asked.append(1))
+    with prevue.init("torch pictures") as run:
+        log_test(run, model, loader_of(load_digits))
+    assert "the model gives a Tensor of shape (64, 3, 8, 8)" in caplog.text
+    assert len(asked) == 1
+
+
 # Lightning
 
 
