@@ -47,11 +47,11 @@ _late: Run | None = None  # the latest whose delivery was waited for in vain
 def end_run(run: Run, error: BaseException | None = None) -> None:
     """End a run as its `with` does, as failed with an `error`, and wait until the server has it.
 
-    Of many fits one after another only one waits for a server that does not answer: not before the server has what that
-    one left does the next one wait again.
+    Of many fits one after another only one waits for a server that does not answer: not before that server has what
+    that one left does the next one wait for it again.
     """
     global _late
-    is_down = _late is not None and not _late._close(0)
+    is_down = _late is not None and _late.url == run.url and not _late._close(0)
     is_delivered = run._end(ending_of(error), 0 if is_down else EXIT_S)
     _late = None if is_delivered or run._settings.mode != "online" else run
 
