@@ -1,6 +1,7 @@
 """The pages of evaluations: a project's list, one with all its views, and what their scripts ask for."""
 
 import json
+import math
 import uuid
 from collections.abc import Callable
 from typing import Any
@@ -16,9 +17,16 @@ EVALUATIONS_SHOWN = 500  # the newest of a project
 STEPS_SHOWN = 1_000
 
 
-def compare(api: Api, run_id: str, evaluation_id: int, *, b: int, run_b: str, group: str | None = None) -> Any:
-    """Return how an evaluation differs from another, `b` of the run `run_b`."""
+def compare(api: Api, run_id: str, evaluation_id: int, *, b: int = 0, run_b: str = "", group: str | None = None) -> Any:
+    """Return how an evaluation differs from another, `b` of the run `run_b`. The backend says what is wrong."""
     return api.compare_evaluations((run_id, evaluation_id), (run_b, b), group=group)
+
+
+def finite(text: str) -> float:
+    """Return a number that JSON can hold. Raises ValueError."""
+    if not math.isfinite(number := float(text)):
+        raise ValueError(text)
+    return number
 
 
 # What a script may ask for of an evaluation, and what it may say with it.
@@ -40,7 +48,7 @@ ANSWERS: dict[str, tuple[Callable[..., Any], set[str]]] = {
 # What the address of the page keeps, see `choice.js`.
 _CHOICE: dict[str, Callable[[str], Any]] = {
     "label": int,
-    "threshold": float,
+    "threshold": finite,
     "order": str,
     "norm": str,
     "filter": json.loads,
@@ -79,7 +87,7 @@ class AskedPage(Page):
         text = self.get_query_argument(name)
         try:
             return kind(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             raise HTTPError(400, "%s %r is not understood", name, text) from None
 
 

@@ -224,6 +224,8 @@ def test_a_project_lists_its_evaluations_and_the_address_of_none_is_told(page, l
     page.goto(f"{dashboard}/p/tester/{PROJECT}/evaluations/99999")
     expect(page.get_by_role("alert")).to_contain_text("there is no evaluation 99999")
     here = f"{dashboard}/p/tester/{PROJECT}/evaluations/{logged.evaluation_id}"
-    for wrong in ("report?run=..%2F..%2Fusers%2F1", f"compare?run={logged.run_id}&b=x&run_b=y", "file?label=first"):
-        assert page.request.get(f"{here}/{wrong}").status in (400, 422)
+    of_run = f"run={logged.run_id}"
+    wrong = ["report?run=..%2F..%2Fusers%2F1", f"compare?{of_run}&b=x&run_b=y", f"compare?{of_run}", "file?label=first"]
+    for address in (*wrong, "file?threshold=nan", f"file?filter={'[' * 20_000}"):
+        assert page.request.get(f"{here}/{address}").status in (400, 404, 422), address
     assert page.request.get(f"{here}/report?run={logged.run_id}").status == 200

@@ -47,7 +47,7 @@ export async function fetched(address, patience = PATIENCE) {
   return told.answer;
 }
 
-/** Return the name of an answer; `saved.py` makes the same. */
+/** Return the name of an answer; `evaluation_file.py` makes the same. */
 function keyOf({evaluation_id: id}, what, asked) {
   return `${id}/${what}?${new URLSearchParams(asked)}`;
 }

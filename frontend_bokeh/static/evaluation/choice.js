@@ -33,7 +33,7 @@ function fromAddress() {
   for (const name of KEPT)
     if (query.has(name)) found[name] = ["label", "threshold"].includes(name) ? Number(query.get(name)) : query.get(name);
   try {
-    if (query.has("filter")) found.filter = JSON.parse(query.get("filter"));
+    if (query.has("filter")) found.filter = Object(JSON.parse(query.get("filter")));
   } catch {
     /* somebody's own address: all samples then */
   }
