@@ -28,6 +28,8 @@ def checks(
 
     Exits with 1 where a check found something, so that a script may stop there.
     """
+    if in_project and not (silence or hear):
+        raise click.UsageError("--in-project says where to --silence or to --hear; give one of these, too")
     with Api(url) as api:
         if silence or hear:
             run = api.run(str(run_id))

@@ -206,7 +206,7 @@ def _no_socks() -> Iterator[None]:
     warning would end the sender.
     """
     name = "urllib3.contrib.socks"
-    is_missing = name not in sys.modules and find_spec("socks") is None
+    is_missing = name not in sys.modules and not ("socks" in sys.modules or find_spec("socks"))
     if is_missing:
         sys.modules[name] = None  # type: ignore[assignment]  # an import of it is an ImportError
     try:

@@ -58,6 +58,9 @@ def _call(waiting: "Queue[Happening | None]", plugins: pluggy.PluginManager, das
         except FAILURES as error:
             log.warning("run %s could not be told of: %s", happening.run_id, str(error).split("\n")[0])
             continue
+        except Exception:
+            log.exception("run %s could not be told of", happening.run_id)
+            continue
         for hook in plugins.hook.prevue_run_event.get_hookimpls() if event else ():
             try:
                 hook.function(**{name: event for name in hook.argnames})

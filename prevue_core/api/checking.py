@@ -70,7 +70,7 @@ def _broken(plugin: str, error: Exception) -> Check:
     def look(facts: Any) -> None:
         raise error
 
-    code = "".join(letter if letter.isalnum() else "_" for letter in plugin.lower())[:50]
+    code = "".join(letter if letter.isascii() and letter.isalnum() else "_" for letter in plugin.lower())[:50]
     return Check(f"plugin.{code}", f"Checks of {plugin}", "The plugin's hook `prevue_register_checks` fails.", look)
 
 

@@ -116,6 +116,8 @@ def keep_looking(patrol: Patrol, tell: Callable[[list[Happening]], None], stop: 
                 tell(patrol.look(time.time()))
         except FAILURES as error:
             log.warning("runs could not be looked at now: %s", str(error).split("\n")[0])
+        except Exception:
+            log.exception("runs could not be looked at now")
 
 
 def _is_running() -> Any:

@@ -16,7 +16,7 @@ from prevue_core.evaluation.arrays import Floats, Ints
 SEED = 20_240_229
 REPEATS = 1_000
 LEVEL = 0.95
-MOST_DRAWN = 100_000_000  # cells times repeats, beyond which fewer repeats are drawn
+MOST_DRAWN = 100_000_000  # cells, or what is made of them, times repeats, beyond which fewer repeats are drawn
 FEWEST_REPEATS = 100
 FEW = 5_000  # samples, up to which each is drawn by itself where it has to be
 BLOCKS = 10_000  # of random samples, which are drawn together of more: their sums spread as those of samples do
@@ -47,7 +47,7 @@ def draws(counts: Ints, repeats: int = REPEATS, seed: int = SEED, least_width: i
 
     Of very many cells fewer repeats are drawn. `least_width`: how many numbers are made of a row, where that is more.
     """
-    repeats = max(FEWEST_REPEATS, min(repeats, MOST_DRAWN // max(len(counts), 1)))
+    repeats = max(FEWEST_REPEATS, min(repeats, MOST_DRAWN // max(len(counts), least_width)))
     random, total = np.random.default_rng(seed), int(counts.sum())
     shares = counts / total
     at_once = max(1, _AT_ONCE // max(len(counts), least_width))

@@ -96,6 +96,7 @@ def test_what_looks_wrong_is_told_until_it_is_silenced(tested, call, backend):  
     assert lines["miscalibrated"]["state"] == "found"  # each probability is 0 or 1
     exit_code, out, _ = call("checks", run_id, "--silence", "miscalibrated")
     assert (exit_code, out[:9]) == (0, "0 found, ")
+    assert "--in-project says where to --silence" in call("checks", run_id, "--in-project")[2]
     with Api(backend) as api:
         assert api.silence_checks(hear=["miscalibrated"], run_id=run_id) == []
         assert {"overfit", "dummy"} <= {check["code"] for check in api.known_checks()}

@@ -3,6 +3,7 @@
 import datetime
 import logging
 import math
+import threading
 
 import pytest
 
@@ -10,7 +11,7 @@ from core.stream import Stream, end, metrics, start, started
 from prevue_core.db.connection import db, is_sqlite
 from prevue_core.db.ingest import apply_records
 from prevue_core.db.models import Event, TrainingRun, utc_now
-from prevue_core.db.patrol import OLD_S, Patrol
+from prevue_core.db.patrol import OLD_S, Patrol, keep_looking
 from prevue_core.db.stored import to_unix
 
 pytestmark = pytest.mark.usefixtures("database")
@@ -241,3 +242,26 @@ def test_causes_that_are_not_wanted_are_not_looked_for():
     stream = started()
     stream.send(*losses([2.3 / (1 + step / 20) for step in range(200)]), *losses([2.3] * 240)[200:])
     assert patrol(now := to_unix(utc_now()), causes=["non_finite"]).look(now) == []
+
+
+def test_a_look_that_fails_is_told_of_and_not_the_last(database, monkeypatch, caplog):
+    class Stumbling:
+        looks = 0
+
+        def look(self, now):
+            self.looks += 1
+            if self.looks == 1:
+                raise ValueError("a run went while it was read")
+            return ["a happening"]
+
+    stop, told = threading.Event(), []
+
+    def tell(found):
+        told.append(found)
+        stop.set()
+
+    monkeypatch.setattr("prevue_core.db.patrol.LOOK_S", 0)
+    database.close()  # the thread opens it by itself
+    keep_looking(Stumbling(), tell, stop)
+    assert told == [["a happening"]]
+    assert "a run went while it was read" in caplog.text

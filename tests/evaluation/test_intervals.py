@@ -6,7 +6,7 @@ from scipy import stats
 from sklearn import metrics
 
 from prevue_core.evaluation import areas, confusion, matrices, pairs, seeds
-from prevue_core.evaluation.resampling import interval_of
+from prevue_core.evaluation.resampling import draws, interval_of
 from prevue_core.evaluation.samples import Samples
 
 random = np.random.default_rng(4)
@@ -115,6 +115,11 @@ def test_mcnemar_takes_chi_square_for_many(only_a, only_b):
 def test_agreement_counts_each_sample_once():
     a, b = np.array([1, 1, 0, 0, 0], bool), np.array([1, 0, 1, 0, 0], bool)
     assert pairs.agreement(a, b) == (1, 1, 1, 2)
+
+
+@pytest.mark.parametrize(("classes", "repeats"), [(10, 1_000), (500, 400), (5_000, 100)])
+def test_of_matrices_of_many_classes_fewer_are_drawn(classes, repeats):
+    assert sum(len(drawn) for drawn in draws(np.array([3, 4]), least_width=classes**2)) == repeats
 
 
 @pytest.mark.parametrize("freedom", [1, 1.7, 4, 30, 1_000, 1e6])
