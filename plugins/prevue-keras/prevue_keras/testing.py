@@ -98,7 +98,10 @@ def _same_randomness() -> Iterator[None]:
 
 def _batches(dataset: Any) -> Iterator[Any]:
     is_numbered = isinstance(dataset, getattr(keras.utils, "PyDataset", ()))
-    count = dataset.num_batches if is_numbered else int(getattr(dataset, "cardinality", int)())
+    if is_numbered:
+        count = dataset.num_batches if hasattr(dataset, "num_batches") else len(dataset)  # of Keras 3.0
+    else:
+        count = int(getattr(dataset, "cardinality", int)())
     if count in (None, -1):  # Keras's and TensorFlow's
         raise InvalidValue("the data set to test with has no end; give one that has, such as `.take(100)` of it")
     yield from map(dataset.__getitem__, range(count)) if is_numbered else dataset

@@ -54,7 +54,7 @@ def each_kind():
         for name, kind in kinds.items():
             log_test(run, *head(*kind), name=name)
     inputs = keras.Input((64,))
-    outputs = {"z": layers.Dense(10, activation="softmax")(inputs), "a": layers.Dense(1)(inputs)}
+    outputs = {"z": layers.Dense(10, "softmax", name="z")(inputs), "a": layers.Dense(1, name="a")(inputs)}
     model = keras.Model(inputs, outputs)
     model.compile("adam", {"z": "sparse_categorical_crossentropy", "a": "mae"})
     data = x_val, {"z": y_val, "a": y_val.astype("float32")}
