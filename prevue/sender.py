@@ -4,7 +4,6 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator
-from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -108,8 +107,8 @@ class Sender(threading.Thread):
         """Send until `flush` finds everything sent, and what earlier processes left too, or the process ends."""
         try:
             try:
-                with _no_socks():  # requests takes 80 ms to import: not in the training's time
-                    from prevue.transport import HttpTransport
+                _leave_out_socks()
+                from prevue.transport import HttpTransport  # requests takes 80 ms to import: not in the training's time
             finally:
                 self.has_imported.set()
             with HttpTransport(self._url, self._find_token) as transport:
@@ -198,19 +197,11 @@ def _step(others: list[Iterator[None]]) -> bool:
     return False
 
 
-@contextmanager
-def _no_socks() -> Iterator[None]:
+def _leave_out_socks() -> None:
     """Keep requests from trying to import SOCKS where that could only warn that PySocks is missing.
 
     Requests silences it with a filter for the whole process, which another thread may undo just then: as an error the
-    warning would end the sender.
+    warning would end the sender. It stays left out: several senders may import at once.
     """
-    name = "urllib3.contrib.socks"
-    is_missing = name not in sys.modules and not ("socks" in sys.modules or find_spec("socks"))
-    if is_missing:
-        sys.modules[name] = None  # type: ignore[assignment]  # an import of it is an ImportError
-    try:
-        yield
-    finally:
-        if is_missing:
-            del sys.modules[name]
+    if "socks" not in sys.modules and find_spec("socks") is None:
+        sys.modules.setdefault("urllib3.contrib.socks", None)  # type: ignore[arg-type]  # importing it: ImportError

@@ -214,6 +214,23 @@ def test_every_open_run_is_ended(backend, python):
     assert len(backend.ends()) == len(backend.recording.records) == 3
 
 
+def test_senders_that_import_at_once_all_send(backend, python):
+    source = """
+import threading, prevue, prevue.sender as sender
+both, look = threading.Barrier(2, timeout=20), sender.find_spec
+
+def look_together(name):
+    both.wait()
+    return look(name)
+
+sender.find_spec = look_together
+for _ in range(2):
+    prevue.init("p").log({"loss": 0.5})
+"""
+    assert python(source).stderr == ""
+    assert len(backend.ends()) == 2
+
+
 def test_interrupts_cost_no_record_and_no_number(backend, python):
     """A timer in the place of someone at Ctrl-C, many times in each millisecond of a training that goes on."""
     source = """
