@@ -22,7 +22,7 @@ def file_of(body: str, script: str, data: Row, **about: Any) -> str:
     return rendered(
         "evaluation_file.html",
         **about,
-        body=body,
+        shown=body,
         is_saved=True,
         policy=POLICY,
         modules=json.dumps({"imports": modules(script)}),

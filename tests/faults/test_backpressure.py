@@ -126,7 +126,7 @@ def test_what_is_too_much_is_sent_back_and_comes_again(backend_with, whole, tell
 
 
 def test_a_server_that_lets_all_wait_is_caught(backend_with, tell):
-    writers, _ = press(backend_with(10_000), 1)
+    writers, _ = press(backend_with(WRITERS), 1)
     sent_back = sum(writer.statuses[429] for writer in writers)
-    tell(f"control, a server that lets 10,000 wait: {sent_back} requests sent back")
+    tell(f"control, a server that lets all {WRITERS} wait: {sent_back} requests sent back")
     assert sent_back == 0
