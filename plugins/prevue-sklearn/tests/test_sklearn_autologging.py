@@ -156,6 +156,7 @@ def test_estimators_look_as_before(backend, project):
 
 def test_without_a_server_programs_go_on(backend, project, nowhere, caplog):
     assert Ridge().fit(x, y).coef_.shape == (4,)
+    assert f"cannot reach {nowhere}" in caplog.text
 
 
 def test_what_fails_in_prevue_costs_a_warning(backend, project, monkeypatch, caplog):

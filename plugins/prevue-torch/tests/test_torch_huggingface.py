@@ -110,12 +110,13 @@ def test_other_processes_log_nothing(backend, tmp_path):
     assert backend.runs("others") == []
 
 
-def test_a_given_run_stays_open_and_without_a_server_training_goes_on(nowhere, tmp_path):
+def test_a_given_run_stays_open_and_without_a_server_training_goes_on(nowhere, tmp_path, caplog):
     with prevue.init("given to the trainer") as run:
         trainer_of(PrevueTrainerCallback(run=run), tmp_path).train()
         before = run.logged
         run.log({"after": 1.0})
         assert run.logged == before + 1 > EPOCHS
+    assert f"cannot reach {nowhere}" in caplog.text
 
 
 def test_a_bad_argument_is_refused_with_its_value():

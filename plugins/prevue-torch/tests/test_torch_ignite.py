@@ -66,5 +66,6 @@ def test_an_exception_fails_the_run_and_is_not_swallowed(backend):
     assert backend.runs("ignite fails") == [("failed",)]
 
 
-def test_without_a_server_training_goes_on(nowhere):
+def test_without_a_server_training_goes_on(nowhere, caplog):
     train(PrevueIgniteLogger("alone"), ours)
+    assert f"cannot reach {nowhere}" in caplog.text

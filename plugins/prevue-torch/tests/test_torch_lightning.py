@@ -114,9 +114,10 @@ def test_an_exception_fails_the_run_and_is_not_swallowed(backend, tmp_path):
     assert ("ZeroDivisionError: division by zero",) in backend.rows("SELECT text FROM events")
 
 
-def test_without_a_server_training_goes_on(nowhere, tmp_path):
+def test_without_a_server_training_goes_on(nowhere, tmp_path, caplog):
     trainer = train(PrevueLightningLogger("alone"), tmp_path)
     assert trainer.state.finished
+    assert f"cannot reach {nowhere}" in caplog.text
 
 
 def test_only_rank_0_logs(backend, monkeypatch):
