@@ -10,11 +10,12 @@ from prevue.api import Api
 from prevue.config import client_settings
 from prevue_core.commands import EX_CONFIG, listening
 from prevue_core.errors import ApiError, PrevueError
+from prevue_core.examples import examples
 from prevue_core.logs import set_up
 from prevue_core.settings import DashboardSettings, dashboard_settings
 
 
-@click.command(epilog="Example: prevue dashboard --url http://localhost:8080")
+@click.command(epilog=examples("prevue dashboard --url http://localhost:8080"))
 @click.option("--host", help="Address to listen on.  [default: PREVUE_DASHBOARD_HOST or 127.0.0.1]")
 @click.option("--port", type=int, help="Port to listen on.  [default: PREVUE_DASHBOARD_PORT or 5006]")
 @click.option("--url", help="The backend to show.  [default: PREVUE_URL or http://localhost:8080]")

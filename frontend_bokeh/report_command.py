@@ -9,10 +9,11 @@ import click
 
 from prevue.account_commands import json_option, url_option
 from prevue.api import Api
+from prevue_core.examples import examples
 from prevue_core.manager import plugins, refuse
 
 
-@click.command(epilog="Examples: prevue report 019ab1c2-... -o digits.html      prevue report RUN_A RUN_B --json")
+@click.command(epilog=examples("prevue report 019ab1c2-... -o digits.html", "prevue report RUN_A RUN_B --json"))
 @click.argument("runs", nargs=-1, required=True, type=click.UUID, metavar="RUN...")
 @click.option(
     "-o",

@@ -19,6 +19,7 @@ from prevue.config import client_settings
 from prevue.transport import HttpTransport
 from prevue_core.commands import data_option
 from prevue_core.errors import ApiError, PrevueError
+from prevue_core.examples import examples
 from prevue_core.settings import dashboard_settings, has_screen, server_settings
 
 STOP_S = 10.0  # that the processes may take to stop before they are killed
@@ -50,14 +51,14 @@ def _options(command: Callable[..., None]) -> Callable[..., None]:
     return command
 
 
-@click.command(epilog="Example: prevue up --data ./prevue-data")
+@click.command(epilog=examples("prevue up --data ./prevue-data"))
 @_options
 def up(port: int | None, dashboard_port: int | None, data_dir: Path | None) -> None:
     """Run backend and dashboard on this machine, until Ctrl-C or SIGTERM."""
     raise SystemExit(_supervise(_plan(port, dashboard_port, data_dir)))
 
 
-@click.command(epilog="Examples: prevue demo      prevue demo --framework torch      prevue demo --once")
+@click.command(epilog=examples("prevue demo", "prevue demo --framework torch", "prevue demo --once"))
 @click.option("--framework", default="sklearn", show_default=True, help="Whose demo: sklearn, torch, keras ...")
 @click.option("--once", is_flag=True, help="End when the training has ended.")
 @click.option("--url", help="Train for a backend that runs already, and start none.")

@@ -13,14 +13,18 @@ from prevue.credentials import forget_login, store_login, stored_login
 from prevue.transport import HttpTransport
 from prevue_core.contract import FIRST_CODE_PREFIX, SCOPES
 from prevue_core.errors import InvalidValue, NotLoggedIn
+from prevue_core.examples import examples
 
 url_option = click.option("--url", help="The server.  [default: PREVUE_URL or http://localhost:8080]")
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")
 
 
 @click.command(
-    epilog="Examples: prevue login      prevue login https://prevue.example --user alice      "
-    "prevue login http://localhost:8080 --code pvf_..."
+    epilog=examples(
+        "prevue login",
+        "prevue login https://prevue.example --user alice",
+        "prevue login http://localhost:8080 --code pvf_...",
+    )
 )
 @click.argument("url", required=False)
 @click.option("--code", help="One-time code, with which you set your password: from the server's log or an admin.")
@@ -74,7 +78,7 @@ def _password(file: Any, *, is_new: bool) -> str:
     return str(click.prompt(prompt, hide_input=True, confirmation_prompt=is_new))
 
 
-@click.command(epilog="Example: prevue logout http://localhost:8080")
+@click.command(epilog=examples("prevue logout http://localhost:8080"))
 @click.argument("url", required=False)
 def logout(url: str | None) -> None:
     """Revoke this machine's token of the server at URL, and forget it."""
@@ -100,7 +104,7 @@ def user() -> None:
     """Care for users. For admins."""
 
 
-@user.command("add", epilog="Example: prevue user add alice --email alice@example.org")
+@user.command("add", epilog=examples("prevue user add alice --email alice@example.org"))
 @click.argument("name")
 @click.option("--email", help="An address to be shown.")
 @click.option("--admin", "is_admin", is_flag=True, help="Sees everything and cares for users.")
@@ -117,7 +121,7 @@ def add_user(name: str, email: str | None, is_admin: bool, url: str | None, as_j
     _show_code(settings, made, as_json)
 
 
-@user.command("code", epilog="Example: prevue user code alice")
+@user.command("code", epilog=examples("prevue user code alice"))
 @click.argument("name")
 @url_option
 @json_option
@@ -129,7 +133,7 @@ def make_code(name: str, url: str | None, as_json: bool) -> None:
     _show_code(settings, made, as_json)
 
 
-@user.command("list", epilog="Example: prevue user list --json")
+@user.command("list", epilog=examples("prevue user list --json"))
 @url_option
 @json_option
 def list_users(url: str | None, as_json: bool) -> None:
@@ -168,7 +172,7 @@ def token() -> None:
 
 @token.command(
     "create",
-    epilog="Examples: prevue token create cluster      prevue token create reports --scope read --days 7 --json",
+    epilog=examples("prevue token create cluster", "prevue token create reports --scope read --days 7 --json"),
 )
 @click.argument("name")
 @click.option(
@@ -202,7 +206,7 @@ def create_token(
     click.echo(f"It is good until {_day(made['expires_at'])} and is not shown again.", err=True)
 
 
-@token.command("list", epilog="Example: prevue token list --json")
+@token.command("list", epilog=examples("prevue token list --json"))
 @url_option
 @json_option
 def list_tokens(url: str | None, as_json: bool) -> None:
@@ -218,7 +222,7 @@ def list_tokens(url: str | None, as_json: bool) -> None:
         click.echo(f"{one['public_id']}  {one['token_name']}  ({scopes})  until {_day(one['expires_at'])}, {used}")
 
 
-@token.command("revoke", epilog="Example: prevue token revoke 4fK2xPq9")
+@token.command("revoke", epilog=examples("prevue token revoke 4fK2xPq9"))
 @click.argument("public_id")
 @url_option
 def revoke_token(public_id: str, url: str | None) -> None:

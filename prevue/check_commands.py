@@ -8,12 +8,13 @@ import click
 
 from prevue.account_commands import json_option, url_option
 from prevue.api import Api
+from prevue_core.examples import examples
 
 _WIDTH = 100
 
 
 @click.command(
-    epilog="Examples: prevue checks 019ab1c2-...      prevue checks 019ab1c2-... --silence overfit --in-project"
+    epilog=examples("prevue checks 019ab1c2-...", "prevue checks 019ab1c2-... --silence overfit --in-project")
 )
 @click.argument("run_id", type=click.UUID, metavar="RUN")
 @click.option("--silence", multiple=True, metavar="CODE", help="Hear no more of this check; repeat it for several.")

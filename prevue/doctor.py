@@ -20,6 +20,7 @@ from prevue.sync_commands import Waiting, waiting_writers
 from prevue.transport import HttpTransport
 from prevue_core import __version__
 from prevue_core.errors import ApiError, InvalidValue, NotFound
+from prevue_core.examples import examples
 
 TIMEOUT_S = 5.0
 SKEW_S = 5.0  # between two clocks that is worth a word: a server tells its time in whole seconds
@@ -70,7 +71,7 @@ class Findings:
     problems: list[str] = field(default_factory=list)
 
 
-@click.command(epilog="Examples: prevue doctor      prevue doctor --json      prevue doctor 019ab1c2-...")
+@click.command(epilog=examples("prevue doctor", "prevue doctor --json", "prevue doctor 019ab1c2-..."))
 @click.argument("run", required=False)
 @url_option
 @json_option

@@ -8,6 +8,7 @@ import click
 from prevue.account_commands import json_option, url_option
 from prevue.api import Api
 from prevue.run_commands import asking, find_project
+from prevue_core.examples import examples
 
 LEVEL = 0.05
 
@@ -18,8 +19,9 @@ def evaluate() -> None:
 
 
 @evaluate.command(
-    epilog="Examples: prevue evaluate compare 019ab1c2-... 019ab1d7-...      "
-    "prevue evaluate compare RUN_A RUN_B --name holdout --json"
+    epilog=examples(
+        "prevue evaluate compare 019ab1c2-... 019ab1d7-...", "prevue evaluate compare RUN_A RUN_B --name holdout --json"
+    )
 )
 @click.argument("run_a", type=click.UUID)
 @click.argument("run_b", type=click.UUID)
@@ -54,8 +56,10 @@ def compare(run_a: Any, run_b: Any, name: str | None, url: str | None, as_json: 
 
 @evaluate.command(
     "compare-groups",
-    epilog="Examples: prevue evaluate compare-groups digits small large      "
-    "prevue evaluate compare-groups alice/digits small large --name holdout --json",
+    epilog=examples(
+        "prevue evaluate compare-groups digits small large",
+        "prevue evaluate compare-groups alice/digits small large --name holdout --json",
+    ),
 )
 @click.argument("project")
 @click.argument("group_a")

@@ -12,15 +12,18 @@ from prevue.account_commands import url_option
 from prevue.run_commands import asking, find_project
 from prevue.transport import HttpTransport
 from prevue_core.errors import InvalidValue, PrevueError
+from prevue_core.examples import examples
 
 FORMATS = ("csv", "jsonl", "parquet")
 TELL_S = 0.5
 
 
 @click.command(
-    epilog="Examples: prevue export 019ab1c2-... -o points.parquet      "
-    "prevue export --project digits --table runs -o runs.csv      "
-    "prevue export 019ab1c2-... --name loss --split val | head"
+    epilog=examples(
+        "prevue export 019ab1c2-... -o points.parquet",
+        "prevue export --project digits --table runs -o runs.csv",
+        "prevue export 019ab1c2-... --name loss --split val | head",
+    )
 )
 @click.argument("run_ids", metavar="[RUN]...", nargs=-1, type=click.UUID)
 @click.option("--project", help="All runs of a project that are not archived: its name, or another's as alice/test.")

@@ -13,6 +13,7 @@ from prevue.config import client_settings
 from prevue.event_files import find_runs
 from prevue.importing import Imported, import_run
 from prevue.transport import HttpTransport
+from prevue_core.examples import examples
 
 
 @click.group(name="import")
@@ -21,8 +22,10 @@ def import_() -> None:
 
 
 @import_.command(
-    epilog="Examples: prevue import tensorboard runs      "
-    "prevue import tensorboard lightning_logs --project digits --url https://prevue.example"
+    epilog=examples(
+        "prevue import tensorboard runs",
+        "prevue import tensorboard lightning_logs --project digits --url https://prevue.example",
+    )
 )
 @click.argument("logdir", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("--project", help="Where to: its name, or another's as alice/test.  [default: PREVUE_PROJECT or default]")

@@ -12,6 +12,7 @@ from pathlib import Path
 import click
 
 from prevue.connectors import connector_names
+from prevue_core.examples import examples
 
 SUFFIX = ".txt"  # of the template's files, which are no modules of ours
 
@@ -21,7 +22,7 @@ def plugin() -> None:
     """Write plugins."""
 
 
-@plugin.command("new", epilog="Examples: prevue plugin new acme      prevue plugin new my_framework --into ~/src")
+@plugin.command("new", epilog=examples("prevue plugin new acme", "prevue plugin new my_framework --into ~/src"))
 @click.argument("name")
 @click.option(
     "--into", type=click.Path(file_okay=False, path_type=Path), default=".", help="The folder to make it in.  [here]"

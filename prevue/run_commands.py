@@ -12,6 +12,7 @@ from prevue.config import client_settings
 from prevue.transport import HttpTransport
 from prevue_core.contract import ACTIVE, SHELVES
 from prevue_core.errors import InvalidValue
+from prevue_core.examples import examples
 
 _runs_argument = click.argument("run_ids", metavar="RUN...", nargs=-1, required=True, type=click.UUID)
 _projects_argument = click.argument("names", metavar="PROJECT...", nargs=-1, required=True)
@@ -29,7 +30,7 @@ def runs() -> None:
     """List, archive, delete and restore runs. RUN is a run's id."""
 
 
-@runs.command("list", epilog="Examples: prevue runs list --project digits      prevue runs list --shelf trash --json")
+@runs.command("list", epilog=examples("prevue runs list --project digits", "prevue runs list --shelf trash --json"))
 @click.option("--project", help="Only of this project: its name, or another's as alice/test.")
 @_shelf_option
 @url_option
@@ -47,7 +48,7 @@ def list_runs(project: str | None, shelf: str, url: str | None, as_json: bool) -
         click.echo(f"{one['run_id']}  {began}  {one['state']:8}  {one['project_name']}  {one['run_name']}")
 
 
-@runs.command("archive", epilog="Example: prevue runs archive 019ab1c2-...")
+@runs.command("archive", epilog=examples("prevue runs archive 019ab1c2-..."))
 @_runs_argument
 @url_option
 def archive_runs(run_ids: tuple[Any, ...], url: str | None) -> None:
@@ -58,7 +59,7 @@ def archive_runs(run_ids: tuple[Any, ...], url: str | None) -> None:
             click.echo(f"Archived run {run_id}.")
 
 
-@runs.command("delete", epilog="Examples: prevue runs delete 019ab1c2-...      prevue runs delete --yes 019ab1c2-...")
+@runs.command("delete", epilog=examples("prevue runs delete 019ab1c2-...", "prevue runs delete --yes 019ab1c2-..."))
 @_runs_argument
 @_yes_option
 @url_option
@@ -76,7 +77,7 @@ def delete_runs(run_ids: tuple[Any, ...], yes: bool, url: str | None) -> None:
             click.echo(f"Deleted run {name}; until {_day(until)}: prevue runs restore {run_id}")
 
 
-@runs.command("restore", epilog="Example: prevue runs restore 019ab1c2-...")
+@runs.command("restore", epilog=examples("prevue runs restore 019ab1c2-..."))
 @_runs_argument
 @url_option
 def restore_runs(run_ids: tuple[Any, ...], url: str | None) -> None:
@@ -94,7 +95,7 @@ def projects() -> None:
     """List, archive, delete and restore projects. PROJECT is a name, or another user's as alice/test."""
 
 
-@projects.command("list", epilog="Examples: prevue projects list      prevue projects list --shelf trash")
+@projects.command("list", epilog=examples("prevue projects list", "prevue projects list --shelf trash"))
 @_shelf_option
 @url_option
 @json_option
@@ -109,7 +110,7 @@ def list_projects(shelf: str, url: str | None, as_json: bool) -> None:
         click.echo(f"{one['user']}/{one['project_name']}")
 
 
-@projects.command("archive", epilog="Example: prevue projects archive digits")
+@projects.command("archive", epilog=examples("prevue projects archive digits"))
 @_projects_argument
 @url_option
 def archive_projects(names: tuple[str, ...], url: str | None) -> None:
@@ -120,7 +121,7 @@ def archive_projects(names: tuple[str, ...], url: str | None) -> None:
             click.echo(f"Archived project {name}.")
 
 
-@projects.command("delete", epilog="Example: prevue projects delete digits")
+@projects.command("delete", epilog=examples("prevue projects delete digits"))
 @_projects_argument
 @_yes_option
 @url_option
@@ -135,7 +136,7 @@ def delete_projects(names: tuple[str, ...], yes: bool, url: str | None) -> None:
             click.echo(f"Deleted project {name}; until {_day(until)}: prevue projects restore {name}")
 
 
-@projects.command("restore", epilog="Example: prevue projects restore digits")
+@projects.command("restore", epilog=examples("prevue projects restore digits"))
 @_projects_argument
 @url_option
 def restore_projects(names: tuple[str, ...], url: str | None) -> None:

@@ -20,6 +20,7 @@ from prevue.room import prune
 from prevue.sender import deliver_leftover
 from prevue.transport import HttpTransport
 from prevue_core.errors import InvalidValue, Unreachable
+from prevue_core.examples import examples
 
 GIVE_UP_AFTER = 3  # failures in a row of one writer
 LONGEST_WAIT_S = 5.0  # for a server that asks for it; a longer one is left to the user
@@ -37,7 +38,7 @@ class Waiting:
     problem: str | None = None
 
 
-@click.command(epilog="Examples: prevue sync      prevue sync --all      prevue sync 019ab1c2-... --verify")
+@click.command(epilog=examples("prevue sync", "prevue sync --all", "prevue sync 019ab1c2-... --verify"))
 @click.argument("run", required=False)
 @click.option("--all", "all_servers", is_flag=True, help="For every server, not only --url.")
 @click.option("--verify", is_flag=True, help="Ask for what was sent in the last day, and send again what is missing.")

@@ -10,6 +10,7 @@ import click
 
 from prevue_core.commands import connect, data_option, settings_of
 from prevue_core.errors import PrevueError
+from prevue_core.examples import examples
 
 if TYPE_CHECKING:
     from prevue_core.db.backup import Tell
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 file_argument = click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
 
 
-@click.command(epilog="Example: prevue backup prevue-2026-10-25.sqlite")
+@click.command(epilog=examples("prevue backup prevue-2026-10-25.sqlite"))
 @file_argument
 @data_option
 def backup(file: Path, data_dir: Path | None) -> None:
@@ -33,7 +34,7 @@ def backup(file: Path, data_dir: Path | None) -> None:
     click.echo(f"{file} has {_contents(counts)}; it was read again and is whole ({file.stat().st_size / 1e6:.1f} MB).")
 
 
-@click.command(epilog="Example: prevue restore prevue-2026-10-25.sqlite")
+@click.command(epilog=examples("prevue restore prevue-2026-10-25.sqlite"))
 @file_argument
 @data_option
 def restore(file: Path, data_dir: Path | None) -> None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from prevue_core.errors import DatabaseInUse, PrevueError, SettingsError
+from prevue_core.examples import examples
 from prevue_core.listening import bind, is_on_network
 from prevue_core.logs import set_up
 from prevue_core.manager import plugins, refuse
@@ -35,7 +36,7 @@ data_option = click.option(
 )
 
 
-@click.command(epilog="Example: prevue backend --data ./prevue-data")
+@click.command(epilog=examples("prevue backend --data ./prevue-data"))
 @click.option("--host", help="Address to listen on.  [default: PREVUE_HOST or 127.0.0.1]")
 @click.option("--port", type=int, help="Port to listen on.  [default: PREVUE_PORT or 8080]")
 @data_option

@@ -11,6 +11,7 @@ import click
 
 from prevue_core.commands import connect, data_option, settings_of, told
 from prevue_core.errors import PrevueError
+from prevue_core.examples import examples
 
 if TYPE_CHECKING:
     from prevue_core.db import sizes
@@ -21,7 +22,7 @@ def db() -> None:
     """Care for the database."""
 
 
-@db.command(epilog="Example: PREVUE_DATABASE_URL=postgresql://prevue@localhost/prevue prevue db upgrade")
+@db.command(epilog=examples("PREVUE_DATABASE_URL=postgresql://prevue@localhost/prevue prevue db upgrade"))
 @data_option
 def upgrade(data_dir: Path | None) -> None:
     """Make the tables, or bring them up to date. `prevue backend` does the same when it starts.
@@ -46,7 +47,7 @@ def upgrade(data_dir: Path | None) -> None:
     click.echo("The tables are up to date.")
 
 
-@db.command("renew-store-id", epilog="Example: prevue db renew-store-id")
+@db.command("renew-store-id", epilog=examples("prevue db renew-store-id"))
 @data_option
 def renew_store_id(data_dir: Path | None) -> None:
     """Give the database another identity, once it was put back to an old state by other means than `prevue restore`.
@@ -65,7 +66,7 @@ def renew_store_id(data_dir: Path | None) -> None:
         raise click.ClickException(f"the database does not answer: {str(error).strip()}") from None
 
 
-@db.command("rebuild-rollups", epilog="Example: prevue db rebuild-rollups --data ./prevue-data")
+@db.command("rebuild-rollups", epilog=examples("prevue db rebuild-rollups --data ./prevue-data"))
 @click.argument("run_id", required=False, metavar="[RUN]", type=click.UUID)
 @data_option
 def rebuild_rollups(run_id: uuid.UUID | None, data_dir: Path | None) -> None:
@@ -96,7 +97,7 @@ def rebuild_rollups(run_id: uuid.UUID | None, data_dir: Path | None) -> None:
     click.echo(f"Rebuilt the rollups of {len(sizes)} run{'' if len(sizes) == 1 else 's'}.")
 
 
-@db.command(epilog="Examples: prevue db stats      prevue db stats --json")
+@db.command(epilog=examples("prevue db stats", "prevue db stats --json"))
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")
 @data_option
 def stats(as_json: bool, data_dir: Path | None) -> None:
@@ -143,7 +144,7 @@ def _told(stats: "sizes.Stats") -> Iterator[str]:
             yield f"{size}   {'  '.join(filter(None, words))}"
 
 
-@db.command(epilog="Examples: prevue db purge      prevue db purge --older-than 0")
+@db.command(epilog=examples("prevue db purge", "prevue db purge --older-than 0"))
 @click.option(
     "--older-than",
     "days",
@@ -171,7 +172,7 @@ def purge(days: float | None, data_dir: Path | None) -> None:
     click.echo(f"Removed {rows} rows.")
 
 
-@db.command(epilog="Example: PREVUE_DATABASE_URL=postgresql://prevue@coordinator/prevue prevue db distribute")
+@db.command(epilog=examples("PREVUE_DATABASE_URL=postgresql://prevue@coordinator/prevue prevue db distribute"))
 @data_option
 def distribute(data_dir: Path | None) -> None:
     """Spread the tables over the machines of a Citus cluster.

@@ -16,6 +16,7 @@ GROUND = {
         "errors",
         "result_kinds",
         "evaluation_records",
+        "examples",
         "settings",
         "listening",
         "logs",
@@ -31,6 +32,7 @@ _FLASK = ("flask", "marshmallow", "werkzeug")
 LAYERS: list[tuple[str, set[str], set[str]]] = [
     ("prevue_core.contract", {"prevue_core.errors"}, set()),
     ("prevue_core.errors", set(), set()),
+    ("prevue_core.examples", set(), set()),
     ("prevue_core.evaluation_records", {"prevue_core.contract", "prevue_core.errors"}, set()),
     ("prevue_core.result_kinds", {"prevue_core.contract", "prevue_core.errors"}, set()),
     ("prevue_core.settings", {"prevue_core.contract", "prevue_core.errors"}, set()),

@@ -23,7 +23,7 @@ def test_help_lists_the_commands():
 @pytest.mark.parametrize("name", ["sync", "doctor"])
 def test_help_of_a_command_has_examples(command, name):
     shown = command(name, "-h").output
-    assert f"Examples: prevue {name}" in shown
+    assert f"Examples:\n    prevue {name}" in shown
     assert "--json" in shown
 
 
