@@ -5,6 +5,7 @@ import math
 import uuid
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import urlencode
 
 from tornado.web import HTTPError
 
@@ -75,7 +76,7 @@ class EvaluationPage(Page):
         """Show the page; its script asks for the rest."""
         evaluation, steps = await self.ask(lambda api: found(api, owner, name, evaluation_id))
         data = text_of({"base": base_of(self), "evaluation": evaluation, "steps": steps})
-        about = {"title": _title(evaluation), "evaluation": evaluation, "data": data}
+        about = {"title": _title(evaluation), "evaluation": evaluation, "data": data, "first": _first(self, evaluation)}
         self.show("evaluation.html", owner=owner, project=name, tab="evaluations", is_saved=False, **about)
 
 
@@ -150,6 +151,13 @@ def base_of(page: Page) -> str:
 def text_of(data: Any) -> str:
     """Return JSON for inside a script element, in which only its end must not appear."""
     return json.dumps(data).replace("<", "\\u003c")
+
+
+def _first(page: Page, evaluation: Row) -> str:
+    """Return the address of what the page's script waits for, which the browser asks for while it reads the script."""
+    label = page.get_query_argument("label", str(evaluation["positive"] or 0))
+    asked = {} if evaluation["task"] == "regression" else {"label": label}
+    return f"{base_of(page)}/{evaluation['evaluation_id']}/report?{urlencode({**asked, 'run': evaluation['run_id']})}"
 
 
 def _title(evaluation: Row) -> str:

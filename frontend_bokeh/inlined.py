@@ -5,18 +5,16 @@ named by its path in an import map, and carried there as a data address.
 """
 
 import base64
-import posixpath
 import re
 from collections.abc import Iterable
 
-from frontend_bokeh.assets import BOKEH_JS, FOLDER
+from frontend_bokeh.assets import BOKEH_JS, FOLDER, imports
 
 POLICY = (
     "default-src 'none'; script-src 'unsafe-inline' data:; style-src 'unsafe-inline'; img-src data: blob:; "
     "font-src data:"
 )
 
-_IMPORT = re.compile(r'(from|import) "(\.[^"]+)"')
 _FONT = re.compile(r'url\("(fonts/[^"]+)"\)')
 _SOURCE_MAP = re.compile(r"^//# sourceMappingURL=.*$", re.MULTILINE)
 
@@ -29,8 +27,7 @@ def modules(first: str) -> dict[str, str]:
         path = waiting.pop()
         if path in found:
             continue
-        text, folder = (FOLDER / path).read_text("utf-8"), posixpath.dirname(path)
-        needed = {given: posixpath.normpath(posixpath.join(folder, given)) for _, given in _IMPORT.findall(text)}
+        text, needed = (FOLDER / path).read_text("utf-8"), imports(path)
         for given, name in needed.items():
             text = text.replace(f'"{given}"', f'"{name}"')
         found[path] = _data_address("text/javascript", text.encode())
@@ -44,9 +41,9 @@ def styles(names: Iterable[str]) -> str:
     return _FONT.sub(lambda match: f'url("{_data_address("font/woff2", (FOLDER / match[1]).read_bytes())}")', text)
 
 
-def bokeh_script() -> str:
-    """Return Bokeh's own script, as it may stand inside of a script element."""
-    text = (BOKEH_JS / "bokeh.min.js").read_text("utf-8")
+def bokeh_script(name: str = "bokeh") -> str:
+    """Return a script of Bokeh's, as it may stand inside of a script element."""
+    text = (BOKEH_JS / f"{name}.min.js").read_text("utf-8")
     return _SOURCE_MAP.sub("", text).replace("</script", "<\\/script").replace("<!--", "<\\!--")
 
 

@@ -22,7 +22,7 @@ def held(samples: Samples, most: int = MOST_SAMPLES) -> Ints:
     if len(samples) <= most:
         return np.arange(len(samples))
     every = np.arange(len(samples))
-    worst = [ordered(samples, every, order)[: most // 4] for order in ("worst", "surest")]
+    worst = [ordered(samples, every, order, most // 4) for order in ("worst", "surest")]
     others = np.random.default_rng(0).permutation(len(samples))
     first = np.unique(np.concatenate(worst))
     rest = others[~np.isin(others, first)][: most - len(first)]

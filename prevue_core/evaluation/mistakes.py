@@ -82,20 +82,24 @@ def wrong(samples: Samples) -> Bools:
     return np.asarray(differs.any(axis=1) if samples.task == "multilabel" else differs)
 
 
-def ordered(samples: Samples, places: Ints, order: Order) -> Ints:
-    """Return `places` in an order, of ties the earlier logged first.
+def ordered(samples: Samples, places: Ints, order: Order, most: int | None = None) -> Ints:
+    """Return `places` in an order, of ties the earlier logged first; `most`: only that many, the first ones.
 
     `worst`: the largest error, or the lowest probability of the true class; `surest`: wrong samples first, those with
     the highest probability of what was predicted first of all; `unsure`: the lowest such probability first.
     """
     if order == "logged":
-        return places
+        return places[:most]
     if order == "worst":
         key = _badness(samples)
     else:
         sure = confidence(samples)
         key = -sure if order == "unsure" else sure + 2 * wrong(samples) * max(1.0, float(np.abs(sure).max()))
-    return places[np.argsort(-key[places], kind="stable")]
+    late = -key[places]
+    if most is not None and 0 < most < len(places):  # of a million a page's few, without sorting the others
+        is_early = late <= np.partition(late, most - 1)[most - 1]
+        places, late = places[is_early], late[is_early]
+    return places[np.argsort(late, kind="stable")][:most]
 
 
 def confidence(samples: Samples) -> Floats:

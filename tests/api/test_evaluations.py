@@ -10,7 +10,7 @@ from core.stream import started
 from prevue.evaluation import samples_of
 from prevue.evaluation_blocks import records_of
 from prevue_core.evaluation.columns import held
-from prevue_core.evaluation.mistakes import ordered
+from prevue_core.evaluation.mistakes import ORDERS, ordered
 from prevue_core.evaluation.samples import Samples
 
 random = np.random.default_rng(11)
@@ -296,3 +296,13 @@ def test_of_very_many_samples_the_worst_and_a_fair_picture_are_held():
     assert len(places) == 5_000
     assert (np.diff(places) > 0).all()
     assert set(ordered(samples, np.arange(20_000), "worst")[:1_250]) <= set(places)
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_the_first_in_an_order_are_the_same_whether_the_others_are_sorted_or_not(order):
+    random = np.random.default_rng(1)
+    target, score = random.integers(0, 2, 500), random.random(500).round(1)  # many are equal
+    samples = Samples("binary", ["a", "b"], target, (score > 0.5).astype(int), 1, "probability", score)
+    places = np.flatnonzero(score > 0.2)
+    for most in (0, 1, 7, 100, len(places), 500):
+        assert ordered(samples, places, order, most).tolist() == ordered(samples, places, order)[:most].tolist()

@@ -102,7 +102,12 @@ def test_cells_and_bars_choose_the_samples_and_the_address_keeps_it(page, log, o
 
 def test_a_confusion_matrix_is_read_by_mouse_and_keyboard_and_every_panel_is_saved(page, log, open_evaluation):
     logged = log.digits("ten")
+    asked = []
+    page.on("request", lambda request: asked.append(request.url))
     open_evaluation(logged)
+    assert len([one for one in asked if "/report?" in one]) == 1  # by the page, for its script
+    linked = page.locator("link[rel=modulepreload]").evaluate_all("links => links.map((link) => link.href)")
+    assert all(one in linked or one.endswith("theme.js") for one in asked if one.endswith(".js"))
     expect(page.locator(".finding summary")).to_contain_text("Miscalibrated")  # by a method check
     matrix = confusion_matrix(logged.target, logged.score.argmax(1))
     assert cells(page, "view-confusion-matrix") == matrix.ravel().tolist()

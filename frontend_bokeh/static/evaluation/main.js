@@ -21,6 +21,7 @@ import {ThresholdPanel} from "./threshold.js";
 import {Tiles} from "./tiles.js";
 
 const $ = (selector) => document.querySelector(selector);
+const MOST_HELD = 5000; // samples that the backend gives to hold; of more it chooses
 
 class EvaluationPage {
   constructor(given) {
@@ -79,8 +80,9 @@ class EvaluationPage {
 
   /** Return a page of samples: from those held here, else from the backend. */
   async samples(filter, order, offset, limit) {
-    await this._held;
-    if (this.held.isAll || this.answers.isSaved) return {...this.held.page(filter, order, offset, limit), isCut: !this.held.isAll};
+    const {isSaved} = this.answers;
+    if (isSaved || this.evaluation.received_count <= MOST_HELD) await this._held;
+    if (isSaved || this.held?.isAll) return {...this.held.page(filter, order, offset, limit), isCut: !this.held.isAll};
     return this.answers.ask(this.evaluation, "samples", {...filter, order, offset, limit});
   }
 

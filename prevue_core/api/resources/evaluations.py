@@ -318,8 +318,9 @@ def list_samples(
     samples = derived.samples(str(run_id), evaluation_id)
     if (name := wanted["slice_name"]) is not None and name not in samples.slices:
         raise InvalidValue(f"slice {name!r} is not known; use {', '.join(samples.slices) or 'none: there is no slice'}")
-    places = mistakes.ordered(samples, mistakes.chosen(samples, **wanted), order)
-    rows = derived.sample_rows(str(run_id), evaluation_id, samples, places[offset : offset + limit])
+    places = mistakes.chosen(samples, **wanted)
+    shown = mistakes.ordered(samples, places, order, offset + limit)[offset:]
+    rows = derived.sample_rows(str(run_id), evaluation_id, samples, shown)
     return json_response({"items": rows, "total": len(places), "slices": mistakes.slice_counts(samples, places)})
 
 
