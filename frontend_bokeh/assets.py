@@ -9,6 +9,7 @@ import mimetypes
 import posixpath
 import re
 import time
+from datetime import datetime
 from functools import cache, lru_cache
 from importlib.resources import files
 from pathlib import Path
@@ -89,15 +90,17 @@ class Files(StaticFileHandler):
     async def get(self, given: str, path: str, include_body: bool = True) -> None:
         """Answer with a file, whatever version is asked for: there is only one."""
         self._is_current = given == (self._current or version())
-        file = Path(self.root) / path
-        if not path.endswith(TEXTS) or ".." in path or not file.is_file() or not self._takes_gzip():
+        if not path.endswith(TEXTS) or not self._takes_gzip():
             await super().get(path, include_body)
             return
-        self.path, self.absolute_path = path, str(file)
+        self.path = self.parse_url_path(path)
+        found = self.validate_absolute_path(self.root, self.get_absolute_path(self.root, self.path))
+        self.absolute_path = str(found)
         self.modified = self.get_modified_time()
         self.set_headers()
         self.set_header("Content-Encoding", "gzip")
-        self.set_header("Content-Length", len(content := _gzipped(file, file.stat().st_mtime_ns)))
+        content = _gzipped(self.absolute_path, self.modified)
+        self.set_header("Content-Length", len(content))
         if include_body:
             self.write(content)
 
@@ -114,9 +117,9 @@ class Files(StaticFileHandler):
 
 
 @lru_cache(256)
-def _gzipped(file: Path, stamp: int) -> bytes:
+def _gzipped(file: str, modified: datetime | None) -> bytes:
     # Once, and not for each visitor: all others wait meanwhile, for Bokeh's script 40 ms.
-    return gzip.compress(file.read_bytes(), mtime=0)
+    return gzip.compress(Path(file).read_bytes(), mtime=0)
 
 
 ROUTES = [

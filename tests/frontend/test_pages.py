@@ -1,14 +1,17 @@
 """The dashboard's pages, from a real server before a real backend."""
 
+import gzip
 import html
 import json
 import re
 from urllib.parse import quote
+from urllib.request import Request, urlopen
 
 import pytest
 
 import prevue
 from frontend.visiting import Visitor, given, inside
+from frontend_bokeh import assets
 from serving import finished, free_port, served
 
 EVIL = "<img src=x onerror=alert(1)>\"'</script>"
@@ -108,11 +111,29 @@ def test_files_of_another_version_are_not_kept_by_browsers(dashboard):
     assert (status, headers["Cache-Control"]) == (200, "no-store")
 
 
+@pytest.mark.parametrize("coding", ["identity", "gzip"])
 @pytest.mark.parametrize(
-    "path", ["/assets/v/../../pages.py", "/assets/v/%2e%2e/pages.py", "/bokeh/v/..%2f..%2fserver.py"]
+    "path",
+    [
+        "/assets/v/../../pages.py",
+        "/assets/v/%2e%2e/pages.py",
+        "/bokeh/v/..%2f..%2fserver.py",
+        "/assets/v/%2e%2e/templates/icons.svg",
+        f"/assets/v/{assets.BOKEH_JS}/bokeh.min.js",
+    ],
 )
-def test_files_outside_the_folder_stay_inside(dashboard, path):
-    assert ask(dashboard, path)[0] in (403, 404)
+def test_files_outside_the_folder_stay_inside(dashboard, path, coding):
+    assert ask(dashboard, path, Accept_Encoding=coding)[0] in (403, 404)
+
+
+def test_scripts_travel_small_to_whom_that_suits(dashboard):
+    script = f"{dashboard}{assets.asset('page.js')}"
+    plain, packed = (urlopen(Request(script, headers={"Accept-Encoding": coding})) for coding in ("identity", "gzip"))
+    with plain, packed:
+        assert packed.headers["Content-Encoding"] == "gzip"
+        assert "Accept-Encoding" in packed.headers["Vary"]
+        assert packed.headers["Content-Type"] == plain.headers["Content-Type"]
+        assert gzip.decompress(packed.read()) == plain.read()
 
 
 @pytest.mark.parametrize(

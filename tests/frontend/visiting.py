@@ -55,7 +55,7 @@ class Visitor:
             connection.putheader(name, value)
         connection.endheaders(None if body is None else body.encode())
         response = connection.getresponse()
-        answer = Answer(response.status, response.headers, response.read().decode())
+        answer = Answer(response.status, response.headers, response.read().decode(errors="replace"))
         connection.close()
         for cookie in answer.cookies:
             name, value = cookie.partition(";")[0].split("=", 1)
