@@ -11,10 +11,11 @@ import numpy as np
 
 from prevue_core.evaluation import ranking
 from prevue_core.evaluation.areas import NAMES
+from prevue_core.evaluation.probabilities import given_to
 from prevue_core.evaluation.ranking import Curve, Ranking
 from prevue_core.evaluation.samples import Samples
 from prevue_core.evaluation.scoring import areas, number
-from prevue_core.evaluation.thinning import kept_points
+from prevue_core.evaluation.thinning import HALF_PIXEL, kept_points, spaced_points
 
 MICRO, MACRO, LABEL = "micro", "macro", "label"
 
@@ -51,24 +52,31 @@ def rankings(samples: Samples) -> Iterator[Ranking]:
         yield from (ranked if label == positive else ranking.of_the_rest(ranked) for label in range(2))
     elif (scores := samples.class_scores()) is not None:
         for label, score in enumerate(scores.T):
-            yield ranking.rank(samples.is_of(label), score, samples.weight)
+            yield ranking.rank(samples.is_of(label), score.astype(float), samples.weight)
 
 
 def drawn(ranked: Ranking) -> Json:
     """Return the two curves, thinned to what can be seen."""
     return {
         "roc": thinned(ranking.roc(ranked)),
-        "precision_recall": thinned(ranking.as_steps(ranking.precision_recall(ranked))),
+        "precision_recall": thinned(ranking.precision_recall(ranked), is_steps=True),
     }
 
 
-def thinned(curve: Curve) -> Json:
-    """Return a curve for JSON, none of whose points has moved by more than half a pixel of 1 000."""
-    kept = kept_points(curve.x, curve.y)
+def thinned(curve: Curve, *, is_steps: bool = False) -> Json:
+    """Return a curve for JSON that is nowhere farther than half a pixel of 1 000 from the whole one.
+
+    `is_steps`: it is drawn as steps, whose corners are told. A tenth of the half pixel is given to leaving out points
+    before there are two corners of each.
+    """
+    near = spaced_points(curve.x, curve.y, HALF_PIXEL / 10)
+    part = Curve(*(column[near] for column in curve))
+    x, y, threshold = ranking.as_steps(part) if is_steps else part
+    kept = kept_points(x, y, HALF_PIXEL * 0.9)
     return {
-        "x": curve.x[kept].tolist(),
-        "y": curve.y[kept].tolist(),
-        "threshold": [number(threshold) for threshold in curve.threshold[kept]],
+        "x": x[kept].tolist(),
+        "y": y[kept].tolist(),
+        "threshold": [number(one) for one in threshold[kept]],
         "points": len(curve.x),  # that it was thinned from
     }
 
@@ -77,11 +85,9 @@ def _means(samples: Samples) -> list[Json]:
     scores = samples.class_scores()
     if scores is None:
         return []
-    given = (
-        scores[samples.target == 1] if samples.task == "multilabel" else scores[np.arange(len(scores)), samples.target]
-    )
+    given = scores[samples.target == 1] if samples.task == "multilabel" else given_to(samples.target, scores)
     macro = _Macro()
-    micro = ranking.together(map(macro.seen, rankings(samples)), np.unique(given))
+    micro = ranking.together(map(macro.seen, rankings(samples)), np.unique(given).astype(float))
     return [{"of": MICRO, "label": None, **drawn(micro), **areas(micro)}, {"of": MACRO, "label": None, **macro.told()}]
 
 

@@ -6,6 +6,7 @@ import numpy as np
 
 from prevue_core.errors import InvalidValue, shown
 from prevue_core.evaluation.arrays import Bools, Floats, Ints
+from prevue_core.evaluation.probabilities import given_to
 from prevue_core.evaluation.samples import Samples
 
 Order = Literal["logged", "worst", "surest", "unsure"]
@@ -111,9 +112,9 @@ def confidence(samples: Samples) -> Floats:
         return np.asarray(np.abs(samples.prediction - samples.target))
     given = samples.probabilities()
     if samples.task == "multilabel":
-        return np.zeros(len(samples)) if given is None else np.abs(given - 0.5).min(axis=1) + 0.5
+        return np.zeros(len(samples)) if given is None else np.abs(given - 0.5).min(axis=1).astype(float) + 0.5
     if given is not None:
-        return np.asarray(given[np.arange(len(samples)), samples.prediction])
+        return given_to(samples.prediction, given)
     if samples.score is None:
         return np.zeros(len(samples))
     if samples.task == "binary":  # a decision's distance from its border
@@ -127,4 +128,4 @@ def _badness(samples: Samples) -> Floats:
         return confidence(samples) * np.where(wrong(samples), 1.0, -1.0)
     if samples.task == "multilabel":
         return np.asarray(np.abs(given - samples.target).sum(axis=1))
-    return np.asarray(1 - given[np.arange(len(samples)), samples.target])
+    return 1 - given_to(samples.target, given)

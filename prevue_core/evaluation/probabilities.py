@@ -11,33 +11,40 @@ import numpy.typing as npt
 
 from prevue_core.evaluation.arrays import Bools, Floats, Ints, mean_of, ratio, weights_of
 
+Scores = npt.NDArray[np.floating[Any]]
+
 _SMALLEST = np.finfo(float).eps  # what a probability of 0 counts as, lest one sample make the log loss infinite
 
 
-def log_losses(target: Ints, scores: Floats) -> Floats:
+def log_losses(target: Ints, scores: Scores) -> Floats:
     """Return -log(probability of the true class) of each sample, 0 for the best."""
-    return np.asarray(-np.log(scores[np.arange(len(target)), target].clip(_SMALLEST, 1 - _SMALLEST)))
+    return np.asarray(-np.log(given_to(target, scores).clip(_SMALLEST, 1 - _SMALLEST)))
 
 
-def log_loss(target: Ints, scores: Floats, weight: Floats | None = None) -> float:
+def given_to(classes: Ints, scores: Scores) -> Floats:
+    """Return the score of one class of each sample."""
+    return scores[np.arange(len(classes)), classes].astype(float, copy=False)
+
+
+def log_loss(target: Ints, scores: Scores, weight: Floats | None = None) -> float:
     """Return the mean of the log losses."""
     return mean_of(log_losses(target, scores), weight)
 
 
-def brier_losses(target: Ints, scores: Floats) -> Floats:
+def brier_losses(target: Ints, scores: Scores) -> Floats:
     """Return the squared distance to the true class: 0 to 1 for two classes, 0 to 2 for more (Brier 1950, 2)."""
+    given = given_to(target, scores)
     if scores.shape[1] == 2:
-        return np.asarray((1 - scores[np.arange(len(target)), target]) ** 2)
-    given = scores[np.arange(len(target)), target]
-    return np.asarray(np.einsum("ij,ij->i", scores, scores) - given**2 + (1 - given) ** 2)
+        return np.asarray((1 - given) ** 2)
+    return np.asarray(np.einsum("ij,ij->i", scores, scores, dtype=float) - given**2 + (1 - given) ** 2)
 
 
-def brier_score(target: Ints, scores: Floats, weight: Floats | None = None) -> float:
+def brier_score(target: Ints, scores: Scores, weight: Floats | None = None) -> float:
     """Return the mean of the Brier losses."""
     return mean_of(brier_losses(target, scores), weight)
 
 
-def places_of(target: Ints, scores: npt.NDArray[Any], classes: Ints | None = None) -> Ints:
+def places_of(target: Ints, scores: Scores, classes: Ints | None = None) -> Ints:
     """Return of each sample how many classes have a higher score than the true one, or the same and come later.
 
     `classes`: whose the columns of `scores` are, where these are some of each sample's only; the true class is there.

@@ -154,10 +154,11 @@ def _histogram(positive: Bools, score: Floats) -> Json:
     return {"edges": edges.tolist(), "rest": counts[0].tolist(), "label": counts[1].tolist()}
 
 
-def _calibration(positive: Bools, given: Floats, bins: int, weight: Floats | None) -> Json:
+def _calibration(positive: Bools, given: probabilities.Scores, bins: int, weight: Floats | None) -> Json:
     found: Json = {}
+    exact = given.astype(float)
     for by in _BINNED:
-        binned = probabilities.calibration(positive, given, bins, by, weight)
+        binned = probabilities.calibration(positive, exact, bins, by, weight)
         columns = {name: column.tolist() for name, column in binned._asdict().items()}
         found[by] = {**columns, "error": number(probabilities.calibration_error(binned))}
     return found

@@ -46,20 +46,22 @@ class Samples:
             features={name: values[chosen] for name, values in self.features.items()},
         )
 
-    def probabilities(self) -> Floats | None:
-        """Return the probability of each class, (n, k); None where scores only rank, or some are missing."""
+    def probabilities(self) -> npt.NDArray[np.floating[Any]] | None:
+        """Return the probability of each class, (n, k); None where scores only rank, or some are missing.
+
+        Those that were logged are returned as they are stored, float32: in other floats they would take twice the room.
+        """
         if self.score_type in (None, "decision") or self.classes is not None:
             return None
         is_logit = self.score_type == "logit"
         if self.task == "binary" and self.score is not None:
             given = logistic(self.score) if is_logit else self.score
             return np.stack([given, 1 - given] if self.positive == 0 else [1 - given, given], axis=1)
-        scores = np.asarray(self.scores, float)
-        if self.task == "multilabel":
-            return logistic(scores) if is_logit else scores
-        return softmax(scores) if is_logit else scores
+        if not is_logit or self.scores is None:
+            return self.scores
+        return (logistic if self.task == "multilabel" else softmax)(self.scores.astype(float))
 
-    def class_scores(self) -> Floats | None:
+    def class_scores(self) -> npt.NDArray[np.floating[Any]] | None:
         """Return what ranks the samples for each class, (n, k), as `score_of` does for one; None: not logged."""
         if self.task == "binary":
             score = self.score
@@ -69,8 +71,7 @@ class Samples:
         if self.scores is None or self.classes is not None:
             return None
         # Logits of several classes rank a class by its probability: the others' logits count, too.
-        given = self.probabilities() if self.score_type == "logit" else None
-        return np.asarray(self.scores, float) if given is None else given
+        return self.probabilities() if self.score_type == "logit" else self.scores
 
     def score_of(self, label: int) -> Floats | None:
         """Return what ranks the samples for a class, the higher the more it is that; None where that was not logged."""
@@ -79,7 +80,7 @@ class Samples:
         if self.scores is not None and self.classes is None and self.score_type != "logit":
             return np.asarray(self.scores[:, label], float)
         ranked = self.class_scores()
-        return None if ranked is None else ranked[:, label]
+        return None if ranked is None else ranked[:, label].astype(float)
 
     def shift_of(self, label: int) -> float:
         """Return what makes of `score_of` the score to be shown: of two classes the other's probability is 1 - p.

@@ -12,19 +12,24 @@ def kept_points(x: Floats, y: Floats, tolerance: float = HALF_PIXEL) -> Ints:
     """Return the places of the points to keep: none of the others is farther than `tolerance` from the line drawn.
 
     The first and the last point stay. Ramer (1972), Douglas and Peucker (1973), with the distance to the segment. Of
-    very many points those that are nearer than a tenth of it to the one before, along the curve, are left out first.
+    very many points `spaced_points` leaves out some first.
     """
     if len(x) <= _MANY:
         return _kept(x, y, tolerance)
-    near = _spaced(x, y, tolerance / 10)
+    near = spaced_points(x, y, tolerance / 10)
     return near[_kept(x[near], y[near], tolerance * 0.9)]
 
 
-def _spaced(x: Floats, y: Floats, distance: float) -> Ints:
-    way = np.cumsum(np.abs(np.diff(x, prepend=x[0])) + np.abs(np.diff(y, prepend=y[0])))
-    first = np.diff(np.floor(way / distance), prepend=-1) > 0
-    first[[0, -1]] = True
-    return np.flatnonzero(first)
+def spaced_points(x: Floats, y: Floats, distance: float) -> Ints:
+    """Return the places of points that are at least `distance` apart, along the curve: of the others none is farther
+    from one of them. All of them where they are not very many.
+    """
+    if len(x) <= _MANY:
+        return np.arange(len(x))
+    way = np.zeros(len(x))
+    np.cumsum(np.abs(np.diff(x)) + np.abs(np.diff(y)), out=way[1:])
+    stretch = (way / distance).astype(int)
+    return np.concatenate([[0], np.flatnonzero(stretch[1:-1] > stretch[:-2]) + 1, [len(x) - 1]])
 
 
 def _kept(x: Floats, y: Floats, tolerance: float) -> Ints:

@@ -9,7 +9,7 @@ import numpy as np
 from prevue_core.checks import EVALUATION, Check, EvaluationFacts
 from prevue_core.evaluation.arrays import Floats
 from prevue_core.evaluation.confusion import class_scores
-from prevue_core.evaluation.probabilities import calibration, calibration_error
+from prevue_core.evaluation.probabilities import calibration, calibration_error, given_to
 from prevue_core.evaluation.samples import Samples
 from prevue_core.evaluation.scoring import matrix_of
 
@@ -66,7 +66,7 @@ def miscalibrated(facts: EvaluationFacts) -> str | None:
     given = samples.probabilities() if samples.task in ("binary", "multiclass") else None
     if given is None or len(samples) < FEWEST:
         return None
-    sure = given[np.arange(len(samples)), samples.prediction].clip(0, 1)
+    sure = given_to(samples.prediction, given).clip(0, 1)
     right = samples.target == samples.prediction
     error = calibration_error(calibration(right, sure, 10, "width", samples.weight))
     deviation = calibration_deviation(right, sure)

@@ -10,6 +10,7 @@ from sklearn import datasets, metrics, model_selection, naive_bayes
 from evaluation.cases import cases
 from evaluation.logging import logged
 from prevue_core.evaluation import report
+from prevue_core.evaluation.columns import held
 from prevue_core.evaluation.curves import curves
 from prevue_core.evaluation.thinning import HALF_PIXEL
 from prevue_core.evaluation.thresholds import Prices
@@ -79,6 +80,37 @@ def test_the_mean_curves_of_many_classes_take_no_room_for_each():
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 30_000_000  # 64 MB for two curves of each
+
+
+def test_no_second_copy_is_made_of_many_scores():
+    random = np.random.default_rng(0)
+    samples = logged(random.integers(0, 50, 20_000), None, random.dirichlet(np.ones(50), 20_000))
+    tracemalloc.start()
+    report.report(samples)
+    held(samples)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    scores_mb, peak_mb = samples.scores.nbytes / 1e6, peak / 1e6
+    assert peak_mb < 2 * scores_mb  # what they would take as floats of 8 bytes
+
+
+def test_curves_of_very_many_samples_are_thinned_by_half_a_pixel_and_their_areas_are_of_all():
+    random = np.random.default_rng(5)
+    target = (random.random(150_000) < 0.1).astype(int)
+    score = (random.normal(size=150_000) + target).round(5).astype("float32")  # some are equal
+    weight = random.gamma(2, size=150_000)
+    (found,) = curves(logged(target, None, score, sample_weight=weight), [1])
+
+    x, y, _ = metrics.roc_curve(target, score, sample_weight=weight, drop_intermediate=False)
+    precision, recall, _ = metrics.precision_recall_curve(target, score, sample_weight=weight)
+    assert found["precision_recall"]["points"] == len(precision) > 50_000
+    some = np.append(np.arange(300), random.integers(0, len(precision) - 1, 700))  # the first of all go up and down
+    assert farthest(x[some], y[some], found["roc"]) <= HALF_PIXEL
+    assert farthest(recall[-2::-1][some], precision[-2::-1][some], found["precision_recall"]) <= HALF_PIXEL
+    assert len(found["precision_recall"]["x"]) < 3_000
+    assert found["roc_auc"] == pytest.approx(metrics.roc_auc_score(target, score, sample_weight=weight))
+    expected = metrics.average_precision_score(target, score, sample_weight=weight)
+    assert found["average_precision"] == pytest.approx(expected)
 
 
 def farthest(x, y, drawn):

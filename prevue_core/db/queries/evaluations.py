@@ -23,6 +23,7 @@ from prevue_core.evaluation_records import BINARY, MULTICLASS, MULTILABEL, REGRE
 
 CACHE_BYTES = 256 << 20  # of arrays kept: a page asks for the same samples several times
 MAX_GROUP = 100  # runs of a group that are compared
+_BYTES = ("target_set", "prediction_set", "scores", "score_classes", "features")
 _ROWS_AT_ONCE = 5_000  # which stay in a processor's cache
 
 
@@ -199,12 +200,12 @@ def _numbers(row: Any, names: list[str]) -> dict[str, Any]:
     return {name: np.ascontiguousarray(column) for name, column in zip(names, table.T, strict=True)}
 
 
-def _columns(row: Any, names: list[str]) -> dict[str, list[Any]]:
-    """Return columns of texts, of bytes and of what may be NULL."""
-    columns: list[list[Any]] = [[] for _ in names]
+def _columns(row: Any, names: list[str]) -> dict[str, Any]:
+    """Return columns of texts and of what may be NULL as lists, columns of bytes as the bytes of all samples."""
+    columns: list[Any] = [bytearray() if name in _BYTES else [] for name in names]
     for rows in _rows(row, names) if names else ():
         for column, values in zip(columns, zip(*rows, strict=True), strict=True):
-            column.extend(values)
+            column.extend(b"".join(values) if isinstance(column, bytearray) else values)
     return dict(zip(names, columns, strict=True))
 
 
@@ -218,12 +219,12 @@ def _rows(row: Any, names: list[str]) -> Iterator[list[tuple[Any, ...]]]:
         yield rows
 
 
-def _labels(values: list[Any], task: str, count: int) -> Any:
+def _labels(values: Any, task: str, count: int) -> Any:
     if task == MULTILABEL:
         bits = _blobs(values, "B", -(-count // 8))
         return np.unpackbits(bits, axis=1, count=count, bitorder="little").astype(int)
     return np.asarray(values, float if task == REGRESSION else int)
 
 
-def _blobs(values: list[Any], kind: str, width: int) -> Any:
-    return np.frombuffer(b"".join(values), kind).reshape(-1, width)
+def _blobs(values: bytearray, kind: str, width: int) -> Any:
+    return np.frombuffer(values, kind).reshape(-1, width)
