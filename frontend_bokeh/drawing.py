@@ -10,7 +10,7 @@ from typing import Any
 import pluggy
 from bokeh.embed import json_item
 from bokeh.model import Model
-from bokeh.models import Plot
+from bokeh.models import LayoutDOM, Plot
 
 from frontend_bokeh.panel import Drawing, Image, Panel, Payload, Step, Table, Text, Tree
 from frontend_bokeh.panels import fallback
@@ -19,6 +19,9 @@ from prevue_core.contract import encode_number
 from prevue_core.errors import InvalidValue, PluginError
 
 ROWS_SHOWN = 500  # of a table
+CODE = ("CustomJS", "CustomLabelingPolicy", "CanvasTexture")  # how models are called whose code browsers compile
+WIDGETS = "bokeh.models.widgets"
+SCRIPTLESS = (f"{WIDGETS}.tables", "bokeh.models.ui.icons")  # what needs more than the scripts that we serve
 OWN = "prevue"  # the distribution whose panels others may take the place of
 
 log = logging.getLogger("prevue.dashboard")
@@ -106,7 +109,7 @@ def _part(drawing: Any) -> dict[str, Any]:
     match drawing:
         case Model():
             _check(drawing)
-            return {"figure": json_item(_fitted(drawing))["doc"]}
+            return {"framed" if _is_framed(drawing) else "figure": json_item(_fitted(drawing))["doc"]}
         case Table(columns, note):
             return _table({str(name): list(values) for name, values in columns.items()}, note)
         case Text(text):
@@ -134,23 +137,33 @@ def _cell(value: Any) -> Any:
 
 
 def _check(figure: Model) -> None:
-    """Refuse what would not work on a page: it runs no code that comes with data, and has Bokeh's core script only."""
+    """Refuse what would not work anywhere: pages have no scripts but Bokeh's, and nobody calls Python."""
     for model in figure.references():
         kind, home = type(model).__name__, type(model).__module__
-        if kind.startswith("CustomJS"):
-            raise InvalidValue(
-                f"it has a {kind}: pages run no code that comes with data; use Bokeh's tools, or a Table"
-            )
-        if not home.startswith("bokeh.") or home.startswith(("bokeh.models.widgets", "bokeh.models.ui.icons")):
+        if not home.startswith("bokeh.") or home.startswith(SCRIPTLESS):
             raise InvalidValue(f"it has a {kind}, of {home}, whose script pages don't load; use plots, Table or Text")
         if model._callbacks or model._event_callbacks:
-            raise InvalidValue(f"its {kind} has a callback in Python, which nobody would call")
+            raise InvalidValue(f"its {kind} has a callback in Python, which nobody would call; use CustomJS")
+
+
+def _is_framed(figure: Model) -> bool:
+    """Return whether a figure brings code or widgets: it is drawn in a frame then (`framed.py`)."""
+    return any(
+        type(model).__name__.startswith(CODE) or type(model).__module__.startswith(WIDGETS)
+        for model in figure.references()
+    )
 
 
 def _fitted(figure: Model) -> Model:
-    """Let a plot fill its box, without the toolbar that would take a part of it, unless it says otherwise."""
-    if isinstance(figure, Plot):
-        figure.sizing_mode = "stretch_both"
-        figure.toolbar_location = None
-        figure.output_backend = "canvas"
+    """Let plots fill their box, without the toolbar that would take a part of it, unless they say otherwise."""
+    for model in figure.references():
+        if isinstance(model, Plot):
+            model.toolbar_location = None
+            model.output_backend = "canvas"
+        if isinstance(model, LayoutDOM) and (model is figure or not _is_sized(model)):
+            model.sizing_mode = "stretch_width" if type(model).__module__.startswith(WIDGETS) else "stretch_both"
     return figure
+
+
+def _is_sized(model: LayoutDOM) -> bool:
+    return not {"sizing_mode", "width", "height"}.isdisjoint(model.properties_with_values(include_defaults=False))

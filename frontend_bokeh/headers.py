@@ -9,8 +9,8 @@ from prevue_core.logs import REQUEST_ID
 
 CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; "
-    "font-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'self'; object-src 'none'; "
-    "frame-ancestors "
+    "font-src 'self' data:; connect-src 'self'; frame-src 'self'; base-uri 'none'; form-action 'self'; "
+    "object-src 'none'; frame-ancestors "
 )
 THIS_MACHINE = ("http://localhost:*", "http://127.0.0.1:*")  # what pages may show curves in a frame in open mode
 YEAR_S = 365 * 24 * 3600

@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from frontend_bokeh import texts
+from frontend_bokeh import framed, texts
 from frontend_bokeh.assets import FOLDER
 from frontend_bokeh.blocks import COLUMNS, fragment
 from frontend_bokeh.columns import end_of
@@ -150,8 +150,11 @@ def _evaluations(api: Api, runs: list[StoredRun]) -> dict[str, Any]:
 
 def _inside(data: dict[str, Any]) -> dict[str, Any]:
     script = "report.js"
+    is_framed = any("framed" in part for one in data["results"] for part in one["drawn"].get("parts", ()))
     return {
-        "policy": POLICY,
+        # A frame inside of a file has no policy of its own, but may do no more than the file.
+        "policy": framed.POLICY if is_framed else POLICY,
+        "frame": json.dumps(framed.document()).replace("<", "\\u003c") if is_framed else None,
         "theme": (FOLDER / "theme.js").read_text("utf-8"),
         "style": styles(STYLES),
         "bokeh": bokeh_script(),

@@ -147,13 +147,13 @@ def test_a_script_for_tensorboard_moves_over(listening: StoredBackend, environ: 
 def test_a_panel_is_registered_and_draws_what_was_logged(
     listening: StoredBackend, environ: dict[str, str], tmp_path: Path
 ) -> None:
-    log, build, steps, hook, check = blocks(PANEL, "python")
+    log, build, steps, slider, hook, check = blocks(PANEL, "python")
     [project] = blocks(PANEL, "toml")
     files = {
         "prevue_timing/__init__.py": "",
         "pyproject.toml": project,
         "prevue_timing/plugin.py": hook,
-        "prevue_timing/panels.py": f"{build}\n\n{steps}",
+        "prevue_timing/panels.py": f"{build}\n\n{steps}\n\n{slider}",
     }
     (tmp_path / "source" / "prevue_timing").mkdir(parents=True)
     for name, text in files.items():
@@ -166,7 +166,8 @@ def test_a_panel_is_registered_and_draws_what_was_logged(
     run_python([log], environ)
     (run_id,) = listening.runs("timing", "run_id")[0]
     told = run_python([DRAW.format(run_id=run_id)], with_plugin)
-    assert told.splitlines() == ["prevue-timing ['figure', 'text']", "7.8 s together", "prevue-timing ['figure']"]
+    shown = ["prevue-timing ['figure', 'text']", "7.8 s together", "prevue-timing ['figure']", "['framed']"]
+    assert told.splitlines() == shown
 
 
 DRAW = """
@@ -181,6 +182,7 @@ print(last["owner"], [name for part in last["parts"] for name in part])
 print(last["parts"][1]["text"])
 whole = panels.draw_steps("timing.phases", "epoch", [Step(one["step"], one["payload"]) for one in found])
 print(whole["owner"], [name for part in whole["parts"] for name in part])
+print([name for part in panels.draw("timing.phases", "forecast", found[-1]["payload"])["parts"] for name in part])
 """
 
 

@@ -1,6 +1,7 @@
 // What panels have drawn on the server (`drawing.py`), in a box of the page: figures, tables, texts, images, trees.
 
 import {embed} from "./embed.js";
+import {frame} from "./framed.js";
 import {element, icon, number, theme} from "./page.js";
 
 const INK = {light: "#17202e", dark: "#e6eaf0"};
@@ -14,7 +15,7 @@ const NON_FINITE = new Map([["NaN", NaN], ["Infinity", Infinity], ["-Infinity", 
 /** Show an answer in `host`, in the place of what was there. Resolves to a function that takes it away. */
 export async function show({title, owner, parts, error}, host) {
   const figures = [];
-  const dress = () => figures.forEach(colour);
+  const dress = () => figures.forEach((figure) => figure.dress());
   const clear = () => {
     document.removeEventListener("prevue-theme", dress);
     for (const figure of figures.splice(0)) figure.destroy();
@@ -30,7 +31,8 @@ export async function show({title, owner, parts, error}, host) {
     for (const part of parts) {
       const box = element("div", {class: `part ${Object.keys(part)[0]}`});
       host.append(box);
-      if (part.figure) figures.push(dressTips(await embed(part.figure, box)));
+      if (part.figure) figures.push(await drawn(part.figure, box));
+      else if (part.framed) figures.push(frame({title, owner, parts: [{figure: part.framed}]}, box, (cause) => box.append(failure(title, owner, cause))));
       else box.append(...MAKERS[Object.keys(part)[0]](part));
     }
     dress();
@@ -47,20 +49,21 @@ export function failure(title, owner, cause) {
     element("div", {}, element("b", {}, owner ? `The panel “${title}” of ${owner} failed.` : "This could not be loaded."), element("p", {}, cause)));
 }
 
+/** Draw a figure on the page itself; what it tells under the pointer looks as the page does. */
+async function drawn(spec, host) {
+  const {document: model, views, destroy} = await embed(spec, host);
+  for (const view of views) {
+    for (const one of inside(view)) for (const tip of one.ttmodels?.values() ?? []) tip.stylesheets = [TIP];
+  }
+  return {dress: () => colour(model, views), destroy};
+}
+
 /** Texts that a figure wants in the page's ink get it; axes and grid follow the page's style by themselves. */
-function colour({document: model, views}) {
+function colour(model, views) {
   for (const one of model._all_models.values()) {
     if (one.tags?.includes("ink")) one.text_color = one.type === "Title" ? INK[theme()] : {value: INK[theme()]};
   }
-  for (const view of views) view.request_repaint?.();
-}
-
-/** Let what a figure tells under the pointer look as the page does. */
-function dressTips(figure) {
-  for (const view of figure.views) {
-    for (const one of inside(view)) for (const tip of one.ttmodels?.values() ?? []) tip.stylesheets = [TIP];
-  }
-  return figure;
+  for (const view of views) for (const one of inside(view)) one.request_repaint?.();
 }
 
 /** A view and all views in it, of which some may not be there. */

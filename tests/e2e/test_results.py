@@ -1,6 +1,9 @@
 """What a user sees and does on the page of a run's results. One of the plugins there is broken in two ways."""
 
+import os
 import re
+import subprocess
+import sys
 
 import pytest
 from playwright.sync_api import expect
@@ -9,7 +12,7 @@ import prevue
 from e2e.dashboard import PATIENCE_MS
 from serving import finished, served, stored
 
-PLUGIN = """
+PLUGIN = '''
 from prevue_core.hookspecs import hookimpl
 
 def broken(payload):
@@ -19,28 +22,71 @@ def twice(payload):
     from frontend_bokeh.figures.plots import plot
     return plot(x_range=["cat", "cat"])  # which Bokeh's script refuses, in the browser
 
+def slider(payload):
+    from bokeh.layouts import column
+    from bokeh.models import ColumnDataSource, CustomJS, Slider
+    from frontend_bokeh.figures.plots import plot
+    source = ColumnDataSource({"x": [1, 2, 3], "y": [1, 4, 9]}, name="squares")
+    made = plot("x", "y")
+    made.line("x", "y", source=source)
+    power = Slider(title="power", start=1, end=3, step=1, value=2)
+    code = "source.data = {x: source.data.x, y: source.data.x.map((x) => x ** cb_obj.value)}"
+    power.js_on_change("value", CustomJS(args={"source": source}, code=code))
+    return column(power, made)
+
+def hostile(payload):
+    from bokeh.layouts import column
+    from bokeh.models import Button, CustomJS, Div
+    told, button = Div(text="", render_as_text=True), Button(label="steal")
+    button.js_on_click(CustomJS(args={"told": told, **payload}, code=CODE))
+    return column(button, told)
+
+CODE = """
+const tries = {
+  document: () => parent.document.title, script: () => parent.prevue.boxes.size, cookie: () => document.cookie,
+  storage: () => localStorage.length, page: () => { top.location = dashboard; },
+  api: () => fetch(`${backend}/api/v1/projects`), login: () => fetch(dashboard, {credentials: "include"}),
+};
+(async () => {
+  const got = [];
+  for (const [name, get] of Object.entries(tries)) {
+    try { await get(); got.push(name); } catch {}
+  }
+  told.text = `got ${got.join(" ") || "nothing"}`;
+  setTimeout(() => { throw new Error("then I fail"); });
+})();
+"""
+
 @hookimpl
 def prevue_register_panels():
     from frontend_bokeh.panel import Panel, Text
     return [
+        Panel("mine.slider", "slider", slider),
+        Panel("mine.hostile", "hostile", hostile),
         Panel("mine.broken", "broken one", broken),
         Panel("mine.twice", "twice", twice),
         Panel("mine.good", "good", lambda payload: Text(payload["text"])),
     ]
-"""
+'''
 
 MODELS = "() => Bokeh.documents.flatMap((one) => [...one._all_models.values()])"
 
 
 @pytest.fixture(scope="module")
-def dashboard(backend, tmp_path_factory):
-    """A dashboard with the plugin `prevue-mine`."""
+def site(tmp_path_factory):
+    """The folder of the plugin `prevue-mine`."""
     site = tmp_path_factory.mktemp("site")
     (site / "prevue_mine.py").write_text(PLUGIN)
     info = site / "prevue_mine-1.0.dist-info"
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: prevue-mine\nVersion: 1.0\n")
     (info / "entry_points.txt").write_text("[prevue]\nmine = prevue_mine\n")
+    return site
+
+
+@pytest.fixture(scope="module")
+def dashboard(backend, site, tmp_path_factory):
+    """A dashboard with that plugin."""
     command = ("dashboard", "--port", "0", "--url", backend)
     with served(*command, data=tmp_path_factory.mktemp("d"), PYTHONPATH=str(site)) as process:
         yield process.address("dashboard").replace("127.0.0.1", "localhost")
@@ -129,3 +175,35 @@ def test_many_results_are_drawn_where_one_looks_only(page, dashboard, backend):
     expect(box(page, "train/weights/23").locator("canvas").first).to_be_visible(timeout=PATIENCE_MS)
     expect(page.locator("article[data-drawn]").first).to_be_attached()
     assert 3 <= most <= 18
+
+
+@pytest.mark.parametrize("is_saved", [False, True], ids=["page", "file"])
+def test_a_figures_own_code_works_in_a_frame_and_reaches_nothing_else(
+    page, dashboard, backend, site, tmp_path, expected_errors, is_saved
+):
+    expected_errors += ["Content Security Policy", "Refused to connect", "Unsafe attempt", "local resource", "I fail"]
+    run = prevue.init("results", "code", url=backend, uid="tester", system_metrics=False)
+    run.log_result("mine.slider", "slider", {})
+    run.log_result("mine.hostile", "hostile", {"dashboard": dashboard, "backend": backend})
+    finished(run)
+    address = f"{dashboard}/p/tester/results/runs/{run.run_id}/results"
+    if is_saved:
+        command = [sys.executable, "-m", "prevue", "report", run.run_id, "-o", tmp_path / "r.html", "--url", backend]
+        subprocess.run(command, env=os.environ | {"PYTHONPATH": str(site)}, check=True)
+        address = (tmp_path / "r.html").as_uri()
+    page.goto(address)
+    # Its own code moves the line.
+    frame = box(page, "train/slider").locator("iframe").element_handle().content_frame()
+    expect(frame.locator("canvas").first).to_be_visible()
+    frame.locator(".noUi-handle").press("ArrowRight")
+    frame.wait_for_function("() => Bokeh.documents[0].get_model_by_name('squares').data.y[2] === 27")
+    assert frame.evaluate("document.body.scrollHeight <= innerHeight")
+    page.locator("#theme").click()
+    expect(frame.locator("html")).to_have_attribute("data-theme", page.locator("html").get_attribute("data-theme"))
+    page.locator("#theme").click()
+    # It reaches nothing of the page, the browser and the servers; what it breaks is told in its box.
+    hostile = box(page, "train/hostile").frame_locator("iframe")
+    hostile.get_by_role("button", name="steal").click()
+    expect(hostile.get_by_text("got nothing")).to_be_visible()
+    expect(hostile.get_by_role("alert")).to_have_text("The panel “hostile” of prevue-mine failed.then I fail")
+    expect(page.get_by_role("alert").filter(visible=True)).to_have_count(0)

@@ -7,7 +7,8 @@ from types import SimpleNamespace
 
 import pluggy
 import pytest
-from bokeh.models import Button, ColumnDataSource, CustomJS
+from bokeh.layouts import column
+from bokeh.models import Button, ColumnDataSource, CustomJS, DataTable, Slider
 from bokeh.plotting import figure
 
 from frontend_bokeh.drawing import OWN, Owned, Panels, registered
@@ -107,6 +108,10 @@ def with_code(payload):
     return made
 
 
+def with_widget(payload):
+    return column(Slider(start=0, end=1, value=0), figure(), figure(width=100))
+
+
 def with_callback(payload):
     source = ColumnDataSource({"x": [1]})
     source.on_change("data", lambda attr, old, new: None)
@@ -119,9 +124,11 @@ def with_callback(payload):
     ("build", "cause"),
     [
         (broken, "KeyError: 'weights'"),
-        (with_code, "it has a CustomJS: pages run no code that comes with data"),
-        (with_callback, "ColumnDataSource has a callback in Python, which nobody would call"),
-        (lambda payload: Button(), "it has a Button, of bokeh.models.widgets.buttons, whose script pages don't load"),
+        (with_callback, "ColumnDataSource has a callback in Python, which nobody would call; use CustomJS"),
+        (
+            lambda payload: DataTable(),
+            "it has a DataTable, of bokeh.models.widgets.tables, whose script pages don't load",
+        ),
         (lambda payload: 3, "a panel returned a int; use a model of Bokeh, Table, Text, Image or Tree"),
         (lambda payload: Tree({1, 2}), "not JSON serializable"),
     ],
@@ -131,6 +138,20 @@ def test_a_panel_that_fails_is_told_with_its_distribution_and_the_cause(build, c
     assert (shown["title"], shown["owner"]) == ("mine", "prevue-mine")
     assert cause in shown["error"]
     assert "parts" not in shown
+
+
+@pytest.mark.parametrize("build", [with_code, with_widget, lambda payload: Button()])
+def test_a_figure_that_brings_code_or_widgets_is_drawn_in_a_frame(build):
+    [part] = panels(Panel("my.kind", "mine", build)).draw("my.kind", "x", {})["parts"]
+    assert part.keys() == {"framed"}
+
+
+def test_plots_fill_their_box_unless_they_say_how_large_they_are():
+    [part] = panels(Panel("my.kind", "mine", with_widget)).draw("my.kind", "x", {})["parts"]
+    found = models({"figure": part["framed"]})
+    assert found["Column"][0]["sizing_mode"] == "stretch_both"
+    assert found["Slider"][0]["sizing_mode"] == "stretch_width"
+    assert [one.get("sizing_mode") for one in found["Figure"]] == ["stretch_both", None]
 
 
 def test_tables_and_images_of_plugins_have_any_values():

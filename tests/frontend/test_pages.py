@@ -106,6 +106,16 @@ def test_a_script_and_what_it_imports_have_the_same_version(dashboard):
     assert {ask(dashboard, folder + name[2:])[0] for name in imported} == {200}
 
 
+def test_the_frame_of_figures_that_bring_code_is_of_no_origin_and_asks_for_nothing(dashboard):
+    status, headers, _ = ask(dashboard, assets.asset("frame.html"))
+    policy = headers["Content-Security-Policy"]
+    assert (status, "immutable" in headers["Cache-Control"]) == (200, True)
+    assert policy.startswith("default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval' data: blob:;")
+    assert policy.endswith("sandbox allow-scripts; frame-ancestors 'self'")
+    assert "connect-src" not in policy
+    assert ask(dashboard, "/assets/other/frame.html")[1]["Cache-Control"] == "no-store"
+
+
 def test_files_of_another_version_are_not_kept_by_browsers(dashboard):
     status, headers, _ = ask(dashboard, "/assets/of-yesterday/page.js")
     assert (status, headers["Cache-Control"]) == (200, "no-store")
