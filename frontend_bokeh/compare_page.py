@@ -1,6 +1,7 @@
 """The page that compares runs: in what their configurations, results, models and environments differ."""
 
 import json
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -19,6 +20,12 @@ from prevue_core.contract import decode_number
 MAX_RUNS = 20  # side by side
 USUAL_RUNS = 5  # the newest, where none are chosen
 MISSING = "–"
+# Metrics of which more is better, as far as their names tell.
+SCORES = re.compile(
+    r"accuracy|(^|[^a-z])(acc|auc|auroc|ap|map|f1|precision|recall|sensitivity|specificity|r2|iou|miou|dice|jaccard|kappa"
+    r"|mcc|bleu|rouge|ndcg|psnr|ssim|reward|return|score|similarity|explained_variance)($|[^a-z])",
+    re.IGNORECASE,
+)
 CODE = ("git_commit", "git_dirty", "git_branch", "git_remote", "script", "command", "folder")
 
 
@@ -115,7 +122,7 @@ def flat_rows(documents: Iterable[dict[str, Any]]) -> list[Row]:
 def metric_rows(summaries: list[list[dict[str, Any]]]) -> list[Row]:
     """Return rows of what each series came to at its best, of each run's first process, and which are best of all.
 
-    The best of a loss is its lowest value, of anything else the highest.
+    The best of a loss is its lowest value, of a score the highest; of a learning rate, say, none is.
     """
     found = [_of_first_process(summary) for summary in summaries]
     rows = []
@@ -124,9 +131,7 @@ def metric_rows(summaries: list[list[dict[str, Any]]]) -> list[Row]:
         is_loss = any(one["kind"] == "loss" for one in series if one)
         values = [one["low" if is_loss else "high"] if one else None for one in series]
         finite = [value for value in values if value is not None]
-        is_result = len(set(finite)) > 1 and not columns.VARIED[0].search(
-            name
-        )  # the highest learning rate is not the best
+        is_result = len(set(finite)) > 1 and (is_loss or SCORES.search(name) is not None)
         top = (min if is_loss else max)(finite) if is_result else None
         best = frozenset(place for place, value in enumerate(values) if top is not None and value == top)
         rows.append(Row(f"{name} {'lowest' if is_loss else 'highest'}", list(map(texts.number, values)), best, split))

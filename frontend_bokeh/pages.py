@@ -208,11 +208,12 @@ def rendered(template: str, **values: Any) -> str:
 
 
 def _with_runs(api: Api) -> list[dict[str, Any]]:
+    """Return the projects with their newest runs, those first in which a run began last."""
     found = []
     for project in api.projects():
         runs = api.runs(project_id=project.project_id, limit=50)
         found.append({"project": project, "runs": runs, "running": sum(run.state == "running" for run in runs)})
-    return found
+    return sorted(found, key=lambda one: one["runs"][0].started_at if one["runs"] else 0, reverse=True)
 
 
 def _shown_model(api: Api, project_id: int, asked: str | None, run_id: str | None) -> dict[str, Any]:

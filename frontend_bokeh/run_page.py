@@ -11,7 +11,7 @@ from frontend_bokeh.columns import end_of
 from frontend_bokeh.pages import Page
 from frontend_bokeh.source import find_project, find_run
 from prevue.api import Api, StoredRun
-from prevue_core.contract import ALERT, SYSTEM_SPLIT, decode_number
+from prevue_core.contract import ALERT, FAILED, SYSTEM_SPLIT, decode_number
 
 ROWS_SHOWN = 500  # series of a rank, and processes
 EVENTS_SHOWN = 100  # the latest
@@ -87,7 +87,7 @@ class RunPage(RunPart):
 
 def _shown(api: Api, run: StoredRun, rank: str | None) -> dict[str, Any]:
     """Return what the page shows, of metrics those of one rank."""
-    series = run.summary()
+    series, events = run.summary(), api.events([run.run_id], limit=EVENTS_SHOWN)
     ranks = sorted({one["rank"] for one in series})
     chosen = next((one for one in ranks if str(one) == rank), ranks[0] if ranks else 0)
     metrics = sorted((_sums(one) for one in series if one["rank"] == chosen), key=lambda one: one["key"])
@@ -96,7 +96,7 @@ def _shown(api: Api, run: StoredRun, rank: str | None) -> dict[str, Any]:
         "duration": texts.duration(end_of(run) - run.started_at),
         "delivery": Delivery(sorted(run.writers(), key=lambda one: (one["rank"], one["started_at"]))),
         "alerts": api.events([run.run_id], [ALERT], limit=ALERTS_SHOWN),
-        "events": api.events([run.run_id], limit=EVENTS_SHOWN),
+        "events": events,
         "evaluations": api.evaluations(run.run_id, limit=EVALUATIONS_SHOWN),
         "metrics": metrics,
         "ranks": ranks,
@@ -104,7 +104,7 @@ def _shown(api: Api, run: StoredRun, rank: str | None) -> dict[str, Any]:
         "steps": max((one["last_step"] for one in series if one["split"] != SYSTEM_SPLIT), default=None),
         "config": list(texts.flat(run.config)),
         "facts": _facts(run.environment),
-        "failure": _failure(run.environment),
+        "failure": _failure(run.environment, events),
         "packages": _object(run.environment.get("packages")),
         "rows_shown": ROWS_SHOWN,
     }
@@ -135,9 +135,10 @@ def _facts(environment: dict[str, Any]) -> list[tuple[str, str]]:
     return facts
 
 
-def _failure(environment: dict[str, Any]) -> dict[str, Any]:
+def _failure(environment: dict[str, Any], events: list[dict[str, Any]]) -> dict[str, Any]:
     """Return how a run ended badly: `type`, `message`, `where`, `rank` and `exit_code`, as far as they are told."""
-    told = _object(environment.get("exception"))
+    said = next((one["text"] for one in events if one["kind"] == FAILED), "")  # `finish("failed", message=...)`
+    told = _object(environment.get("exception")) or {"message": said}
     code = environment.get("exit_code")
     return {**told, **({"exit_code": code} if code is not None else {})}
 

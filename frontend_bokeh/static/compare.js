@@ -95,7 +95,7 @@ function draw() {
 function list(found, axes, last) {
   const order = (i) => (last?.scale.isNumber ? last.values[i] ?? -Infinity : 0);
   const rows = found.toSorted((a, b) => order(b) - order(a)).slice(0, ROWS).map((i) => element("tr", {"data-run": i},
-    element("th", {scope: "row"}, element("a", {href: `${project}/runs/${runs[i].id}`}, runs[i].name)),
+    element("th", {scope: "row"}, element("a", {class: "named", title: runs[i].name, href: `${project}/runs/${runs[i].id}`}, runs[i].name)),
     ...axes.map(({values}) => element("td", {class: typeof values[i] === "string" ? "" : "figure"}, typeof values[i] === "string" ? values[i] : number(values[i])))));
   $("#kept-runs thead tr").replaceChildren(element("th", {scope: "col"}, "Run"), ...axes.map(({label, scale}) => element("th", {scope: "col", class: scale.isNumber ? "figure" : ""}, label)));
   $("#kept-runs tbody").replaceChildren(...rows);

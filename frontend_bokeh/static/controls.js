@@ -1,7 +1,7 @@
 // The control bar, the fields of both filters, and the keys.
 
 import {groupKeys, loadConfigs} from "./groups.js";
-import {copy, element, isElsewhere, radiogroup, toast} from "./page.js";
+import {below, copy, element, isElsewhere, radiogroup, toast} from "./page.js";
 import {RANKS_SHOWN, isDistributed} from "./ranks.js";
 import {AXES, change, clamped, isFilter, isLogX, isRegex, onChange, readRank, view} from "./view.js";
 
@@ -12,7 +12,7 @@ const SMOOTHING_STEP = 0.05;
 export function offerRanks(runs) {
   const distributed = runs.filter(isDistributed);
   const ranks = [...new Set(distributed.flatMap((run) => [...run.ranks.keys()]))].sort((a, b) => a - b);
-  $("#rank-field").hidden = !ranks.length;
+  $("#rank").hidden = !ranks.length;
   const all = ranks.length > RANKS_SHOWN ? `split by rank (${RANKS_SHOWN} of ${ranks.length})` : "split by rank";
   const options = [[0, "rank 0"], ["all", all], ...ranks.filter((rank) => rank).map((rank) => [rank, `rank ${rank}`])];
   if (!options.some(([value]) => value === view.rank)) options.push([view.rank, `rank ${view.rank}`]);
@@ -66,6 +66,7 @@ export function startControls(unzoom) {
   $("#metric-filter").addEventListener("input", (event) => change({metrics: event.target.value}));
   $("#reset").addEventListener("click", unzoom);
   $("#reload").addEventListener("click", () => location.reload());
+  below($("#options"), $("#show-options"));
   $("#show-keys").addEventListener("click", () => $("#keys").showModal());
   $("#share").addEventListener("click", async () => {
     await copy(location.href);

@@ -73,6 +73,17 @@ export async function copy(text) {
   return undefined;
 }
 
+/** Let a menu that a button opens stand below it, inside of the window. */
+export function below(menu, button) {
+  menu.addEventListener("toggle", ({newState}) => newState === "open" && placeBelow(menu, button));
+}
+
+export function placeBelow(menu, button) {
+  const {left, bottom} = button.getBoundingClientRect();
+  menu.style.left = `${Math.max(8, Math.min(left, innerWidth - menu.offsetWidth - 8))}px`;
+  menu.style.top = `${Math.max(8, Math.min(bottom + 4, innerHeight - menu.offsetHeight - 8))}px`;
+}
+
 /** Return whether a key is meant for a field, a dialog or the browser, and not for the page. */
 export function isElsewhere(event) {
   const field = "input:not([type=range], [type=checkbox]), textarea, select, [contenteditable], [popover]";
@@ -114,3 +125,4 @@ document.addEventListener("click", async (event) => {
   toast("Copied");
 });
 localTimes();
+document.querySelector(".tabs [aria-current]")?.scrollIntoView({inline: "nearest", block: "nearest"});

@@ -2,7 +2,7 @@
 
 import {tableOf, tableOfEvents} from "./cardtext.js";
 import {exported} from "./export.js";
-import {element, icon, localTimes, toast} from "./page.js";
+import {element, icon, localTimes, placeBelow, toast} from "./page.js";
 import {change, view} from "./view.js";
 
 const HEIGHT = 210, TALL = 420, AROUND = 90; // CSS pixels: of plots, and of what is around one that fills the window
@@ -71,9 +71,7 @@ export class Tools {
   _openMenu(key, button) {
     this._saving = key;
     this._menu.showPopover();
-    const {left, bottom} = button.getBoundingClientRect();
-    this._menu.style.left = `${Math.min(left, innerWidth - this._menu.offsetWidth - 8)}px`;
-    this._menu.style.top = `${Math.min(bottom + 4, innerHeight - this._menu.offsetHeight - 8)}px`;
+    placeBelow(this._menu, button);
     this._menu.querySelector("button").focus();
   }
 

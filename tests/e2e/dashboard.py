@@ -61,6 +61,12 @@ class ProjectPage:
         """Return how many requests and frames went out. Files don't count: the icon comes when the browser likes."""
         return len([address for address in self.addresses if "/assets/" not in address]), len(self.sent)
 
+    def set_option(self, label: str, is_on: bool) -> None:
+        """Tick an option of the control bar's menu, or take the tick away."""
+        self.page.get_by_role("button", name="Options").click()
+        self.page.get_by_label(label).set_checked(is_on)
+        self.page.keyboard.press("Escape")
+
     def plot(self, metric: str) -> dict[str, float]:
         """Return where on the page the frame of a chart is, in CSS pixels."""
         card = self.page.locator(f"article[aria-label$='{metric}'] .plot")

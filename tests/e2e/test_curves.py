@@ -45,7 +45,7 @@ def test_a_pinned_chart_stands_first_also_for_whom_the_link_is_sent_to(shown):
 
 
 def test_a_log_x_axis_begins_behind_0_and_says_what_has_no_place(shown):
-    shown.page.get_by_label("Log X").check()
+    shown.set_option("Log X", True)
     shown.wait_chart("few", "chart.plot.x_scale.type === 'LogScale'")
     assert shown.chart("few", "chart.plot.x_range.start") == pytest.approx(1, rel=0.1)
     assert shown.chart("few", "[...chart.sources.lines.data.xs[0]].map((x) => (x > 0 ? x : null))") == [None, 1, 2]
@@ -58,7 +58,7 @@ def test_a_log_x_axis_begins_behind_0_and_says_what_has_no_place(shown):
 
 def test_outliers_are_left_out_on_wish_and_counted(shown):
     assert shown.chart("loss", "chart.plot.y_range.end") > 1e6
-    shown.page.get_by_label("No outliers").check()
+    shown.set_option("No outliers", True)
     shown.wait_chart("loss", "chart.plot.y_range.end < 10")
     expect(card(shown, "loss").locator(".notice")).to_have_text("1 value lies outside: outliers are left out")
     assert shown.chart("loss", "chart.plot.y_range.start") <= 0

@@ -51,7 +51,7 @@ def test_events_are_marked_told_of_by_pointer_and_key_and_can_be_switched_off(op
     shown.page.get_by_role("radio", name="Wall").click()
     shown.wait_chart("loss", "chart.plot.x_range.end > 1e9")
     assert shown.chart("loss", "chart.events.every(({x, event}) => x === event.time)")
-    shown.page.get_by_label("Events").uncheck()
+    shown.set_option("Events", False)
     shown.wait_chart("loss", "chart.events.length === 0")
     assert shown.chart("loss", FLAGS) == []
     assert shown.query()["events"] == ["0"]

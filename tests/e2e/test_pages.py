@@ -12,6 +12,12 @@ PROJECT = "/p/tester/pages"
 PATHS = {"projects": "/", "runs": PROJECT, "model": f"{PROJECT}/model", "none": "/p/tester/no-such"}
 PATHS |= {f"run's {part}": f"/p/tester/failing/runs/{{failed}}/{part}" for part in ("results", "system")}
 PATHS |= {"run": "/p/tester/failing/runs/{failed}", "table": f"{PROJECT}/table", "compare": f"{PROJECT}/compare"}
+# How much of the page has moved, as browsers tell it: a share of the window times a share of its height.
+SHIFTED = """(() => {
+    const observer = new PerformanceObserver(() => {});
+    observer.observe({type: "layout-shift", buffered: true});
+    return observer.takeRecords().reduce((sum, one) => sum + (one.hadRecentInput ? 0 : one.value), 0);
+})()"""
 LAYERS = [{"name": "dense", "type": "Dense", "output_shape": [None, 16], "parameters": 160}]
 
 
@@ -56,10 +62,12 @@ def visit(page, dashboard, pages, expected_errors):
     return visit
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize(("theme", "width"), [("light", 1280), ("dark", 400)])
 @pytest.mark.parametrize("name", PATHS)
-def test_nothing_leaves_the_machine_and_axe_finds_nothing_serious(visit, page, name, theme):
+def test_nothing_leaves_the_machine_or_jumps_and_axe_finds_nothing_serious(visit, page, name, theme, width):
+    page.set_viewport_size({"width": width, "height": 800})
     addresses = visit(name, theme)
+    assert page.evaluate(SHIFTED) < 0.05
     found = Axe().run(page).response["violations"]
     serious = [
         (violation["id"], node["target"], node["failureSummary"])
@@ -71,6 +79,18 @@ def test_nothing_leaves_the_machine_and_axe_finds_nothing_serious(visit, page, n
     local = [address for address in addresses if not address.startswith(("data:", "blob:"))]
     assert {urlsplit(address).hostname for address in local} == {"localhost"}
     page.emulate_media(color_scheme="light")
+
+
+def test_a_project_is_found_among_all(visit, page):
+    visit("projects", "light")
+    rows = page.locator("tbody tr")
+    times = rows.evaluate_all("(rows) => rows.map((row) => Number(row.querySelector('time').dataset.unix))")
+    assert times == sorted(times, reverse=True)
+    page.keyboard.press("/")
+    page.keyboard.type("FAILI")
+    assert [row.locator("td").first.text_content() for row in rows.all() if row.is_visible()] == ["failing"]
+    page.keyboard.type("!")
+    assert page.get_by_text("No project is called so.").is_visible()
 
 
 def test_axe_finds_nothing_serious_in_dialogs_and_beside_errors(visit, page):

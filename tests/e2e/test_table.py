@@ -118,6 +118,7 @@ def test_a_run_is_edited_where_it_stands(shown):
     renamed = shown.locator("tbody tr", has_text="second")
     expect(renamed.get_by_role("link")).to_have_text("second")
     renamed.get_by_role("link").click()
+    shown.wait_for_load_state()  # until the page's script listens
     shown.get_by_label("edit notes").click()
     shown.keyboard.type("first line")
     shown.keyboard.press("Enter")

@@ -108,6 +108,9 @@ def test_a_failed_run_tells_why(backend, tmp_path):
     assert f"MemoryError out of <memory> {tmp_path}/train.py:4" in text
     assert "--token ***" in text
     assert "hunter2" not in text
+    run = prevue.init("runs", "told", url=backend.url, uid="ann")
+    assert run.finish("failed", message="out of room", timeout=None)
+    assert "Failed out of room" in backend.page(run.run_id)[1]
 
 
 def test_the_ranks_of_a_run_are_told_apart(backend):
