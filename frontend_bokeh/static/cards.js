@@ -1,5 +1,5 @@
-// Sections with a card for each key. Charts are built when their card comes into view, one a frame, and those that are
-// out of it longest are taken down: a page of hundreds of cards has few charts.
+// Sections with a card for each key. Charts are built when their card is in view and their numbers are there, few a frame,
+// and those that are out of it longest are taken down: a page of hundreds of cards has few charts.
 
 import {describe, oddText, placelessText, pointsText, zoomNote} from "./cardtext.js";
 import {Chart} from "./charts.js";
@@ -10,6 +10,7 @@ import {startWalking} from "./walk.js";
 import {change, matches, view} from "./view.js";
 
 const LIVE_CHARTS = 30;
+const BUILT_MS = 30; // after so long of a frame no further chart is begun in it
 const DRAWN_A_FRAME = 2;
 const ZOOM_WAIT_MS = 120;
 const LOOK_WAIT_MS = 80;
@@ -41,9 +42,9 @@ export class Cards {
     return this._needed().filter((key) => !view.zoom.has(key) || key === view.over);
   }
 
-  /** Keys of which blocks are needed: those of the charts, and of the metric that is the x axis. */
+  /** Keys of which blocks are needed: those of the charts, also of those to come, and of the metric that is the x axis. */
   _needed() {
-    return [...new Set([...this.charts.keys(), ...(this._project.keys.has(view.over) ? [view.over] : [])])];
+    return [...new Set([...this.charts.keys(), ...this._missing(), ...(this._project.keys.has(view.over) ? [view.over] : [])])];
   }
 
   /** Show the cards of the keys that pass the filter; return how many. */
@@ -104,16 +105,25 @@ export class Cards {
       if (isIntersecting && this._grown.delete(key)) this._drawSoon([key]);
     }
     clearTimeout(this._lookTimer);
-    this._lookTimer = setTimeout(() => this._build(), this.charts.size ? LOOK_WAIT_MS : 0); // the first ones at once
+    this._lookTimer = setTimeout(() => this._look(), this.charts.size ? LOOK_WAIT_MS : 0); // the first ones at once
+  }
+
+  /** Ask for what has come into view, and build what is there. */
+  _look() {
+    this.fetch(this._missing());
+    this._build();
   }
 
   async _build() {
-    if (this._isBuilding) return;
+    const next = () => this._missing().find((key) => this._isThere(key));
+    if (this._isBuilding || next() === undefined) return;
     this._isBuilding = true;
     try {
-      for (let missing = this._missing(); missing.length; missing = this._missing()) {
-        this.fetch(missing);
-        for (const key of missing.filter((one) => this._inView.has(one))) await this._buildOne(key);
+      for (let began = performance.now(), key = next(); key !== undefined; key = next()) {
+        await this._buildOne(key);
+        if (performance.now() - began < BUILT_MS) continue;
+        await new Promise(requestAnimationFrame);
+        began = performance.now();
       }
     } finally {
       this._isBuilding = false;
@@ -121,8 +131,14 @@ export class Cards {
     this._project.watch();
   }
 
+  /** The keys whose cards are in view without a chart. */
   _missing() {
     return [...this._inView].filter((key) => !this.charts.has(key) && this._cards.get(key)?.isConnected);
+  }
+
+  /** Whether there is something to draw, or to say. */
+  _isThere(key) {
+    return this._project.failed.has(key) || this.tracksOf(key).every(({id}) => this.blocksOf(key).has(id));
   }
 
   async _buildOne(key) {
@@ -132,7 +148,6 @@ export class Cards {
     await chart.build();
     this._tools.fit(key);
     if (chart.zoom) this._askRange(chart);
-    await new Promise(requestAnimationFrame);
   }
 
   _makeRoom() {
@@ -186,7 +201,8 @@ export class Cards {
 
   /** Blocks came. A zoom that was waiting for them can be asked for now. */
   took(keys) {
-    this._drawSoon(this._moved(keys));
+    this._drawSoon(this._moved(keys).filter((key) => this.charts.has(key)));
+    this._build();
   }
 
   /** What was logged has been put into blocks, or is `missing` because something before it is. */
@@ -337,6 +353,7 @@ export class Cards {
 
   update() {
     for (const chart of this.charts.values()) chart.update();
+    this._build(); // what waits for a run that is hidden now
   }
 
   dress() {

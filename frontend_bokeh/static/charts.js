@@ -50,6 +50,7 @@ export class Chart {
     this._page = page;
     this._spec = spec;
     this._isGone = false;
+    this._canDraw = false;
   }
 
   /** How many points there are in all of what is shown. */
@@ -66,8 +67,9 @@ export class Chart {
   async build() {
     this._embedded = await embed(this._spec, this.host, (model) => this._prepare(model));
     this.view = this._embedded.views.get(this.plot);
+    this._canDraw = !this._isGone;
     if (this._isGone) this._embedded.destroy(); // while it was built
-    else this.dress();
+    else if (this._isBehind) this.dress();
   }
 
   _prepare(model) {
@@ -83,6 +85,9 @@ export class Chart {
       panstart: [() => this._drag(true)],
       panend: [() => this._drag(false)],
     };
+    this._canDraw = true;
+    this.dress(); // so that what is painted first are the curves
+    this._canDraw = this._isBehind = false; // not while Bokeh builds its views of it
   }
 
   destroy() {
@@ -97,12 +102,17 @@ export class Chart {
 
   /** Change what only the looks depend on, kind of axis and theme, and draw. */
   dress() {
-    if (!this.view) return;
+    if (!this._mayDraw()) return;
     const [x, y] = ["x_axis", "y_axis"].map((name) => this.document.get_model_by_name(name));
     for (const axis of [x, y]) axis.major_label_text_color = INK[view.theme];
     dressX(this.plot, x, view.axis, isLogX());
     dressY(this.plot, y, view.log);
     this.update();
+  }
+
+  _mayDraw() {
+    this._isBehind = !this._canDraw;
+    return this._canDraw;
   }
 
   /** Take the blocks as they are now, and draw. */
@@ -130,7 +140,7 @@ export class Chart {
   }
 
   draw() {
-    if (!this.view) return;
+    if (!this._mayDraw()) return;
     const limits = this._limits();
     this._setRanges(limits);
     const bands = table("xs", "ys", "color", "run"), raw = table("xs", "ys", "color", "run", "alpha", "dash");
