@@ -12,8 +12,9 @@ import numpy as np
 
 from prevue_core.evaluation import ranking
 from prevue_core.evaluation.arrays import Bools, Floats, Ints, ratio
-from prevue_core.evaluation.resampling import FEW, REPEATS, SEED, Interval, draws, interval_of, levels
+from prevue_core.evaluation.resampling import REPEATS, SEED, Interval, draws, interval_of, levels
 
+FEW = 1_000  # samples, up to which each has a place of its own
 STRETCHES = {1: 500, 2: 100}  # of the scores of each, by the number of models
 
 NAMES = ("roc_auc", "average_precision")

@@ -1,7 +1,8 @@
 """The confusion matrix, and all that follows from it alone.
 
 A matrix has shape (k, k): rows are true classes, columns predicted ones. Every function takes one matrix, or many at
-once as (..., k, k), which is how intervals are worked out. The numbers are those of `sklearn.metrics`.
+once as (..., k, k), or the `Margins` of as many, which are all that scores need: thousands of drawn matrices of
+thousands of classes would find no room. The numbers are those of `sklearn.metrics`.
 """
 
 from collections.abc import Callable
@@ -13,7 +14,18 @@ from prevue_core.evaluation.arrays import Bools, Floats, Ints, ratio
 
 Shares = Literal["true", "predicted", "all"]
 Means = Literal["macro", "weighted", "micro"]
-MatrixScore = Callable[[Floats], Floats]  # (..., k, k) -> (...)
+
+
+class Margins(NamedTuple):
+    """Weights of samples by class, shape (..., k)."""
+
+    hits: Floats  # predicted to be what they are
+    support: Floats  # that are of the class
+    predicted: Floats  # that are predicted to be
+
+
+Matrix = Floats | Margins
+MatrixScore = Callable[[Matrix], Floats]  # (..., k, k) -> (...)
 
 
 class ClassScores(NamedTuple):
@@ -32,10 +44,18 @@ def confusion_matrix(target: Ints, prediction: Ints, classes: int, weight: Float
     return cells.reshape(classes, classes).astype(float)
 
 
-def drawn_matrices(drawn: Floats, place: Ints, classes: int) -> Floats:
-    """Return matrices, (r, k, k), of the weights of samples in c cells, (r, c), by the places of the cells, (c,)."""
-    rows = [np.bincount(place, weights, classes**2) for weights in drawn]
-    return np.array(rows, float).reshape(-1, classes, classes)
+def margins(matrix: Matrix) -> Margins:
+    """Return the margins of a matrix."""
+    if isinstance(matrix, Margins):
+        return matrix
+    return Margins(np.diagonal(matrix, axis1=-2, axis2=-1), matrix.sum(axis=-1), matrix.sum(axis=-2))
+
+
+def drawn_margins(drawn: Floats, target: Ints, prediction: Ints, classes: int) -> Margins:
+    """Return the margins, (r, k), of the weights of samples in c cells, (r, c), by the classes of the cells, (c,)."""
+    of_hits = np.where(target == prediction, target, classes)
+    columns = [[np.bincount(of, row, classes + 1)[:classes] for row in drawn] for of in (of_hits, target, prediction)]
+    return Margins(*np.array(columns))
 
 
 def normalised(matrix: Floats, by: Shares) -> Floats:
@@ -44,14 +64,14 @@ def normalised(matrix: Floats, by: Shares) -> Floats:
     return ratio(matrix, matrix.sum(axis=axes[by], keepdims=True))
 
 
-def class_scores(matrix: Floats, beta: float = 1.0) -> ClassScores:
+def class_scores(matrix: Matrix, beta: float = 1.0) -> ClassScores:
     """Return precision, recall and F-beta of each class; `beta` > 1 weighs recall more (van Rijsbergen 1979, 7)."""
-    hits, support, predicted = _hits(matrix), matrix.sum(axis=-1), matrix.sum(axis=-2)
+    hits, support, predicted = margins(matrix)
     f = ratio((1 + beta**2) * hits, beta**2 * support + predicted)
     return ClassScores(ratio(hits, predicted), ratio(hits, support), f, support, predicted)
 
 
-def mean_scores(matrix: Floats, how: Means, beta: float = 1.0) -> tuple[Floats, Floats, Floats]:
+def mean_scores(matrix: Matrix, how: Means, beta: float = 1.0) -> tuple[Floats, Floats, Floats]:
     """Return precision, recall and F-beta over all classes that are true or predicted anywhere.
 
     `macro`: each class counts the same; `weighted`: by its support; `micro`: each sample the same, so all three are the
@@ -71,38 +91,36 @@ def mean_over(values: Floats, weight: Floats) -> Floats:
     return ratio((values * weight).sum(-1), weight.sum(-1))
 
 
-def accuracy(matrix: Floats) -> Floats:
+def accuracy(matrix: Matrix) -> Floats:
     """Return the share of samples whose class is predicted, 0 to 1."""
-    return ratio(_hits(matrix).sum(-1), matrix.sum((-2, -1)))
+    hits, support, _ = margins(matrix)
+    return ratio(hits.sum(-1), support.sum(-1))
 
 
-def balanced_accuracy(matrix: Floats) -> Floats:
+def balanced_accuracy(matrix: Matrix) -> Floats:
     """Return the mean recall of the classes that have samples: 1 / k for chance, whatever their sizes."""
     scores = class_scores(matrix)
     return ratio(scores.recall.sum(-1), (scores.support > 0).sum(-1))
 
 
-def matthews(matrix: Floats) -> Floats:
+def matthews(matrix: Matrix) -> Floats:
     """Return Matthews' correlation coefficient, -1 to 1, 0 for chance; of k classes as R_k (Gorodkin 2004, 8)."""
-    hits, total = _hits(matrix).sum(-1), matrix.sum((-2, -1))
-    support, predicted = matrix.sum(-1), matrix.sum(-2)
+    each, support, predicted = margins(matrix)
+    hits, total = each.sum(-1), support.sum(-1)
     shared = hits * total - (support * predicted).sum(-1)
     spread = (total**2 - (predicted**2).sum(-1)) * (total**2 - (support**2).sum(-1))
     return ratio(shared, np.sqrt(np.maximum(spread, 0)))
 
 
-def kappa(matrix: Floats) -> Floats:
+def kappa(matrix: Matrix) -> Floats:
     """Return Cohen's kappa: how much of the agreement that chance leaves open was reached (Cohen 1960, 1).
 
     NaN where chance leaves nothing open: all samples are of one class, and are predicted to be.
     """
-    total = matrix.sum((-2, -1))
-    expected = ratio((matrix.sum(-1) * matrix.sum(-2)).sum(-1), total)
-    return np.where(total > expected, ratio(_hits(matrix).sum(-1) - expected, total - expected), np.nan)
-
-
-def _hits(matrix: Floats) -> Floats:
-    return np.diagonal(matrix, axis1=-2, axis2=-1)
+    hits, support, predicted = margins(matrix)
+    total = support.sum(-1)
+    expected = ratio((support * predicted).sum(-1), total)
+    return np.where(total > expected, ratio(hits.sum(-1) - expected, total - expected), np.nan)
 
 
 def _present(scores: ClassScores) -> Bools:

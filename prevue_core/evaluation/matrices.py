@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from prevue_core.evaluation.arrays import Floats, Ints
-from prevue_core.evaluation.confusion import MatrixScore, drawn_matrices
+from prevue_core.evaluation.confusion import Matrix, MatrixScore, drawn_margins
 from prevue_core.evaluation.resampling import REPEATS, SEED, draws, levels
 from prevue_core.evaluation.samples import Samples
 
@@ -20,11 +20,14 @@ def drawn_scores(
     classes, task = len(models[0].labels), models[0].task
     counts, weight, outcomes = _multilabel_cells(models) if task == "multilabel" else _cells(models)
     found: list[dict[str, list[Floats]]] = [{name: [] for name in scores} for _ in models]
-    for drawn in draws(counts, repeats, seed, least_width=classes**2):
+    for drawn in draws(counts, repeats, seed, least_width=classes):
         weighted = drawn if weight is None else drawn * weight
         for places, parts in zip(outcomes, found, strict=True):
-            make = _matrices_of_labels if task == "multilabel" else drawn_matrices
-            matrices = make(weighted, places, classes)
+            matrices: Matrix
+            if task == "multilabel":
+                matrices = _matrices_of_labels(weighted, places, classes)
+            else:
+                matrices = drawn_margins(weighted, *divmod(places, classes), classes)
             for name, score in scores.items():
                 parts[name].append(score(matrices))
     return [{name: np.concatenate(arrays) for name, arrays in parts.items()} for parts in found]

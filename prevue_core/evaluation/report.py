@@ -3,21 +3,24 @@
 Curves are thinned to what can be seen; their areas are worked out from all samples.
 """
 
+from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
 
 from prevue_core.evaluation import confusion, probabilities, ranking, regression, thresholds
 from prevue_core.evaluation.areas import NAMES
-from prevue_core.evaluation.arrays import Bools, Floats
+from prevue_core.evaluation.arrays import Bools, Floats, Ints
 from prevue_core.evaluation.curves import drawn, ranked_of, rankings, shown
+from prevue_core.evaluation.resampling import FEWEST_REPEATS, REPEATS
 from prevue_core.evaluation.samples import Samples
 from prevue_core.evaluation.scoring import PARTS, areas, intervals, matrix_of, number, scores, top_accuracies
 
 MOST_THRESHOLDS = 1_001
 MOST_POINTS = 2_000  # of predicted against true
 MOST_MATRIX_CLASSES = 1_000  # beyond, only the cells that are not empty could be sent, and nobody could read them
-MOST_SLICES = 200
+MOST_SLICES = 200  # groups, of all slices together
+MOST_REPEATS = 50_000  # of the bootstraps of all groups together
 MOST_TOP = 10  # of top-k accuracy
 MOST_CONFUSIONS = 50
 
@@ -75,15 +78,28 @@ def costs(samples: Samples, label: int, prices: thresholds.Prices) -> Json | Non
 
 
 def slices(samples: Samples, beta: float = 1.0) -> list[Json]:
-    """Return the scores of each group of samples, the largest groups first."""
+    """Return the scores of each group of samples, the largest groups of each slice first.
+
+    All slices together have at most MOST_SLICES groups, or two each. The more groups, the fewer repeats each of their
+    intervals has.
+    """
+    groups = [group for name in samples.slices for group in _groups(samples, name)]
+    repeats = max(FEWEST_REPEATS, min(REPEATS, MOST_REPEATS // max(1, len(groups))))
+    bare = replace(samples, slices={}, features={})
     rows = []
-    for name, values in samples.slices.items():
-        groups, counts = np.unique(values, return_counts=True)
-        for place in np.argsort(-counts, kind="stable")[:MOST_SLICES]:
-            part = samples.only(values == groups[place])
-            row = {"slice": name, "value": str(groups[place]), "samples": int(counts[place])}
-            rows.append({**row, "scores": scores(part, beta), "intervals": intervals(part, beta)})
+    for name, value, places in groups:
+        part = bare.only(places)
+        row = {"slice": name, "value": value, "samples": len(places)}
+        rows.append({**row, "scores": scores(part, beta), "intervals": intervals(part, beta, repeats)})
     return rows
+
+
+def _groups(samples: Samples, name: str) -> list[tuple[str, str, Ints]]:
+    """Return the largest groups of a slice: its name, what they are called, and the places of their samples."""
+    values, group, counts = np.unique(samples.slices[name], return_inverse=True, return_counts=True)
+    order, ends = np.argsort(group, kind="stable"), np.cumsum(counts)
+    largest = np.argsort(-counts, kind="stable")[: max(2, MOST_SLICES // len(samples.slices))]
+    return [(name, str(values[at]), order[ends[at] - counts[at] : ends[at]]) for at in largest]
 
 
 # classes

@@ -8,16 +8,17 @@ import numpy as np
 from prevue_core.evaluation import confusion, probabilities, ranking
 from prevue_core.evaluation.areas import area_intervals
 from prevue_core.evaluation.arrays import Floats, Ints, mean_of, ratio, weights_of
-from prevue_core.evaluation.confusion import MatrixScore
+from prevue_core.evaluation.confusion import Matrix, MatrixScore
 from prevue_core.evaluation.matrices import drawn_scores
 from prevue_core.evaluation.regression import regression_scores, relative_errors
-from prevue_core.evaluation.resampling import Interval, drawn_sums, interval_of
+from prevue_core.evaluation.resampling import REPEATS, Interval, drawn_sums, interval_of
 from prevue_core.evaluation.samples import Samples
 
 PARTS = ("precision", "recall", "f")
 TOP = 5  # of top-k accuracy
 
-_MEANS: tuple[confusion.Means, ...] = ("macro", "weighted")
+_MEANS: tuple[confusion.Means, ...] = ("macro", "weighted")  # of one class a sample, micro is the accuracy
+_MEANS_OF_LABELS: tuple[confusion.Means, ...] = ("micro", *_MEANS)
 _OF_MATRICES: dict[str, MatrixScore] = {
     "accuracy": confusion.accuracy,
     "balanced_accuracy": confusion.balanced_accuracy,
@@ -42,18 +43,18 @@ def scores(
     return found | (of_positive or areas(ranking.rank(positive, samples.score, samples.weight)))
 
 
-def intervals(samples: Samples, beta: float = 1.0) -> dict[str, dict[str, Any]]:
+def intervals(samples: Samples, beta: float = 1.0, repeats: int = REPEATS) -> dict[str, dict[str, Any]]:
     """Return the 95% bootstrap interval of the scores that have one: low, high, level and repeats."""
     if samples.task == "regression":
-        outcomes = regression_outcomes(drawn_sums(regression_parts(samples)))
+        outcomes = regression_outcomes(drawn_sums(regression_parts(samples), repeats))
     else:
-        (outcomes,) = drawn_scores([samples], matrix_scores(samples, beta))
+        (outcomes,) = drawn_scores([samples], matrix_scores(samples, beta), repeats)
         losses = losses_of(samples)
-        sums = drawn_sums(weighed(list(losses.values()), samples.weight)) if losses else np.empty((0, 1))
+        sums = drawn_sums(weighed(list(losses.values()), samples.weight), repeats) if losses else np.empty((0, 1))
         outcomes |= {name: ratio(sums[:, place], sums[:, 0]) for place, name in enumerate(losses, 1)}
     found = {name: interval_of(each) for name, each in outcomes.items()}
     if samples.task == "binary" and samples.score is not None:
-        found |= area_intervals(samples.target == samples.positive, samples.score, samples.weight)
+        found |= area_intervals(samples.target == samples.positive, samples.score, samples.weight, repeats)
     return {name: told(one) for name, one in found.items()}
 
 
@@ -126,8 +127,10 @@ def matrix_scores(samples: Samples, beta: float = 1.0) -> dict[str, MatrixScore]
 
     Of two classes precision, recall and F are the positive's.
     """
-    means = ((how, place, f"{how}_{name}") for how in _MEANS for place, name in enumerate(PARTS))
-    if samples.task == "multilabel":
+    is_multilabel = samples.task == "multilabel"
+    kinds = _MEANS_OF_LABELS if is_multilabel else _MEANS
+    means = ((how, place, f"{how}_{name}") for how in kinds for place, name in enumerate(PARTS))
+    if is_multilabel:
         return {name: partial(_mean_of_labels, how, place, beta) for how, place, name in means}
     if samples.task == "binary":
         positive = samples.positive or 0
@@ -136,16 +139,20 @@ def matrix_scores(samples: Samples, beta: float = 1.0) -> dict[str, MatrixScore]
     return {**_OF_MATRICES, **{name: partial(_mean_of_classes, how, place, beta) for how, place, name in means}}
 
 
-def _of_class(label: int, place: int, beta: float, matrix: Floats) -> Floats:
+def _of_class(label: int, place: int, beta: float, matrix: Matrix) -> Floats:
     return np.asarray(confusion.class_scores(matrix, beta)[place][..., label])
 
 
-def _mean_of_classes(how: confusion.Means, place: int, beta: float, matrix: Floats) -> Floats:
+def _mean_of_classes(how: confusion.Means, place: int, beta: float, matrix: Matrix) -> Floats:
     return confusion.mean_scores(matrix, how, beta)[place]
 
 
-def _mean_of_labels(how: confusion.Means, place: int, beta: float, matrices: Floats) -> Floats:
-    found = confusion.class_scores(matrices, beta)
+def _mean_of_labels(how: confusion.Means, place: int, beta: float, matrices: Matrix) -> Floats:
+    each = confusion.margins(matrices)  # (..., k, 2)
+    if how == "micro":
+        together = confusion.Margins(*(part.sum(axis=-2) for part in each))
+        return np.asarray(confusion.class_scores(together, beta)[place][..., 1])
+    found = confusion.class_scores(each, beta)
     values, support = found[place][..., 1], found.support[..., 1]
     return confusion.mean_over(values, support if how == "weighted" else np.ones_like(support))
 

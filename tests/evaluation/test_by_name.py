@@ -92,7 +92,7 @@ def several_labels(draw):
 def test_several_labels_at_once(case):
     target, scores, weight = case
     said, expected = (scores >= 0.5).astype(int), {}
-    for how in ("macro", "weighted"):
+    for how in ("micro", "macro", "weighted"):
         options = {"average": how, "zero_division": 0, "sample_weight": weight}
         values = metrics.precision_recall_fscore_support(target, said, **options)[:3]
         expected |= {f"{how}_{name}": value for name, value in zip(("precision", "recall", "f"), values, strict=True)}

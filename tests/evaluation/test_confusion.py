@@ -58,3 +58,14 @@ def test_many_matrices_at_once_are_what_each_is_alone():
     matrices[0] = 0
     for score in (confusion.accuracy, confusion.balanced_accuracy, confusion.matthews, confusion.kappa):
         assert score(matrices) == pytest.approx([float(score(matrix)) for matrix in matrices], nan_ok=True)
+
+
+def test_the_margins_of_drawn_cells_are_those_of_their_matrices():
+    random = np.random.default_rng(2)
+    target, prediction = random.integers(0, 4, (2, 30))
+    drawn = random.integers(0, 5, (6, 30)).astype(float)
+    found = confusion.drawn_margins(drawn, target, prediction, 5)
+
+    for row, margins in zip(drawn, zip(*found, strict=True), strict=True):
+        expected = confusion.margins(confusion.confusion_matrix(target, prediction, 5, row))
+        assert np.array(margins) == pytest.approx(np.array(expected))

@@ -1,11 +1,13 @@
 """Intervals: against the plain bootstrap, against scipy, and against what is known of the samples."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from scipy import stats
 from sklearn import metrics
 
-from prevue_core.evaluation import areas, confusion, matrices, pairs, seeds
+from prevue_core.evaluation import areas, confusion, matrices, pairs, scoring, seeds
 from prevue_core.evaluation.resampling import draws, interval_of
 from prevue_core.evaluation.samples import Samples
 
@@ -117,9 +119,23 @@ def test_agreement_counts_each_sample_once():
     assert pairs.agreement(a, b) == (1, 1, 1, 2)
 
 
-@pytest.mark.parametrize(("classes", "repeats"), [(10, 1_000), (500, 400), (5_000, 100)])
-def test_of_matrices_of_many_classes_fewer_are_drawn(classes, repeats):
-    assert sum(len(drawn) for drawn in draws(np.array([3, 4]), least_width=classes**2)) == repeats
+def test_thousands_of_classes_have_intervals_of_as_many_draws():
+    target = random.integers(0, 3_000, 4_000)
+    said = np.where(random.random(4_000) < 0.7, target, random.integers(0, 3_000, 4_000))
+    samples = Samples("multiclass", [str(number) for number in range(3_000)], target, said)
+    tracemalloc.start()
+    found = scoring.intervals(samples)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 300e6  # a matrix alone has 72 MB
+    assert found["accuracy"]["repeats"] == 1_000
+    expected = plain_bootstrap(lambda draw: (target == said)[draw].mean(), 4_000, 1_000)
+    assert (found["accuracy"]["low"], found["accuracy"]["high"]) == pytest.approx(expected, abs=0.003)
+
+
+@pytest.mark.parametrize(("width", "repeats"), [(10_000, 1_000), (250_000, 400), (25_000_000, 100)])
+def test_of_very_many_cells_or_classes_fewer_are_drawn(width, repeats):
+    assert sum(len(drawn) for drawn in draws(np.array([3, 4]), least_width=width)) == repeats
 
 
 @pytest.mark.parametrize("freedom", [1, 1.7, 4, 30, 1_000, 1e6])

@@ -142,6 +142,17 @@ def test_slices_have_the_scores_of_their_samples(cancer):
     assert rows[1]["scores"]["accuracy"] == pytest.approx(metrics.accuracy_score(target[inside], score[inside] >= 0.5))
 
 
+def test_very_many_groups_share_the_rows_and_the_draws(cancer):
+    target, score = (np.tile(column, 4) for column in cancer)
+    names = {f"by {number}": np.arange(len(target)) // 5 for number in range(4)}  # 115 groups each
+    rows = report.slices(logged(target, None, score, slices=names))
+    assert [row["slice"] for row in rows] == [name for name in names for _ in range(50)]
+    assert {row["intervals"]["accuracy"]["repeats"] for row in rows} == {250}
+    inside = names["by 2"] == 10
+    (row,) = [row for row in rows if (row["slice"], row["value"]) == ("by 2", "10")]
+    assert row["scores"]["accuracy"] == pytest.approx(metrics.accuracy_score(target[inside], score[inside] >= 0.5))
+
+
 def test_the_sweep_and_the_curves_belong_to_the_class_asked_for(digits):
     target, score = digits
     found = report.report(logged(target, None, score), label=3)

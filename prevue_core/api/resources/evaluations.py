@@ -296,7 +296,8 @@ def get_intervals(run_id: uuid.UUID, evaluation_id: int, beta: float) -> flask.R
 def list_slices(run_id: uuid.UUID, evaluation_id: int, beta: float) -> flask.Response:
     """List the scores of each group of samples
 
-    The largest groups of each slice first, at most 200.
+    The largest groups of each slice first: at most 200 of all slices together, or two of each. The more there are, the
+    fewer repeats their intervals have.
     """
     row = derived.evaluation(run_id, evaluation_id)
     return json_response({"slices": derived.slices_of(str(run_id), evaluation_id, row["received_count"], beta)})
