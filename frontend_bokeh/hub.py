@@ -166,12 +166,12 @@ class Hub:
         """Return the fragments of series that a viewer asks for, of a range of steps or of all. Raises ApiError."""
         return await self._in_thread(lambda: self._read(viewer.source, keys, run_numbers, budget, ranks, low, high))
 
-    async def find(self, viewer: Viewer, text: str) -> list[str]:
-        """Return the ids of runs that meet a filter, none with an empty one: the viewer is told of them from now on.
+    async def find(self, viewer: Viewer, text: str, chosen: Sequence[str] = ()) -> list[str]:
+        """Return the ids of runs that meet a filter or are `chosen`; the viewer is told of them from now on.
 
         Raises ApiError.
         """
-        found = await self._in_thread(lambda: viewer.source.find(text)) if text else []
+        found = await self._in_thread(lambda: viewer.source.find(text, chosen)) if text or chosen else []
         viewer.found = set(found)
         return found
 

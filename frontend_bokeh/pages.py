@@ -144,13 +144,14 @@ class ConfigsPage(Page):
     """What a project's runs are configured with, for the page that groups them."""
 
     async def get(self, owner: str, name: str) -> None:
-        """Tell it of the newest and of those that are asked for, by dotted keys."""
+        """Tell it of the newest, or of those that are asked for, by dotted keys."""
         project_id = await self.ask(lambda api: find_project(api, owner, name))
         if project_id is None:
             raise HTTPError(404, "there is no project %s/%s", owner, name)
-        older = self.get_query_arguments("run")[:RUNS_SHOWN]
-        runs = await self.ask(lambda api: api.runs(project_id=project_id, limit=RUNS_SHOWN))
-        runs += await self.ask(lambda api: runs_by_id(api, project_id, older))
+        if asked := self.get_query_arguments("run")[:RUNS_SHOWN]:
+            runs = await self.ask(lambda api: runs_by_id(api, project_id, asked))
+        else:
+            runs = await self.ask(lambda api: api.runs(project_id=project_id, limit=RUNS_SHOWN))
         told = {run.run_id: {key: text[:MAX_GROUP_CHARS] for key, text in texts.flat(run.config)} for run in runs}
         self.write({"runs": told})
 

@@ -12,7 +12,7 @@ from bokeh.document import Document
 from frontend_bokeh.assets import version
 from frontend_bokeh.blocks import packed
 from frontend_bokeh.hub import BUDGETS, Hub, News, Watched
-from frontend_bokeh.source import Source
+from frontend_bokeh.source import RUNS_SHOWN, Source
 from frontend_bokeh.state import UI, send
 from prevue_core.errors import ApiError
 
@@ -101,7 +101,8 @@ class Session:
     async def _find(self, req: dict[str, Any]) -> None:
         answer: dict[str, Any] = {"kind": "found", "re": req.get("seq"), "runs": []}
         try:
-            answer["runs"] = await self._hub.find(self, str(req.get("filter", "")))
+            chosen = [str(one) for one in req.get("chosen", [])][:RUNS_SHOWN]
+            answer["runs"] = await self._hub.find(self, str(req.get("filter", "")), chosen)
         except ApiError as error:
             answer["error"] = getattr(error, "detail", "") or str(error)
         self._later(lambda: send(self._document, answer))

@@ -2,7 +2,7 @@
 
 import json
 import uuid
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from itertools import product
 from typing import Any
@@ -10,10 +10,12 @@ from typing import Any
 from frontend_bokeh.blocks import COLUMNS
 from prevue.api import Api, StoredRun
 from prevue.series import Series
+from prevue_core.contract import ARCHIVE
 from prevue_core.errors import NotFound
 
 RUNS_SHOWN = 200  # the newest of a project, and as many of those that a viewer looks for
 RUNS_A_REQUEST = 100  # the backend takes no more
+IDS_A_FILTER = 90  # it takes filters of 4,000 characters
 EVENTS_A_REQUEST = 1_000
 NAMES_A_REQUEST = 40  # keeps the address of a request short
 
@@ -67,9 +69,21 @@ class Source:
         runs = self._api.runs(project_id=self._project_id, limit=RUNS_SHOWN)
         return runs + runs_by_id(self._api, self._project_id, set(more) - {run.run_id for run in runs})
 
-    def find(self, text: str) -> list[str]:
-        """Return the ids of runs that meet a filter, of many the newest. Raises Refused for what is none."""
-        return [run.run_id for run in self._api.runs(project_id=self._project_id, filter=text, limit=RUNS_SHOWN)]
+    def find(self, text: str, chosen: Sequence[str] = ()) -> list[str]:
+        """Return the ids of runs that meet a filter, of many the newest. Raises Refused for what is none.
+
+        `chosen`: parts of ids; then of those runs, also archived ones, and the filter may be empty.
+        """
+        more = f" and ({text})" if text else ""
+
+        def filter_of(texts: list[str]) -> str:
+            return f"({' or '.join(f'id ~ {one}' for one in texts)}){more}"
+
+        if chosen:
+            found = _named(self._api, self._project_id, chosen, filter_of)
+        else:
+            found = self._api.runs(project_id=self._project_id, filter=text, limit=RUNS_SHOWN)
+        return [run.run_id for run in found]
 
     def events(self, run_ids: list[str]) -> list[dict[str, Any]]:
         """Return what is marked on the curves of runs: of each hundred of them the latest thousand."""
@@ -133,14 +147,30 @@ def find_project(api: Api, owner: str, name: str) -> int | None:
     return found[0].project_id if found else None
 
 
-def runs_by_id(api: Api, project_id: int, run_ids: Collection[str]) -> list[StoredRun]:
-    """Return those runs of a project that are there and not archived; ids may be any texts."""
-    texts = sorted(json.dumps(run_id) for run_id in run_ids)
-    return [
-        run
-        for some in _parts(texts, RUNS_A_REQUEST)
-        for run in api.runs(project_id=project_id, filter=f"id in ({', '.join(some)})", limit=RUNS_A_REQUEST)
-    ]
+def runs_by_id(api: Api, project_id: int, run_ids: Collection[str], summaries: Sequence[str] = ()) -> list[StoredRun]:
+    """Return those runs of a project that are there, also archived ones; ids may be any texts.
+
+    `summaries`: what series come to, to be loaded into the summaries of each run.
+    """
+    return _named(api, project_id, run_ids, lambda texts: f"id in ({', '.join(texts)})", summaries)
+
+
+def _named(
+    api: Api,
+    project_id: int,
+    names: Collection[str],
+    filter_of: Callable[[list[str]], str],
+    summaries: Sequence[str] = (),
+) -> list[StoredRun]:
+    """Return the runs that a filter of some names means, archived or not: who names a run wants it."""
+    found = []
+    for some in _parts(sorted(map(json.dumps, names)), IDS_A_FILTER):
+        asked: dict[str, Any] = {"project_id": project_id, "filter": filter_of(some), "summaries": summaries}
+        there = api.runs(**asked, limit=RUNS_A_REQUEST)
+        found += there
+        if len(there) < len(some):
+            found += api.runs(**asked, limit=RUNS_A_REQUEST, shelf=ARCHIVE)
+    return found
 
 
 def find_run(api: Api, project_id: int, run_id: str) -> StoredRun | None:

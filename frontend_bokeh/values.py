@@ -9,7 +9,7 @@ from tornado.web import HTTPError
 from frontend_bokeh import columns
 from frontend_bokeh.columns import Column, end_of
 from frontend_bokeh.pages import Page
-from frontend_bokeh.source import find_project
+from frontend_bokeh.source import find_project, runs_by_id
 from prevue.api import Api, StoredRun
 
 MAX_RUNS = 1_000
@@ -41,11 +41,12 @@ def offered_fields(known: dict[str, Any]) -> list[str]:
 def _told(api: Api, project_id: int, fields: list[str], run_ids: list[str], text: str | None) -> dict[str, Any]:
     chosen = [one for one in map(columns.column_of, dict.fromkeys(fields)) if one is not None]
     chosen = chosen[: columns.MAX_COLUMNS]
-    if run_ids:
-        ids = ", ".join(f'"{run_id}"' for run_id in run_ids if run_id.replace("-", "").isalnum())
-        text = f"id in ({ids})"
     summaries = [column.field for column in chosen if column.sum_of]
-    runs = api.runs(project_id=project_id, filter=text, sort="-started", summaries=summaries, limit=MAX_RUNS)
+    if run_ids:
+        runs = runs_by_id(api, project_id, run_ids[:MAX_RUNS], summaries)
+        runs.sort(key=lambda run: run.started_at, reverse=True)
+    else:
+        runs = api.runs(project_id=project_id, filter=text, sort="-started", summaries=summaries, limit=MAX_RUNS)
     return {
         "runs": [{"id": run.run_id, "name": run.run_name, "state": run.state} for run in runs],
         "values": {column.field: [_value(run, column) for run in runs] for column in chosen},

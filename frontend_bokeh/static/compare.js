@@ -7,7 +7,7 @@ import {Scatter} from "./scatter.js";
 
 const MAX_AXES = 10;
 const ROWS = 50; // of the table of runs that are kept
-const COMPARED = 20; // runs side by side at most
+const COMPARED = 20, DRAWN = 200; // runs side by side, and runs with curves, at most
 const $ = (selector) => document.querySelector(selector);
 
 const {fields, usual, project} = JSON.parse($("#given").textContent);
@@ -86,6 +86,8 @@ function draw() {
   $("#reset-brushes").disabled = !view.brushes.size;
   $("#compare-kept").disabled = found.length < 2 || found.length > COMPARED;
   $("#compare-kept").title = found.length > COMPARED ? `at most ${COMPARED} side by side: narrow them down` : "";
+  $("#curves-kept").disabled = found.length > DRAWN && found.length < runs.length;
+  $("#curves-kept").title = $("#curves-kept").disabled ? `at most ${DRAWN} at a time: narrow them down` : "";
   $("#color-key").textContent = last ? `colour: ${last.label}` : "";
   list(found, axes, last);
   showAxes();
@@ -151,7 +153,10 @@ $("#reset-brushes").addEventListener("click", () => {
 });
 const keptIds = () => runs.filter((_, i) => kept(i)).map(({id}) => id);
 $("#compare-kept").addEventListener("click", () => location.assign(`${project}/compare?${new URLSearchParams(keptIds().map((id) => ["run", id]))}`));
-$("#curves-kept").addEventListener("click", () => location.assign(`${project}?only=${keptIds().map((id) => id.slice(-12)).join(",")}`));
+$("#curves-kept").addEventListener("click", () => {
+  const ids = keptIds(), isAll = ids.length === runs.length && !query.has("run");
+  location.assign(isAll ? project : `${project}?only=${ids.map((id) => id.slice(-12)).join(",")}`);
+});
 document.addEventListener("prevue-theme", () => runs.length && draw());
 new ResizeObserver(() => runs.length && draw()).observe($("#parallel"));
 if (fields.length) load();

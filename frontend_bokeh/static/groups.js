@@ -4,6 +4,7 @@ import {isRising} from "./places.js";
 import {isLogX, view} from "./view.js";
 
 const CELLS = 200; // on the x axis
+const IDS_AN_ADDRESS = 100; // of runs: proxies take addresses of 8 KB
 const NONE = "–"; // the value of runs that have none
 
 let configs = new Map(); // by run id: {key: text}
@@ -11,10 +12,12 @@ let values = []; // of `view.group`, in the order of the groups
 
 /** Load what the newest runs and those of `more` are configured with; return whether that could be found out. */
 export async function loadConfigs(more = []) {
-  const older = new URLSearchParams(more.map((run) => ["run", run.id]));
-  const answer = await fetch(`${location.pathname.replace(/\/$/, "")}/configs?${older}`, {cache: "no-store"});
-  if (!answer.ok) return false;
-  configs = new Map(Object.entries((await answer.json()).runs));
+  const parts = [[]];
+  for (let begin = 0; begin < more.length; begin += IDS_AN_ADDRESS) parts.push(more.slice(begin, begin + IDS_AN_ADDRESS).map((run) => ["run", run.id]));
+  const address = `${location.pathname.replace(/\/$/, "")}/configs?`;
+  const answers = await Promise.all(parts.map((part) => fetch(address + new URLSearchParams(part), {cache: "no-store"})));
+  if (!answers.every(({ok}) => ok)) return false;
+  configs = new Map((await Promise.all(answers.map((answer) => answer.json()))).flatMap(({runs}) => Object.entries(runs)));
   return true;
 }
 

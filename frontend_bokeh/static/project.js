@@ -102,10 +102,10 @@ export class Project {
     });
   }
 
-  /** Ask which runs meet a filter; `take` gets {runs: their ids, error}. Return whether that could be asked. */
-  find(filter, take) {
+  /** Ask which runs meet a filter, of all or of those that ids have been `chosen` of; `take` gets {runs: their ids, error}. Return whether that could be asked. */
+  find(filter, chosen, take) {
     if (!this._numbers) return false;
-    const seq = this.link.request({kind: "find", filter, ...this._watched(), keys: []});
+    const seq = this.link.request({kind: "find", filter, chosen, ...this._watched(), keys: []});
     if (seq !== null) this._questions.set(seq, {kind: "find", keys: [], take});
     return seq !== null;
   }

@@ -1,10 +1,13 @@
 """Runs beyond the newest are found: by filter, by name, and because the table has chosen them."""
 
 import uuid
+from urllib.parse import urlencode
 
 import pytest
 import requests
 from playwright.sync_api import expect
+
+import prevue
 
 SHOWN = 200
 
@@ -58,3 +61,24 @@ def test_the_table_hands_older_runs_over(page, dashboard, many):
     page.get_by_role("button", name="Curves").click()
     expect(page.locator("#runs .run-name")).to_have_text(["second", "first"])
     page.wait_for_function("() => window.prevue.charts.values().next().value?.curves.length === 2")
+
+
+def test_archived_runs_are_handed_over_too(page, dashboard, backend, many):
+    with prevue.Api(backend) as api:
+        runs = api.runs(many, filter="config.place in (1, 200)")
+        for run in runs:
+            api.archive_run(run.run_id)
+        page.goto(f"{dashboard}/p/tester/{many}/table?shelf=archive")
+        page.get_by_label("choose all runs").check()
+        page.get_by_role("button", name="Curves").click()
+        expect(page.locator("#runs .run-name")).to_have_text(["run 200", "second"])
+        page.wait_for_function("() => window.prevue.charts.values().next().value?.curves.length === 2")
+        for run in runs:
+            api.restore_run(run.run_id)
+
+
+def test_a_hundred_runs_are_compared(page, dashboard, backend, many):
+    with prevue.Api(backend) as api:
+        asked = [("run", run.run_id) for run in api.runs(many, limit=101)]
+    told = page.request.get(f"{dashboard}/p/tester/{many}/values?{urlencode([('field', 'config.place'), *asked])}")
+    assert told.json()["values"]["config.place"] == list(range(201, 100, -1))

@@ -79,7 +79,7 @@ class FakeSource:
         runs = sorted(self.stored.values(), key=lambda run: -run.started_at)
         return runs[: self.newest] + [run for run in runs[self.newest :] if run.run_id in more]
 
-    def find(self, text: str) -> list[str]:
+    def find(self, text: str, chosen: tuple[str, ...] = ()) -> list[str]:
         self._fail("find")
         return [run_id for run_id in self.stored if run_id in text]
 
