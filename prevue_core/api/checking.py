@@ -1,7 +1,8 @@
 """Runs the method checks of core and of plugins. A broken one costs its own line, never the answer."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
@@ -16,29 +17,33 @@ from prevue_core.manager import plugins, refuse
 PAGE = "/api/checks"  # a page of the backend that tells of each check, without internet
 FOUND, QUIET, SILENCED, FAILED = STATES = ("found", "quiet", "silenced", "failed")
 
+Look = Callable[[Check], str | None]
+
 log = logging.getLogger("prevue.api")
 
 
+@dataclass(frozen=True)
 class StoredTest:
     """The facts of an evaluation, as `prevue_core.checks.EvaluationFacts` says."""
 
-    def __init__(self, evaluation: Row) -> None:
-        self.evaluation = evaluation
-        self._key = evaluation["run_id"], evaluation["evaluation_id"]
+    run_id: str
+    evaluation_id: int
+    received_count: int
+    evaluation: Row = field(compare=False)
 
     @property
     def samples(self) -> Samples:
-        return derived.samples(*self._key)
+        return derived.samples(self.run_id, self.evaluation_id)
 
     @property
     def sample_ids(self) -> list[str] | None:
-        return queries.sample_ids(*self._key)
+        return queries.sample_ids(self.run_id, self.evaluation_id)
 
     def scores(self) -> Row:
-        return derived.scores_of(*self._key, self.evaluation["received_count"], 1.0)
+        return derived.scores_of(self.run_id, self.evaluation_id, self.received_count, 1.0)
 
     def intervals(self) -> Row:
-        return derived.intervals_of(*self._key, self.evaluation["received_count"], 1.0)
+        return derived.intervals_of(self.run_id, self.evaluation_id, self.received_count, 1.0)
 
 
 @cache
@@ -76,19 +81,26 @@ def _broken(plugin: str, error: Exception) -> Check:
 
 def of_run(run: Row) -> list[Row]:
     """Return the line of each check of a run."""
-    return list(_lines(RUN, run, StoredRun(run)))
+    facts = StoredRun(run)
+    return list(_lines(RUN, run, lambda check: check.look(facts)))
 
 
 def of_evaluation(run: Row, evaluation: Row) -> list[Row]:
-    """Return the line of each check of one of its evaluations."""
-    return list(_lines(EVALUATION, run, StoredTest(evaluation)))
+    """Return the line of each check of one of its evaluations. What one sees is kept until further samples come."""
+    test = StoredTest(run["run_id"], evaluation["evaluation_id"], evaluation["received_count"], evaluation)
+    return list(_lines(EVALUATION, run, lambda check: _seen(check, test)))
 
 
-def _lines(of: str, run: Row, facts: Any) -> Iterator[Row]:
+@derived.once
+def _seen(check: Check, test: StoredTest) -> str | None:
+    return check.look(test)
+
+
+def _lines(of: str, run: Row, look: Look) -> Iterator[Row]:
     silenced = {"run": silenced_in_run(run["run_id"]), "project": silenced_in_project(run["project_id"])}
     for check in known():
         if check.of == of:
-            yield {**told(check), **_state(check, facts, silenced)}
+            yield {**told(check), **_state(check, look, silenced)}
 
 
 def told(check: Check) -> Row:
@@ -96,11 +108,11 @@ def told(check: Check) -> Row:
     return {"code": check.code, "title": check.title, "of": check.of, "page": f"{PAGE}#{check.code}"}
 
 
-def _state(check: Check, facts: Any, silenced: dict[str, list[str]]) -> Row:
+def _state(check: Check, look: Look, silenced: dict[str, list[str]]) -> Row:
     if places := [place for place, codes in silenced.items() if check.code in codes]:
         return {"state": SILENCED, "silenced_in": places, "why": None}
     try:
-        why = check.look(facts)
+        why = look(check)
         return {"state": QUIET if why is None else FOUND, "silenced_in": [], "why": None if why is None else str(why)}
     except Exception as error:
         log.warning("check %r failed", check.code, exc_info=True)

@@ -5,30 +5,35 @@ What is kept is for all who ask: it depends on nothing but the samples that have
 
 import uuid
 from collections.abc import Callable
-from functools import lru_cache, wraps
-from typing import Any
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
+import orjson
 from werkzeug.exceptions import NotFound
 
 from prevue_core.api.blueprint import found, identity
 from prevue_core.db.queries import evaluations as queries
-from prevue_core.db.queries.once import OneAtATime
+from prevue_core.db.queries.once import Kept
 from prevue_core.db.queries.pages import Row
 from prevue_core.evaluation import columns, curves, mistakes, report, scoring
 from prevue_core.evaluation.samples import Samples
 
-_KEPT = 64  # of each kind; a report is some 100 KB, the columns for a page a megabyte
+KEPT_BYTES = 128 << 20  # of answers, as JSON: a report is some 100 KB, the columns for a page a megabyte
+
+P = ParamSpec("P")
+Answer = TypeVar("Answer")
+
+_kept: Kept[Any] = Kept(KEPT_BYTES, lambda answer: len(orjson.dumps(answer)))
 
 
-def _once(work: Callable[..., Any]) -> Callable[..., Any]:
+def once(work: Callable[P, Answer]) -> Callable[P, Answer]:
     """Keep what `work` returns, and let those that ask for the same at the same time wait for one answer."""
-    kept, working = lru_cache(_KEPT)(work), OneAtATime()
 
     @wraps(work)
-    def asked(*key: Any, **options: Any) -> Any:
-        with working.of((key, *sorted(options.items()))):
-            return kept(*key, **options)
+    def asked(*key: P.args, **options: P.kwargs) -> Answer:
+        answer: Answer = _kept.get((work, key, *sorted(options.items())), lambda: work(*key, **options))
+        return answer
 
     return asked
 
@@ -46,37 +51,37 @@ def samples(run_id: str, evaluation_id: int) -> Samples:
     return samples
 
 
-@_once
+@once
 def report_of(run_id: str, evaluation_id: int, received: int, **asked: Any) -> Row:
     """Return the report; `received`: how many samples have come, as those below."""
     return report.report(samples(run_id, evaluation_id), **asked)
 
 
-@_once
+@once
 def curves_of(run_id: str, evaluation_id: int, received: int, labels: tuple[int, ...]) -> list[Row]:
     """Return the mean curves and those of `labels`."""
     return curves.curves(samples(run_id, evaluation_id), labels)
 
 
-@_once
+@once
 def scores_of(run_id: str, evaluation_id: int, received: int, beta: float) -> Row:
     """Return the scores by name."""
     return scoring.scores(samples(run_id, evaluation_id), beta)
 
 
-@_once
+@once
 def intervals_of(run_id: str, evaluation_id: int, received: int, beta: float) -> Row:
     """Return the intervals of the scores."""
     return scoring.intervals(samples(run_id, evaluation_id), beta)
 
 
-@_once
+@once
 def slices_of(run_id: str, evaluation_id: int, received: int, beta: float) -> list[Row]:
     """Return the scores of each group of samples."""
     return report.slices(samples(run_id, evaluation_id), beta)
 
 
-@_once
+@once
 def columns_of(run_id: str, evaluation_id: int, received: int) -> Row:
     """Return the samples that a page holds, as columns."""
     all_ = samples(run_id, evaluation_id)

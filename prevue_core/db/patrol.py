@@ -9,7 +9,7 @@ import datetime
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -27,6 +27,7 @@ from prevue_core.db.stored import to_unix
 LOOK_S = 10.0
 OLD_S = 24 * 3600.0  # a run that was lost longer ago is no news
 MEANS = 400  # of a loss, at most
+RUNS_AT_ONCE = 10_000  # that a statement asks for
 GREW_BY = 1.05  # a loss is looked at again when it has so many times as many values
 USUAL_TIMES = 10.0  # a training has stalled when it logs nothing for so many times as long as it usually takes
 
@@ -133,8 +134,10 @@ def _is_told_lost() -> Any:
 def _logged(run_ids: list[str]) -> list[tuple[str, int, int, int]]:
     """Return of each run that has logged something how many rows, how many values of a series, and the last step."""
     sums = (fn.SUM(Series.row_count), fn.MAX(Series.count), fn.MAX(Series.last_step))
-    query = Series.select(Series.run_id, *sums).where(Series.run_id.in_(run_ids), Series.split != SYSTEM_SPLIT)
-    found: Any = query.group_by(Series.run_id).tuples()
+    found: list[Any] = []
+    for part in _parts(run_ids):
+        query = Series.select(Series.run_id, *sums).where(Series.run_id.in_(part), Series.split != SYSTEM_SPLIT)
+        found.extend(query.group_by(Series.run_id).tuples())
     return [(str(run_id), int(logged), values, step) for run_id, logged, values, step in found]
 
 
@@ -142,10 +145,14 @@ def _losses_up(run_ids: list[str]) -> Iterable[Any]:
     """Return the rows of losses that may have diverged, by their sums alone: as a rule a loss is near its lowest."""
     fell_by = Series.first_value - Series.low_value
     is_up = Series.last_value - Series.low_value > 0.1 * fell_by
-    losses: Iterable[Any] = Series.select().where(
-        Series.run_id.in_(run_ids), Series.kind == "loss", Series.count >= MIN_MEANS, is_up
-    )
-    return losses
+    is_loss = (Series.kind == "loss") & (Series.count >= MIN_MEANS)
+    return [row for part in _parts(run_ids) for row in Series.select().where(Series.run_id.in_(part), is_loss, is_up)]
+
+
+def _parts(run_ids: list[str]) -> Iterator[list[str]]:
+    """Yield a part of the runs after the other, as SQLite takes 32 766 values in a statement at most."""
+    for start in range(0, len(run_ids), RUNS_AT_ONCE):
+        yield run_ids[start : start + RUNS_AT_ONCE]
 
 
 def _has_diverged(row: Any) -> bool:

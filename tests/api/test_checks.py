@@ -12,7 +12,7 @@ from core.stream import started
 from prevue.evaluation import samples_of
 from prevue.evaluation_blocks import records_of
 from prevue_core.api import checking
-from prevue_core.checks import Check
+from prevue_core.checks import EVALUATION, Check
 from prevue_core.evaluation.probabilities import log_loss
 
 
@@ -190,6 +190,20 @@ def test_a_broken_check_costs_its_own_line(client, digits, monkeypatch):
     assert lines["my_plugin.broken"]["state"] == "failed"
     assert lines["my_plugin.broken"]["why"].startswith("the check failed: AttributeError")
     assert lines["stalled"]["state"] == "found"
+
+
+def test_a_test_is_checked_once_until_further_samples_come(client, monkeypatch):
+    looked = []
+    check = Check("my_plugin.counts", "Counts", "It does.", lambda facts: looked.append(len(facts.samples)), EVALUATION)
+    monkeypatch.setattr(checking, "known", lambda: [check])
+    stream, samples = started(), samples_of(np.arange(5_000) % 2, np.zeros(5_000, int))
+    first, *rest = records_of(samples, name="test", split="test")
+    for records in ([first, rest[0]], rest[1:]):
+        stream.send(*records)
+        (row,) = client.get(f"/api/v1/runs/{stream.run_id}/evaluations").json["items"]
+        for _ in range(3):
+            assert said(client, stream, f"/evaluations/{row['evaluation_id']}") == {}
+    assert looked == [4_096, 5_000]
 
 
 def test_every_check_is_told_of_on_a_page_that_needs_no_internet(client):

@@ -286,6 +286,7 @@ def test_samples_come_as_columns_and_a_project_lists_its_evaluations(client, bin
     assert mine["labels"] == ["well", "ill"]
     one = client.get(f"/api/v1/projects/{project}/evaluations?evaluation_id={mine['evaluation_id']}").json["items"]
     assert one == [mine]
+    assert client.get("/api/v1/projects/99999/evaluations").status_code == 404
 
 
 def test_of_very_many_samples_the_worst_and_a_fair_picture_are_held():

@@ -8,6 +8,7 @@ import threading
 import pytest
 
 from core.stream import Stream, end, metrics, start, started
+from prevue_core.db import patrol as patrolling
 from prevue_core.db.connection import db, is_sqlite
 from prevue_core.db.ingest import apply_records
 from prevue_core.db.models import Event, TrainingRun, utc_now
@@ -203,6 +204,18 @@ def test_a_training_that_logs_rarely_has_time():
     watch.look(now)
     keep_alive(stream, now + 10 * STALL_S)
     assert watch.look(now + 10 * STALL_S) == []  # it logs each half an hour
+
+
+def test_runs_are_looked_at_in_parts_when_there_are_many(monkeypatch):
+    monkeypatch.setattr(patrolling, "RUNS_AT_ONCE", 2)
+    streams = [started(time=(now := to_unix(utc_now())) - 100) for _ in range(5)]
+    for stream in streams:
+        stream.send(*losses([2.3 / (1 + step / 20) if step < 200 else 2.3 for step in range(240)]))
+    watch = patrol(now)
+    assert {one.run_id for one in watch.look(now)} == {stream.run_id for stream in streams}
+    for stream in streams:
+        keep_alive(stream, now + STALL_S)
+    assert [one.cause for one in watch.look(now + STALL_S)] == ["stalled"] * 5
 
 
 def test_a_run_that_never_logged_has_not_stalled():

@@ -11,7 +11,9 @@ import pytest
 from core.stream import Stream, metrics, model, start, started
 from prevue_core.db import queries
 from prevue_core.db.accounts import OPEN
+from prevue_core.db.connection import db
 from prevue_core.db.editing import silence_in_run
+from prevue_core.db.ingest.starting import open_writer
 from prevue_core.db.models import Metric, ModelDescription, Project, Series, TrainingRun, User, Writer
 from prevue_core.db.queries.facts import silenced_in_run
 
@@ -51,6 +53,14 @@ def test_writers_of_one_run_lose_and_double_nothing(at_once):
     rows = Metric.select(Metric.rank, Metric.step).where(Metric.loss_name == "loss", Metric.split == "train").tuples()
     assert sorted(rows) == [(rank, step) for rank in range(WRITERS) for step in range(BATCHES * RECORDS)]
     assert {row.next_seq for row in Writer.select() if row.rank} == {2 + BATCHES * RECORDS}
+
+
+def test_a_start_that_comes_several_times_at_once_is_told_once(at_once):
+    stream = Stream()
+    applied = at_once(*(lambda: stream.send_from(0, start()) for _ in range(WRITERS)))
+    assert [one.kind for told in applied for one in told.happened] == ["running"]
+    with db.atomic():  # as if one came while the other had not been committed
+        assert open_writer(OPEN, stream.run_id, stream.writer_id, start()) is False
 
 
 def test_series_that_begin_at_once_are_numbered_without_doubles(at_once):

@@ -7,12 +7,13 @@ import flask
 import marshmallow as ma
 
 from prevue_core.api import derived
-from prevue_core.api.blueprint import Blueprint, identity
+from prevue_core.api.blueprint import Blueprint, found, identity
 from prevue_core.api.fields import PageArguments, json_response, page_of
 from prevue_core.api.resources.evaluations import EvaluationSchema
 from prevue_core.contract import MAX_INT64
 from prevue_core.db.accounts import READ
 from prevue_core.db.queries import evaluations as queries
+from prevue_core.db.queries import project
 from prevue_core.db.queries.pages import Page
 
 blueprint = Blueprint("evaluation_pages", __name__, description="Tests of models, as pages need them")
@@ -49,6 +50,7 @@ def list_project_evaluations(project_id: int, **arguments: Any) -> Page:
 
     Those that came last first.
     """
+    found(project(identity(), project_id), f"project {project_id}")
     return queries.project_evaluations(identity(), project_id, **arguments)
 
 

@@ -36,7 +36,7 @@ def open_writer(identity: Identity, run_id: str, writer_id: str, start: Record) 
             Project.update(deleted_at=None).where(Project.project_id == project.project_id).execute()
         goes_on = _join_run(run_id, project, user, start)
         host = start.get("host")
-        Writer.insert(
+        writer = Writer.insert(
             writer_id=writer_id,
             run_id=run_id,
             rank=rank_of(start.get("rank", 0)),
@@ -45,10 +45,11 @@ def open_writer(identity: Identity, run_id: str, writer_id: str, start: Record) 
             heard_at=utc_now(),
             host=None if host is None else check_label("host", host),
             pid=optional_int("pid", start.get("pid")),
-        ).on_conflict_ignore().execute()
+        )
+        is_made = bool(writer.on_conflict_ignore().as_rowcount().execute())  # not by one who sent the same just now
     except (InvalidValue, RecursionError) as error:  # without a project and a user the records have no place at all
         raise RecordRefused(f"the start record cannot be accepted: {reason_of(error)}") from error
-    return goes_on or Writer.select().where(Writer.run_id == run_id).count() == 1
+    return goes_on or (is_made and Writer.select().where(Writer.run_id == run_id).count() == 1)
 
 
 def may_log_into(identity: Identity, project_name: str) -> bool:

@@ -1,10 +1,8 @@
 """Evaluations: which tests a run has, their samples as arrays, and single samples as rows."""
 
 import uuid
-from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from itertools import chain
-from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -14,14 +12,14 @@ import peewee
 from prevue_core.db.accounts import Identity
 from prevue_core.db.connection import execute, marks
 from prevue_core.db.models import Evaluation, Prediction, Project, TrainingRun
-from prevue_core.db.queries.once import OneAtATime
+from prevue_core.db.queries.once import Kept
 from prevue_core.db.queries.pages import Page, Row, cut_page
 from prevue_core.db.queries.runs import is_visible, runs_in_reach
 from prevue_core.db.stored import to_unix
 from prevue_core.evaluation.samples import Samples
 from prevue_core.evaluation_records import BINARY, MULTICLASS, MULTILABEL, REGRESSION, TOP_SCORES
 
-CACHE_BYTES = 256 << 20  # of arrays kept: a page asks for the same samples several times
+KEPT_BYTES = 256 << 20  # of arrays kept: a page asks for the same samples several times
 MAX_GROUP = 100  # runs of a group that are compared
 _BYTES = ("target_set", "prediction_set", "scores", "score_classes", "features")
 _ROWS_AT_ONCE = 5_000  # which stay in a processor's cache
@@ -86,7 +84,8 @@ def of_group(identity: Identity, project_id: int, group: str, name: str, split: 
 
 def samples(run_id: str, evaluation_id: int) -> Samples:
     """Return the samples of an evaluation that have come, in the order logged; who asks was let in before."""
-    return _cache.get(Evaluation.get(Evaluation.run_id == run_id, Evaluation.evaluation_id == evaluation_id))
+    row = Evaluation.get(Evaluation.run_id == run_id, Evaluation.evaluation_id == evaluation_id)
+    return _kept.get((str(row.run_id), row.evaluation_id, row.received_count), lambda: _read(row))
 
 
 def sample_ids(run_id: str, evaluation_id: int) -> list[str] | None:
@@ -120,37 +119,13 @@ def _told(row: Any) -> Row:
     }
 
 
-class _Cache:
-    """The samples that were asked for last, as long as there is room. Safe for several threads."""
-
-    def __init__(self) -> None:
-        self._kept: OrderedDict[tuple[str, int, int], tuple[Samples, int]] = OrderedDict()
-        self._lock = Lock()
-        self._reading = OneAtATime()
-
-    def get(self, row: Any) -> Samples:
-        """Return the samples of an evaluation; several threads that ask at once wait for one of them to read."""
-        key = (str(row.run_id), row.evaluation_id, row.received_count)
-        with self._reading.of(key):
-            with self._lock:
-                if key in self._kept:
-                    self._kept.move_to_end(key)
-                    return self._kept[key][0]
-            samples = _read(row)
-            with self._lock:
-                self._kept[key] = samples, _size(samples)
-                while sum(size for _, size in self._kept.values()) > CACHE_BYTES and len(self._kept) > 1:
-                    self._kept.popitem(last=False)
-        return samples
-
-
-_cache = _Cache()
-
-
 def _size(samples: Samples) -> int:
     arrays = (samples.target, samples.prediction, samples.score, samples.scores, samples.classes, samples.weight)
     others = (*samples.slices.values(), *samples.features.values())
     return sum(array.nbytes for array in (*arrays, *others) if array is not None)
+
+
+_kept: Kept[Samples] = Kept(KEPT_BYTES, _size)
 
 
 def _read(row: Any) -> Samples:
