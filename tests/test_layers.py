@@ -67,7 +67,7 @@ LAYERS: list[tuple[str, set[str], set[str]]] = [
         {"peewee", "orjson", "numpy"},
     ),
     *(
-        (name, {*GROUND, "prevue_core.db", "prevue_core.api", "prevue_core.evaluation"}, {*_FLASK, "numpy"})
+        (name, {*GROUND, "prevue_core.db", "prevue_core.api", "prevue_core.evaluation"}, {*_FLASK, "numpy", "orjson"})
         for name in (
             "prevue_core.api.checking",
             "prevue_core.api.derived",
