@@ -77,7 +77,8 @@ class EvaluationPage(Page):
         evaluation, steps = await self.ask(lambda api: found(api, owner, name, evaluation_id))
         data = text_of({"base": base_of(self), "evaluation": evaluation, "steps": steps})
         about = {"title": _title(evaluation), "evaluation": evaluation, "data": data, "first": _first(self, evaluation)}
-        self.show("evaluation.html", owner=owner, project=name, tab="evaluations", is_saved=False, **about)
+        place = {"owner": owner, "project": name, "tab": "evaluations"}
+        self.show("evaluation.html", **place, is_saved=False, has_steps=len(steps) > 1, **about)
 
 
 class AskedPage(Page):

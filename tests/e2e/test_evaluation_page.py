@@ -206,8 +206,16 @@ def test_that_only_a_part_of_the_samples_is_kept_or_has_come_is_said(page, open_
 
 def test_the_page_is_accessible_and_fits_a_telephone(page, log, open_evaluation):
     page.emulate_media(reduced_motion="reduce")  # no colour is half way between two themes
+    page.add_init_script(
+        """const watch = new PerformanceObserver((list) => {
+        for (const {value} of list.getEntries()) window.shifted = (window.shifted ?? 0) + value;
+        });
+        watch.observe({type: "layout-shift", buffered: true});"""
+    )
     open_evaluation(log.cancer("accessible"))
     expect(page.locator(".tile[data-score=accuracy] small")).to_contain_text("%")
+    expect(page.get_by_role("region", name="what looks wrong")).to_have_text(re.compile("nothing wrong"))
+    assert page.evaluate("() => window.shifted ?? 0") < 0.01  # nothing that is read moves away
     for width, theme in ((1280, "light"), (400, "dark")):
         page.set_viewport_size({"width": width, "height": 900})
         page.evaluate("(theme) => { document.documentElement.dataset.theme = theme; }", theme)

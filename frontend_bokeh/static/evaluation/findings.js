@@ -5,12 +5,17 @@ import {element, icon} from "../page.js";
 export class Findings {
   constructor(page) {
     this.page = page;
-    this.host = element("section", {class: "findings", "aria-label": "what looks wrong", hidden: true});
+    this.host = element("section", {class: "findings", "aria-label": "what looks wrong"});
   }
 
-  show() {
-    const found = this.page.checks ?? [];
-    this.host.hidden = !found.length;
+  /** Show what was found, null: as long as it is not known. */
+  show(found) {
+    const none = found ? "The method checks find nothing wrong with this test." : "Method checks are at work…";
+    if (!found?.length) this.host.replaceChildren(element("p", {class: "panel quiet"}, none));
+    else this._tell(found);
+  }
+
+  _tell(found) {
     this.host.replaceChildren(
       ...found.map(({code, title, why, about}) =>
         element(

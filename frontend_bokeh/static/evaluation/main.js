@@ -128,7 +128,7 @@ class EvaluationPage {
       ];
       this._classes = new ClassesPanel(this);
     }
-    $("#views").replaceChildren(
+    this._views = [
       this._tiles.host,
       this._findings.host,
       element(
@@ -140,7 +140,7 @@ class EvaluationPage {
         this._samples.panel,
         this._tiles.more,
       ),
-    );
+    ];
     buildSteps(this);
     this._buildLabels();
     $("#save")?.addEventListener("click", ({currentTarget}) => {
@@ -151,21 +151,25 @@ class EvaluationPage {
 
   /** Ask for all of it, and show each part as it comes; what fails is told. */
   load() {
-    return this._load().catch(tellOf);
+    return this._load().catch((error) => {
+      if (!this.report) $("#views").replaceChildren(); // nothing will come
+      tellOf(error);
+    });
   }
 
   async _load() {
     const {evaluation} = this,
       isThis = () => this.evaluation === evaluation;
-    [this.intervals, this.slices, this.checks] = [null, null, null];
+    [this.intervals, this.slices] = [null, null];
     await this._report(); // the others would make it wait
     if (!isThis()) return;
     [this.held, this.means] = [null, null]; // of the evaluation before
+    if (!this._findings.host.isConnected) $("#views").replaceChildren(...this._views); // in the place of what is grey till then
     this._showAll();
     this._held = this.answers.ask(evaluation, "columns").then((columns) => isThis() && (this.held = new Held(columns, evaluation)));
     this._samples.show();
     this.answers.ask(evaluation, "intervals").then((intervals) => isThis() && ((this.intervals = intervals), this._tiles.show()), tellOf);
-    this.answers.ask(evaluation, "checks").then((checks) => isThis() && ((this.checks = checks), this._findings.show()), tellOf);
+    this.answers.ask(evaluation, "checks").then((checks) => isThis() && this._findings.show(checks), tellOf);
     if (evaluation.slices.length)
       this.answers.ask(evaluation, "slices").then((slices) => isThis() && ((this.slices = slices), this._slices.show()), tellOf);
     if (this.hasManyClasses)
@@ -195,6 +199,7 @@ class EvaluationPage {
 
   _showAll() {
     this._tiles.show();
+    this._findings.show(null);
     for (const panel of this._others) panel.show();
     this._classes?.show();
     this._slices.show();

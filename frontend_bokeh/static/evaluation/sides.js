@@ -101,7 +101,8 @@ export const curvePanels = (page) => [
     dots: true,
     of: ({report}) => {
       const binned = report.calibration?.width;
-      return binned && {x: binned.mean, y: binned.share, text: `ECE ${valueOf("", binned.error)}`};
+      const of = page.isOfMany ? ` · ${page.labels[report.label]}` : ""; // also where the curves are means of all classes
+      return binned && {x: binned.mean, y: binned.share, text: `ECE ${valueOf("", binned.error)}${of}`};
     },
   }),
 ];

@@ -5,7 +5,7 @@ import {element} from "../page.js";
 /** A slider over the steps at which the evaluation was repeated. */
 export function buildSteps(page) {
   const host = document.querySelector("#steps");
-  if (!host || page.steps.length < 2 || page.answers.isSaved) return;
+  if (!host) return;
   const at = () => page.steps.findIndex(({evaluation_id: id}) => id === page.evaluation.evaluation_id);
   const shown = element("output", {}, `step ${page.evaluation.step.toLocaleString("en-US")}`);
   const slider = element("input", {
@@ -25,5 +25,4 @@ export function buildSteps(page) {
     },
   });
   host.replaceChildren(slider, shown, element("span", {class: "quiet"}, `of ${page.steps.length} steps`));
-  host.hidden = false;
 }
