@@ -10,6 +10,7 @@ from prevue.account_commands import json_option, url_option
 from prevue.api import Api
 from prevue_core.examples import examples
 
+FOUND = 3  # exit code; 1 and 2 are those of errors
 _WIDTH = 100
 
 
@@ -27,7 +28,7 @@ def checks(
 ) -> None:
     """Say what looks wrong with how RUN was trained, and with the last evaluation of each name.
 
-    Exits with 1 where a check found something, so that a script may stop there.
+    Exits with 3 where a check found something, so that a script may stop there; with 1 where they could not be had.
     """
     if in_project and not (silence or hear):
         raise click.UsageError("--in-project says where to --silence or to --hear; give one of these, too")
@@ -42,7 +43,7 @@ def checks(
     else:
         _show(lines)
     if any(line["state"] == "found" for line in lines):
-        raise SystemExit(1)
+        raise SystemExit(FOUND)
 
 
 def _lines(api: Api, run_id: str) -> list[dict[str, Any]]:

@@ -87,6 +87,8 @@ def compare_groups(project: str, group_a: str, group_b: str, name: str, url: str
     click.echo(
         "+- is the standard deviation over the runs of a group. Of many scores one in twenty misses 0 by chance."
     )
+    if left_out := told["left_out"]:
+        click.echo(f"Left out, as samples are missing or there are too many: {', '.join(left_out)}")
 
 
 def _last(api: Api, run_id: str, name: str | None) -> int:

@@ -135,8 +135,9 @@ class ReadsEvaluations(ABC):
     ) -> dict[str, Any]:
         """Return how two groups of runs (`run_group`) differ whose runs differ in their seeds.
 
-        Of each run the last evaluation of the name counts: `runs_a`, `runs_b`, and `scores` with the mean and the
-        spread of each group, the difference of the means b - a and its interval. Raises Refused where a group has none.
+        Of each run the last whole evaluation of the name counts: `runs_a`, `runs_b`, `left_out` (those whose samples
+        are missing, or that are too many), and `scores` with the mean and the spread of each group, the difference of
+        the means b - a and its interval. Raises Refused where a group has none.
         """
         asked = {"project_id": project_id, "group_a": a, "group_b": b, "name": name, "split": split, "beta": beta}
         return self._get("/api/v1/evaluations/compare-groups", asked)

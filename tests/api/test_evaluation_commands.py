@@ -1,6 +1,7 @@
 """`prevue evaluate` against a real server, over evaluations that real models logged."""
 
 import json
+import uuid
 
 import pytest
 from sklearn import datasets, dummy, ensemble, linear_model, model_selection, naive_bayes, pipeline, preprocessing, tree
@@ -88,7 +89,8 @@ def test_recipes_are_compared_over_their_seeds(tested, call, backend):  # noqa: 
 def test_what_looks_wrong_is_told_until_it_is_silenced(tested, call, backend):  # noqa: F811
     run_id = tested(dummy.DummyClassifier(strategy="stratified", random_state=0))
     exit_code, out, _ = call("checks", run_id)
-    assert (exit_code, out.splitlines()[0]) == (1, "No better than a dummy in test (dummy)")
+    assert call("checks", str(uuid.uuid4()))[0] == 1
+    assert (exit_code, out.splitlines()[0]) == (3, "No better than a dummy in test (dummy)")
     assert out.splitlines()[1].startswith("  Accuracy is ")
     exit_code, out, _ = call("checks", run_id, "--silence", "dummy", "--in-project", "--json")
     lines = {line["code"]: line for line in json.loads(out)}

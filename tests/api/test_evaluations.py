@@ -9,6 +9,7 @@ import pytest
 from core.stream import started
 from prevue.evaluation import samples_of
 from prevue.evaluation_blocks import records_of
+from prevue_core.db.queries import evaluations as queries
 from prevue_core.evaluation.columns import held
 from prevue_core.evaluation.mistakes import ORDERS, ordered
 from prevue_core.evaluation.samples import Samples
@@ -163,15 +164,23 @@ def test_groups_of_seeds_are_compared_by_the_spread_of_their_runs(client):
     assert compared("small", "large", project_id=9_999).status_code == 404
 
 
-def test_a_group_is_compared_by_its_whole_evaluations_only(client):
+def test_a_group_is_compared_by_its_whole_evaluations_only(client, monkeypatch):
     for group, share in (("a", 0.3), ("b", 0.1)):
         log(stream := started(group=group), TARGET, TARGET ^ (random.random(400) < share))
         broken_off = list(records_of(samples_of(np.zeros(5_000, int), np.ones(5_000, int)), name="test", split="test"))
         stream.send(*broken_off[:-1])
+    empty, few = started(group="a"), started(group="b")
+    for stream in (empty, few):
+        stream.send(*broken_off[: 1 + (stream is few)])
     project_id = client.get("/api/v1/projects").json["items"][0]["project_id"]
     query = {"project_id": project_id, "group_a": "a", "group_b": "b"}
-    told = client.get("/api/v1/evaluations/compare-groups", query_string=query).json["scores"]
-    (row,) = [row for row in told if row["name"] == "accuracy"]
+    answer = client.get("/api/v1/evaluations/compare-groups", query_string=query).json
+    assert answer["left_out"] == [empty.run_id, few.run_id]
+    monkeypatch.setattr(queries, "MAX_GROUP_SAMPLES", 500)
+    log(later := started(group="a"), TARGET, TARGET)
+    less = client.get("/api/v1/evaluations/compare-groups", query_string=query).json
+    assert (less["runs_a"], set(less["left_out"])) == ([later.run_id], {*answer["left_out"], *answer["runs_a"]})
+    (row,) = [row for row in answer["scores"] if row["name"] == "accuracy"]
     assert (row["mean_a"], row["interval"], row["spread_a"]) == (pytest.approx(0.7, abs=0.1), None, None)
 
 

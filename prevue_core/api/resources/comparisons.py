@@ -54,6 +54,11 @@ class CompareGroupsArguments(BetaArguments):
 class GroupsComparisonSchema(ma.Schema):
     runs_a = ma.fields.List(ma.fields.UUID(), required=True, metadata={"description": "that have the evaluation"})
     runs_b = ma.fields.List(ma.fields.UUID(), required=True)
+    left_out = ma.fields.List(
+        ma.fields.UUID(),
+        required=True,
+        metadata={"description": "runs of both groups whose evaluation has not come whole, or that are too many"},
+    )
     scores = ma.fields.List(
         ma.fields.Dict(),
         required=True,
@@ -100,23 +105,26 @@ def compare_evaluations(
 def compare_groups(project_id: int, group_a: str, group_b: str, name: str, split: str, beta: float) -> flask.Response:
     """Compare two groups of runs that differ in their seeds
 
-    Of each run the last evaluation of the name counts, of at most 100 runs of a group. Each score with its mean and
-    spread in both groups, and Welch's 95% interval of the difference: what other seeds might have given.
+    Of each run the last whole evaluation of the name counts, of the latest 100 runs and 5 000 000 samples of a group.
+    Each score with its mean and spread in both groups, and Welch's 95% interval of the difference: what other seeds
+    might have given.
     """
     found(project(identity(), project_id), f"project {project_id}")
-    rows_a, rows_b = (_of_group(project_id, group, name, split) for group in (group_a, group_b))
+    (rows_a, out_a), (rows_b, out_b) = (_of_group(project_id, group, name, split) for group in (group_a, group_b))
     if len({(row["task"], *row["labels"]) for row in (*rows_a, *rows_b)}) > 1:
         raise InvalidValue(f"the evaluations {name!r} have other tasks or labels; give each test a name of its own")
     runs_a, runs_b = ([row["run_id"] for row in rows] for rows in (rows_a, rows_b))
     told = seeds.compared(_scores(rows_a, beta), _scores(rows_b, beta))
-    return json_response({"runs_a": runs_a, "runs_b": runs_b, "scores": told})
+    return json_response({"runs_a": runs_a, "runs_b": runs_b, "left_out": out_a + out_b, "scores": told})
 
 
-def _of_group(project_id: int, group: str, name: str, split: str) -> list[Row]:
-    rows = queries.of_group(identity(), project_id, group, name, split)
+def _of_group(project_id: int, group: str, name: str, split: str) -> tuple[list[Row], list[str]]:
+    rows, left_out = queries.of_group(identity(), project_id, group, name, split)
+    if left_out and not rows:
+        raise InvalidValue(f"samples of the evaluations {name!r} of group {group!r} are missing, in all of its runs")
     if not rows:
         raise InvalidValue(f"no run of group {group!r} has an evaluation {name!r}; log it in each run of the group")
-    return rows
+    return rows, left_out
 
 
 def _scores(rows: list[Row], beta: float) -> list[Row]:

@@ -21,6 +21,7 @@ from prevue_core.evaluation_records import BINARY, MULTICLASS, MULTILABEL, REGRE
 
 KEPT_BYTES = 256 << 20  # of arrays kept: a page asks for the same samples several times
 MAX_GROUP = 100  # runs of a group that are compared
+MAX_GROUP_SAMPLES = 5_000_000  # that are read for one answer
 _BYTES = ("target_set", "prediction_set", "scores", "score_classes", "features")
 _ROWS_AT_ONCE = 5_000  # which stay in a processor's cache
 
@@ -67,19 +68,31 @@ def evaluation(identity: Identity, run_id: str, evaluation_id: int) -> Row | Non
     return None if row is None else _told(row)
 
 
-def of_group(identity: Identity, project_id: int, group: str, name: str, split: str) -> list[Row]:
-    """Return of each run of a group the last whole evaluation of a name and split, the latest first."""
-    last = (
-        Evaluation.select(peewee.fn.MAX(Evaluation.evaluation_id))
+def of_group(identity: Identity, project_id: int, group: str, name: str, split: str) -> tuple[list[Row], list[str]]:
+    """Return of each run of a group the last whole evaluation of a name and split, the latest first.
+
+    And the ids of the runs that are left out: samples of all that they have of the name are missing, or together with
+    later runs they are more than MAX_GROUP, or have more than MAX_GROUP_SAMPLES.
+    """
+    every = (
+        Evaluation.select(Evaluation.run_id)
         .join(TrainingRun, on=TrainingRun.run_id == Evaluation.run_id)
         .join(Project)
         .where(is_visible(identity), TrainingRun.project == project_id, TrainingRun.run_group == group)
         .where(Evaluation.name == name, Evaluation.split == split)
-        .where(Evaluation.received_count == Evaluation.stored_count)
-        .group_by(Evaluation.run_id)
     )
+    is_whole = (Evaluation.received_count == Evaluation.stored_count) & (Evaluation.stored_count > 0)
+    last = every.where(is_whole).group_by(Evaluation.run_id).select(peewee.fn.MAX(Evaluation.evaluation_id))
     query = Evaluation.select().where(Evaluation.evaluation_id.in_(last)).order_by(Evaluation.evaluation_id.desc())
-    return [_told(row) for row in query.limit(MAX_GROUP)]
+    rows: list[Row] = []
+    count = 0
+    for row in map(_told, query.limit(MAX_GROUP)):
+        count += row["stored_count"]
+        if rows and count > MAX_GROUP_SAMPLES:
+            break
+        rows.append(row)
+    compared = {row["run_id"] for row in rows}
+    return rows, sorted({str(uuid.UUID(str(row.run_id))) for row in every.distinct()} - compared)
 
 
 def samples(run_id: str, evaluation_id: int) -> Samples:
