@@ -3,6 +3,7 @@
 import base64
 import json
 import time
+import zlib
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,9 +25,9 @@ MOST_SERIES = 400  # of a run
 MOST_RESULTS = 100  # of all runs, the last ones of each name
 MOST_POINTS = 2_000  # of a series; more are shown as so many buckets, with their extremes
 LEAST_POINTS = 100
-SERIES_BYTES = 5 << 20  # of all series together, about
+SERIES_BYTES = 5 << 20  # of all series together, about; in the file they are packed
 ROW_BYTES = 48
-RESULTS_BYTES = 4 << 20
+RESULTS_BYTES = 3 << 20
 STYLES = ("prevue.css", "panels.css", "report.css")
 
 Key = tuple[str, str]  # split and name of a series
@@ -42,8 +43,12 @@ class Report:
     left_out: dict[str, int]
 
 
-def report(api: Api, run_ids: list[str], panels: Panels) -> Report:
-    """Return the report of runs, which have the colours of their places. Raises ApiError, and NotFound of a run."""
+def report(api: Api, run_ids: list[str], panels: Panels, title: str = "", text: str = "") -> Report:
+    """Return the report of runs, which have the colours of their places.
+
+    `title` and `text`: what is said on top; without a title it is the names of the runs.
+    Raises ApiError, and NotFound of a run.
+    """
     runs = [api.run(run_id) for run_id in run_ids]
     summaries = [run.summary() for run in runs]
     series, missing = _series(runs, summaries)
@@ -53,14 +58,15 @@ def report(api: Api, run_ids: list[str], panels: Panels) -> Report:
         "spec": curves.spec(),
         "keys": [{"id": f"{split}/{name}", "split": split, "name": name} for split, name in keys],
         "runs": [_run(place, run, own) for place, (run, own) in enumerate(zip(runs, series, strict=True))],
-        "blocks": base64.b64encode(_blocks(series, keys)).decode(),
+        "blocks": base64.b64encode(zlib.compress(_blocks(series, keys))).decode(),
         "events": {run.run_id: api.events([run.run_id])[::-1] for run in runs},
         "results": results,
     }
     left_out = {"series": missing, "results": skipped}
     html = rendered(
         "report.html",
-        **_head(runs),
+        **_head(runs, title),
+        about=text.strip(),
         **_tables(api, runs, summaries),
         **_inside(data),
         left_out=left_out,
@@ -111,12 +117,12 @@ def _results(api: Api, runs: list[StoredRun], panels: Panels) -> tuple[list[dict
     return found, len(names) - len(found)
 
 
-def _head(runs: list[StoredRun]) -> dict[str, Any]:
+def _head(runs: list[StoredRun], title: str) -> dict[str, Any]:
     projects = list(dict.fromkeys(f"{run.user}/{run.project_name}" for run in runs))
     durations = [texts.duration(end_of(run) - run.started_at) for run in runs]
     names = ", ".join(run.run_name for run in runs[:3]) + (" …" if len(runs) > 3 else "")
     return {
-        "title": f"Report: {names}",
+        "title": title or f"Report: {names}",
         "projects": projects,
         "runs": runs,
         "durations": durations,

@@ -3,7 +3,7 @@
 import json
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import click
 
@@ -23,9 +23,15 @@ from prevue_core.manager import plugins, refuse
     show_default=True,
     help="The file to write.",
 )
+@click.option("--title", default="", help="What stands on top, in place of the runs' names.")
+@click.option(
+    "--text", type=click.File(encoding="utf-8"), help="A file with what there is to say; - reads it from stdin."
+)
 @url_option
 @json_option
-def report(runs: tuple[Any, ...], output: Path, url: str | None, as_json: bool) -> None:
+def report(
+    runs: tuple[Any, ...], output: Path, title: str, text: TextIO | None, url: str | None, as_json: bool
+) -> None:
     """Write a report of runs as one HTML file, which needs neither server nor internet.
 
     It has their curves, which zoom, tell their values and can be smoothed; what differs in their configuration; their
@@ -41,7 +47,7 @@ def report(runs: tuple[Any, ...], output: Path, url: str | None, as_json: bool) 
     if len(run_ids) > MOST_RUNS:
         raise click.ClickException(f"{len(run_ids)} runs are too many for one report; give at most {MOST_RUNS}")
     with Api(url) as api:
-        made = made_of(api, run_ids, registered(plugins(refuse)))
+        made = made_of(api, run_ids, registered(plugins(refuse)), title, text.read() if text else "")
     size = _write(output, made.html)
     told = {"runs": len(run_ids), "charts": made.charts, "results": made.results, "left_out": made.left_out}
     if as_json:

@@ -1,7 +1,7 @@
 // Sections with a card for each key. Charts are built when their card is in view and their numbers are there, few a frame,
 // and those that are out of it longest are taken down: a page of hundreds of cards has few charts.
 
-import {describe, oddText, placelessText, pointsText, zoomNote} from "./cardtext.js";
+import {newCard, placelessText, tell} from "./cardtext.js";
 import {Chart} from "./charts.js";
 import {element, icon} from "./page.js";
 import {rowsBetween} from "./places.js";
@@ -31,6 +31,7 @@ export class Cards {
     this._pointed = pointed;
     this._tools = new Tools(host, this);
     this._inView = new Set();
+    this._unasked = new Set(); // keys whose cards have come into view without a chart: for these is to be asked
     this._due = new Set(); // keys whose charts are to be drawn anew
     this._grown = new Set(); // keys whose charts are out of view and are to be drawn when they come back
     this._shownKeys = "";
@@ -82,14 +83,7 @@ export class Cards {
 
   _card(key) {
     if (this._cards.has(key.id)) return this._cards.get(key.id);
-    const card = element("article", {class: "card", "data-key": key.id, "aria-label": key.id},
-      element("header", {},
-        element("h3", {title: key.id}, element("span", {class: "split"}, `${key.split}/`), key.name),
-        element("span", {class: "odd badge", hidden: ""}),
-        element("span", {class: "points"}),
-        this._tools.of(key)),
-      element("div", {class: "plot", role: "img", tabindex: 0, "aria-label": key.id}),
-      element("p", {class: "notice"}));
+    const card = newCard(key, this._tools.of(key));
     startWalking(card.querySelector(".plot"), () => this.charts.get(key.id), this);
     this._cards.set(key.id, card);
     return card;
@@ -102,15 +96,20 @@ export class Cards {
       const {key} = target.dataset;
       if (isIntersecting) this._inView.add(key);
       else this._inView.delete(key);
+      if (isIntersecting && !this.charts.has(key)) this._unasked.add(key);
+      else this._unasked.delete(key);
       if (isIntersecting && this._grown.delete(key)) this._drawSoon([key]);
     }
     clearTimeout(this._lookTimer);
     this._lookTimer = setTimeout(() => this._look(), this.charts.size ? LOOK_WAIT_MS : 0); // the first ones at once
   }
 
-  /** Ask for what has come into view, and build what is there. */
+  /** Ask for what has come into view, and build what is there. A fast scroll leaves no queue of questions behind. */
   _look() {
-    this.fetch(this._missing());
+    if (this._unasked.size && !this._project.isWaiting) {
+      this.fetch([...this._unasked]);
+      this._unasked.clear();
+    }
     this._build();
   }
 
@@ -202,7 +201,7 @@ export class Cards {
   /** Blocks came. A zoom that was waiting for them can be asked for now. */
   took(keys) {
     this._drawSoon(this._moved(keys).filter((key) => this.charts.has(key)));
-    this._build();
+    this._look();
   }
 
   /** What was logged has been put into blocks, or is `missing` because something before it is. */
@@ -320,13 +319,8 @@ export class Cards {
     const error = this._project.failed.get(key);
     const isWaiting = !curves.length && !error && this.tracksOf(key).length > 0;
     card.dataset.state = isWaiting ? "loading" : curves.length ? "drawn" : error ? "failed" : "empty";
-    card.classList.toggle("zoomed", Boolean(chart.zoom));
-    card.querySelector(".points").replaceChildren(...(curves.length ? [pointsText(chart), ...zoomNote(chart)] : []));
-    const odd = card.querySelector(".odd");
-    odd.textContent = oddText(curves);
-    odd.hidden = odd.textContent === "";
+    tell(card, chart);
     card.querySelector(".notice").replaceChildren(...this._notice(key, error, limits, curves));
-    card.querySelector(".plot").setAttribute("aria-label", describe(key, curves));
   }
 
   _notice(key, error, limits, curves) {

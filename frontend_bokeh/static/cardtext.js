@@ -1,16 +1,38 @@
-// What a card tells in words of the curves on it.
+// The card of a chart, and what it tells in words of the curves on it.
 
 import {element, number} from "./page.js";
 import {nameOf} from "./ranks.js";
 
+/** Return the card of a key's chart, which is not there yet; `tools` stand in its head. */
+export function newCard(key, tools) {
+  return element("article", {class: "card", "data-key": key.id, "aria-label": key.id},
+    element("header", {},
+      element("h3", {title: key.id}, element("span", {class: "split"}, `${key.split}/`), key.name),
+      element("span", {class: "odd badge", hidden: ""}),
+      element("span", {class: "points"}),
+      tools),
+    element("div", {class: "plot", role: "img", tabindex: 0, "aria-label": key.id}),
+    element("p", {class: "notice"}));
+}
+
+/** Tell on a card what its chart shows. */
+export function tell(card, chart) {
+  const {key, curves, zoom} = chart, odd = card.querySelector(".odd");
+  card.classList.toggle("zoomed", Boolean(zoom));
+  card.querySelector(".points").replaceChildren(...(curves.length ? [pointsText(chart), ...zoomNote(chart)] : []));
+  odd.textContent = oddText(curves);
+  odd.hidden = odd.textContent === "";
+  card.querySelector(".plot").setAttribute("aria-label", describe(key, curves));
+}
+
 /** Return what stands beside the number of points while a chart is zoomed. */
-export function zoomNote({zoom, curves}) {
+function zoomNote({zoom, curves}) {
   const isLive = curves.some(({run}) => run.state === "running");
   return zoom ? [" · ", element("b", {}, isLive ? "zoomed, live paused" : "zoomed")] : [];
 }
 
 /** Return how many points a chart stands for: all, or those of the zoom of all. */
-export function pointsText({curves, zoom, whole}) {
+function pointsText({curves, zoom, whole}) {
   const points = curves.reduce((sum, curve) => sum + countedOf(curve, zoom), 0);
   return `${points.toLocaleString()} ${zoom && whole >= points ? `of ${whole.toLocaleString()} ` : ""}${points === 1 && !zoom ? "point" : "points"}`;
 }
@@ -31,7 +53,7 @@ function countedOf({block: {columns, total}, x}, zoom) {
 }
 
 /** Return how many values are not finite, by kind; empty: none. */
-export function oddText(curves) {
+function oddText(curves) {
   const sums = {nan: 0, inf: 0, ninf: 0};
   for (const {block} of curves) for (const one of block.odd) for (const kind of Object.keys(sums)) sums[kind] += one[kind];
   const names = {nan: "NaN", inf: "∞", ninf: "−∞"};
@@ -39,7 +61,7 @@ export function oddText(curves) {
 }
 
 /** Return what a chart shows, in words. */
-export function describe(key, curves) {
+function describe(key, curves) {
   const last = curves.map((curve) => `${nameOf(curve)} ${number(curve.block.columns.last.at(-1))}`);
   return `${key}; last values: ${last.join(", ") || "none"}`;
 }

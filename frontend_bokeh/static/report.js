@@ -1,20 +1,29 @@
 // A saved report: the charts of the dashboard over numbers that the file holds. Nothing is asked for.
 
+import {newCard, placelessText, tell} from "./cardtext.js";
 import {Chart, PALETTE} from "./charts.js";
-import {element, icon, radiogroup} from "./page.js";
+import {element, radiogroup} from "./page.js";
 import {show} from "./panels.js";
 import {trackId} from "./ranks.js";
 import {fragments} from "./series.js";
+import {Tools} from "./tools.js";
 import {Tooltip} from "./tooltip.js";
 import {change, clamped, isHidden, matches, onChange, readAddress, view} from "./view.js";
+import {startWalking} from "./walk.js";
 
+const AHEAD = 80; // boxes that are drawn before one looks at them
 const SHORT_ID = 12; // characters by which a run is told in the address
 const $ = (selector) => document.querySelector(selector);
 const given = JSON.parse($("#given").textContent);
 const runs = given.runs.map((run) => ({...run, ranks: new Map([[run.rank, new Set(run.keys)]])}));
 const blocks = new Map(given.keys.map(({id}) => [id, new Map()]));
-for (const part of fragments(Uint8Array.from(atob(given.blocks), (one) => one.charCodeAt(0)).buffer)) {
+for (const part of fragments(await unpacked(given.blocks))) {
   blocks.get(given.keys[part.key].id).set(trackId(runs[part.run].id, part.rank), part);
+}
+
+function unpacked(text) {
+  const packed = new Blob([Uint8Array.from(atob(text), (one) => one.charCodeAt(0))]);
+  return new Response(packed.stream().pipeThrough(new DecompressionStream("deflate"))).arrayBuffer();
 }
 
 /** What charts ask, and what they tell of the pointer. */
@@ -35,6 +44,12 @@ class Page {
     return given.events[run];
   }
 
+  cardOf(key) {
+    return cards.get(key);
+  }
+
+  fetch() {} // everything is here
+
   hover(chart, event) {
     const near = this._tooltip.show(chart, event)?.id ?? null;
     for (const one of this.charts.values()) one.point(event.x);
@@ -53,6 +68,10 @@ class Page {
     }
   }
 
+  speak() {
+    $("#spoken").textContent = this._tooltip.text;
+  }
+
   zoomTo(chart, range) {
     change({zoom: new Map(view.zoom).set(chart.key, range)});
   }
@@ -63,56 +82,50 @@ class Page {
     change({zoom});
   }
 
-  drawn(chart, {unloggable}) {
-    const card = chart.host.parentElement;
-    card.classList.toggle("zoomed", Boolean(chart.zoom));
-    const points = chart.whole;
-    card.querySelector(".points").textContent = `${points.toLocaleString("en-US")} point${points === 1 ? "" : "s"}`;
-    card.querySelector(".notice").textContent = view.log && unloggable ? `${unloggable} values at or below 0 have no place on a log axis` : "";
-    chart.host.setAttribute("aria-label", chart.curves.map(({run, y}) => `${run.name}: ${y.findLast(Number.isFinite) ?? "no value"}`).join("; "));
+  drawn(chart, limits) {
+    const card = this.cardOf(chart.key);
+    tell(card, chart);
+    card.querySelector(".notice").textContent = placelessText(limits);
   }
 }
 
-const page = new Page();
+const cards = new Map(); // by key
+const page = new Page(), tools = new Tools($("#curves"), page);
 window.prevue = {charts: page.charts}; // for tests and the console
 
-// Charts are built when they come into view.
+// What comes into view is drawn, and kept.
 const watcher = new IntersectionObserver((entries) => {
-  for (const {target, isIntersecting} of entries) if (isIntersecting) build(target);
+  for (const {target, isIntersecting} of entries) if (isIntersecting) draw(target);
 }, {rootMargin: "300px"});
 
-async function build(card) {
+const begun = new Set();
+
+async function draw(card) {
+  if (begun.has(card)) return;
+  begun.add(card);
   watcher.unobserve(card);
+  if (card.dataset.at === undefined) await build(card);
+  else await show(given.results[Number(card.dataset.at)].drawn, card.querySelector(".body"));
+  card.dataset.drawn = "1";
+}
+
+async function build(card) {
   const chart = new Chart(card.dataset.key, card.querySelector(".plot"), given.spec, page);
   page.charts.set(chart.key, chart);
   await chart.build();
   card.dataset.state = "drawn";
 }
 
-function cardOf({id, split, name}) {
-  return element("article", {class: "card", "data-key": id, "aria-label": id},
-    element("header", {}, element("h3", {title: id}, element("span", {class: "split"}, `${split}/`), name), element("span", {class: "points"})),
-    element("div", {class: "plot", role: "img"}), element("p", {class: "notice"}));
-}
-
 function fill() {
   for (const key of given.keys) {
-    const card = cardOf(key);
+    const card = newCard(key, tools.of(key));
+    startWalking(card.querySelector(".plot"), () => page.charts.get(key.id), page);
+    cards.set(key.id, card);
     $(key.split === "system" ? "#machine" : "#cards").append(card);
     watcher.observe(card);
   }
   $("#machine").parentElement.hidden = !$("#machine").children.length;
 }
-
-// Results: each drawn when it comes into view, and kept.
-const drawer = new IntersectionObserver((entries) => {
-  for (const {target, isIntersecting} of entries) {
-    if (!isIntersecting) continue;
-    drawer.unobserve(target);
-    show(given.results[Number(target.dataset.at)].drawn, target.querySelector(".body"));
-    target.dataset.drawn = "1";
-  }
-}, {rootMargin: "300px"});
 
 function fillResults() {
   const named = new Map(runs.map((run) => [run.id, run]));
@@ -121,7 +134,7 @@ function fillResults() {
       runs.length > 1 ? element("span", {class: "quiet"}, element("i", {class: "swatch", "data-color": named.get(run).color}), named.get(run).name) : "",
       element("span", {class: "count"}, step === null ? "" : `step ${step.toLocaleString("en-US")}`)),
     element("div", {class: "body"}))));
-  for (const card of $("#results").children) drawer.observe(card);
+  for (const card of $("#results").children) watcher.observe(card);
 }
 
 function colour() {
@@ -162,3 +175,20 @@ fill();
 fillResults();
 colour();
 control();
+
+/** Draw what is further down, too, while nothing else is to do, so that a print has it: up to so many boxes. */
+async function drawAhead() {
+  for (const card of [...document.querySelectorAll(".card, .result")].slice(0, AHEAD)) {
+    await new Promise((done) => requestIdleCallback(done));
+    if (card.checkVisibility()) await draw(card);
+  }
+}
+
+/** Let boxes be as wide on paper as on the screen: plots, which are painted, don't change then. */
+function keepWidths(isPrinting) {
+  for (const card of begun) card.style.width = isPrinting ? `${card.offsetWidth}px` : "";
+}
+
+addEventListener("beforeprint", () => keepWidths(true));
+addEventListener("afterprint", () => keepWidths(false));
+drawAhead();

@@ -1,5 +1,7 @@
 """A report, opened as a file in a browser without a network: what a user sees and does."""
 
+import re
+
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from click.testing import CliRunner
@@ -54,7 +56,10 @@ def test_a_report_zooms_tells_and_smooths_without_server_or_network(page, contex
         page.mouse.move(box["x"] + box["width"] * 0.8, middle, steps=4)
         page.mouse.up()
         page.wait_for_function("() => window.prevue.charts.get('train/loss').plot.x_range.start > 30")
-        page.get_by_role("button", name="Reset zoom").click()
+        expect(page.locator(".card[data-key='train/loss'] .points")).to_have_text(
+            re.compile(r"^\d+ of 202 points · zoomed$")
+        )
+        page.get_by_role("button", name="Reset zoom", exact=True).click()
         assert chart(page, "train/loss", "chart.plot.x_range.start") < 0
         page.locator("#smoothing").fill("0.9")
         line = chart(page, "train/loss", "[...chart.sources.lines.data.ys[0]]")
@@ -65,6 +70,17 @@ def test_a_report_zooms_tells_and_smooths_without_server_or_network(page, contex
         page.keyboard.press("t")
         expect(page.locator("html")).to_have_attribute("data-theme", "dark")
         page.keyboard.press("t")
+        # Each chart by keys, as a table and as a file; what is out of sight is drawn meanwhile, for a print.
+        page.locator(".card[data-key='train/loss'] .plot").press("End")
+        expect(page.locator("#spoken")).to_contain_text("100")
+        page.get_by_role("button", name="view as table: train/loss").click()
+        expect(page.get_by_role("dialog").locator("tbody").first).to_contain_text("fast101100")
+        page.get_by_role("button", name="Close").click()
+        page.get_by_role("button", name="save: train/loss").click()
+        with page.expect_download() as saving:
+            page.get_by_role("menuitem", name="CSV").click()
+        assert len(saving.value.path().read_text().splitlines()) == 102
+        expect(page.locator(".result[data-drawn]")).to_have_count(2)
         page.get_by_text("The machine").click()
         expect(page.locator(".card[data-key='system/cpu_percent'] canvas").first).to_be_visible()
         page.locator(".result").first.scroll_into_view_if_needed()

@@ -70,6 +70,15 @@ def test_the_file_has_all_of_the_runs_and_asks_for_nothing(runs, tmp_path):
     assert re.search(r"accuracy</th><td class=\"figure\">0\.75", page)
 
 
+def test_a_report_says_what_its_author_has_to_say_as_it_is(runs, tmp_path):
+    (tmp_path / "said.txt").write_text(f"Half the rate.\n{EVIL}\n", "utf-8")
+    done = write(runs[0], "-o", tmp_path / "r.html", "--title", f"Rates {EVIL}", "--text", tmp_path / "said.txt")
+    assert done.exit_code == 0, done.output
+    page = (tmp_path / "r.html").read_text()
+    told = "&lt;/script&gt;&lt;img src=x&gt;"
+    assert f'<h1>Rates {told}</h1>\n    <p class="about">Half the rate.\n{told}</p>' in page
+
+
 def test_what_is_said_for_people_is_the_size(runs, tmp_path):
     done = write(runs[0], runs[0], "-o", tmp_path / "one.html")
     assert re.match(r".*one\.html: 1\.\d MB, 1 runs, \d+ charts, 1 results\n$", done.output)
