@@ -17,6 +17,7 @@ from frontend_bokeh.state import UI, send
 from prevue_core.errors import ApiError
 
 MAX_RANKS = 64  # whose series a page shows at once
+MAX_ASKED = 200  # questions of a page that are not answered yet: ours has one for each zoomed chart, and a few more
 MAX_WAITING = 200  # changes and messages that a slow network holds up, some minute of a live run's
 FAR_BEHIND = 4408  # with what the connection is closed then; the page opens another, and asks for everything anew
 
@@ -83,7 +84,9 @@ class Session:
         watched = {int(key) for key in req.get("watch", [])}
         known = watched & self._budgets.keys()
         self.watch = {(key, self._budgets[key], rank) for key in known for rank in _ranks(req)}
-        if keys:
+        if len(self._tasks) >= MAX_ASKED:
+            self.close(FAR_BEHIND)
+        elif keys:
             self._begin(self._answer(req))
         elif req.get("kind") == "events":
             self._begin(self._tell_known_events())

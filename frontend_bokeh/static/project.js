@@ -122,6 +122,11 @@ export class Project {
     if (this._numbers) this.link.request({kind: "watch", ...this._watched(), keys: []});
   }
 
+  /** Whether blocks that were asked for are still to come. */
+  get isWaiting() {
+    return [...this._questions.values()].some(({kind}) => kind === "want");
+  }
+
   isAsked(key) {
     return [...this._questions.values()].some((question) => question.kind === "want" && question.keys.includes(key));
   }

@@ -6,7 +6,7 @@ from bokeh.document import Document
 
 from frontend.test_hub import TRAIN_LOSS, FakeSource
 from frontend_bokeh.hub import Hub, News
-from frontend_bokeh.session import FAR_BEHIND, MAX_WAITING, Session
+from frontend_bokeh.session import FAR_BEHIND, MAX_ASKED, MAX_WAITING, Session
 
 
 def test_a_page_that_takes_nothing_any_more_is_closed_and_holds_no_more_memory():
@@ -26,6 +26,25 @@ def test_a_page_that_takes_nothing_any_more_is_closed_and_holds_no_more_memory()
             waiting.callback()
         session.tell_tick(News(live=[[0, 0]]))
         assert len(document.session_callbacks) == 1
+        hub.leave(session)
+        await hub._task
+        hub._threads.shutdown()
+
+    asyncio.run(play())
+
+
+def test_a_page_that_asks_without_end_is_closed():
+    async def play() -> None:
+        source, document, codes = FakeSource(), Document(), []
+        hub = Hub({"owner": "ann", "name": "p"})
+        session = Session(document, hub, source, codes.append)
+        (ui,) = document.roots
+        for seq in range(MAX_ASKED):
+            ui.req = {"seq": seq, "kind": "want", "keys": [0], "runs": [0], "px": 400}
+        assert codes == []
+        ui.req = {"seq": MAX_ASKED, "kind": "want", "keys": [0], "runs": [0], "px": 400}
+        assert codes == [FAR_BEHIND]
+        await asyncio.gather(*session._tasks)
         hub.leave(session)
         await hub._task
         hub._threads.shutdown()
