@@ -56,14 +56,16 @@ def client(session):
 
 @nox.session
 def connectors(session):
-    """Every connector with its framework, and the blocks of the README and of the documentation."""
+    """Every connector with its framework, also in a browser, and the blocks of the README and of the documentation."""
+    _install(session, "chromium")
     session.install(
         ".[server]", *("./plugins/prevue-keras[keras]", "./plugins/prevue-torch[all]", "./plugins/prevue-sklearn"),
-        *("tensorflow-cpu", "matplotlib", "pandas", "pytest"),
+        *("tensorflow-cpu", "matplotlib", "pandas", "pytest", "playwright"),
     )  # fmt: skip
     session.install("--no-deps", "tf-keras")  # it would bring a second TensorFlow
     pages = ["tests/test_readme.py", "tests/test_tutorials.py", "tests/test_example_plugin.py"]
-    session.run("pytest", *(session.posargs or ["plugins", *pages]))
+    in_browser = "tests/e2e/test_evaluation_connectors.py"  # the last: what drives it stays for the rest of the session
+    session.run("pytest", *(session.posargs or ["plugins", *pages, in_browser]))
 
 
 @nox.session

@@ -1,11 +1,14 @@
 """Tests of fitted estimators, sample by sample: what arrives is what scikit-learn says of them."""
 
+import numpy as np
 import pytest
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits, make_multilabel_classification
+from sklearn.dummy import DummyClassifier
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LinearRegression, LogisticRegression, RidgeClassifier
 from sklearn.metrics import accuracy_score, f1_score, r2_score, roc_auc_score
 from sklearn.model_selection import train_test_split
+from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -46,6 +49,17 @@ def test_ten_classes_without_probabilities(tested):
     )
     assert report["scores"]["macro_f"] == pytest.approx(f1_score(y, model.predict(x), average="macro"))
     assert report["calibration"] is None
+
+
+@pytest.mark.parametrize("estimator", [GaussianNB(), RidgeClassifier(), DummyClassifier()])
+@pytest.mark.parametrize("options", [{"labels": ["ill", "fit"]}, {"pos_label": "fit"}, {"labels": ["fit", "ill"]}])
+def test_scores_are_of_the_classes_that_the_labels_say(tested, estimator, options):
+    x, y = load_breast_cancer(return_X_y=True)
+    row, report, model, x, y = tested(estimator, (x, np.array(["fit", "ill"])[y]), **options)
+    is_positive = y == row["labels"][row["positive"]]
+    score = model.decision_function(x) if hasattr(model, "decision_function") else model.predict_proba(x)[:, 1]
+    told = score if row["labels"][row["positive"]] == "ill" else -score
+    assert report["scores"]["roc_auc"] == pytest.approx(roc_auc_score(is_positive, told), abs=1e-4)
 
 
 def test_several_labels_at_once(tested):
