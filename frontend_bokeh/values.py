@@ -30,6 +30,17 @@ class ValuesPage(Page):
         self.write(await self.ask(lambda api: _told(api, project_id, fields, run_ids, text)))
 
 
+class FieldsPage(Page):
+    """What a project's runs can be asked for, for the field that completes filters beside curves."""
+
+    async def get(self, owner: str, name: str) -> None:
+        """Tell it as the backend does."""
+        project_id = await self.ask(lambda api: find_project(api, owner, name))
+        if project_id is None:
+            raise HTTPError(404, "there is no project %s/%s", owner, name)
+        self.write(await self.ask(lambda api: api.run_fields(project_id)))
+
+
 def offered_fields(known: dict[str, Any]) -> list[str]:
     """Return the fields that can be drawn, from what a project's runs can be asked for."""
     configs = [one["field"] for one in known["fields"] if one["field"].startswith("config.")]

@@ -13,7 +13,8 @@ export const PALETTE = { // that of prevue.css, for drawing
   light: ["#1774f6", "#c96a25", "#17a96e", "#5a248d", "#603c03", "#f93eae", "#1c606d", "#242425"],
   dark: ["#6ea5de", "#d97d40", "#46f8b3", "#a22be5", "#f7c32b", "#e1125e", "#b4edfc", "#9c9fa1"],
 };
-const INK = {light: "#667085", dark: "#8b96a5"}, TEXT = {light: "#17202e", dark: "#e6eaf0"};
+export const INK = {light: "#667085", dark: "#8b96a5"};
+const TEXT = {light: "#17202e", dark: "#e6eaf0"};
 const ENDS = {failed: {light: "#c92a2a", dark: "#ff7b72"}, lost: {light: "#9a6700", dark: "#e3b341"}};
 const DASHES = [[], [7, 4], [2, 3]];
 const EDGE = 0.025; // of the height: how far inside of it marks of values lie that have no place

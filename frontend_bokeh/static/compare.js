@@ -1,6 +1,6 @@
 // The page that compares runs: parallel coordinates and a scatter of all of them, which one brush narrows down.
 
-import {element, icon, number, theme} from "./page.js";
+import {element, icon, number, placeAt, theme} from "./page.js";
 import {Parallel} from "./parallel.js";
 import {scaleOf} from "./scales.js";
 import {Scatter} from "./scatter.js";
@@ -128,8 +128,7 @@ function point(i, event) {
   const shown = [...new Set([...view.axes, view.x, view.y])].map((field) => columns.get(field));
   box.replaceChildren(element("div", {class: "tip-head"}, runs[i].name), ...shown.map(({label, values}) => element("div", {class: "tip-pair"},
     element("span", {}, label), element("b", {}, typeof values[i] === "string" ? values[i] : number(values[i])))));
-  box.style.left = `${Math.max(8, Math.min(event.clientX + 16, innerWidth - box.offsetWidth - 8))}px`;
-  box.style.top = `${Math.max(8, Math.min(event.clientY + 16, innerHeight - box.offsetHeight - 8))}px`;
+  placeAt(box, event.clientX, event.clientY);
 }
 
 function tell(text) {

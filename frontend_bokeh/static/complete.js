@@ -39,9 +39,12 @@ function found(names, text) {
 }
 
 export class Completion {
-  /** `known`: what runs can be asked for, as the backend tells it. */
-  constructor(field, list, known) {
-    [this._field, this._list, this._known, this._at] = [field, list, known, -1];
+  /**
+   * `known`: what runs can be asked for, as the backend tells it. `isOther`: the field is for names, too: nothing is
+   * offered before anything is typed, and Tab takes only what is marked.
+   */
+  constructor(field, list, known, isOther = false) {
+    [this._field, this._list, this._known, this._isOther, this._at] = [field, list, known, isOther, -1];
     field.addEventListener("input", () => this._offer());
     field.addEventListener("focus", () => this._offer());
     field.addEventListener("blur", () => this._close());
@@ -54,7 +57,7 @@ export class Completion {
 
   _offer() {
     const {selectionStart: end, value} = this._field;
-    const {from, options} = completions(value.slice(0, end), this._known);
+    const {from, options} = this._isOther && !value ? {options: []} : completions(value.slice(0, end), this._known);
     this._from = from;
     this._list.replaceChildren(...options.map((text, i) => element("li", {role: "option", id: `completion-${i}`}, text)));
     this._list.hidden = !options.length;
@@ -84,7 +87,7 @@ export class Completion {
     const count = this._list.children.length;
     const to = {ArrowDown: (this._at + 1) % count, ArrowUp: (this._at - 1 + count) % count}[event.key];
     if (to !== undefined) this._mark(to);
-    else if (event.key === "Tab" && !event.shiftKey) this._take(Math.max(this._at, 0));
+    else if (event.key === "Tab" && !event.shiftKey && (this._at >= 0 || !this._isOther)) this._take(Math.max(this._at, 0));
     else if (event.key === "Enter" && this._at >= 0) this._take(this._at);
     else if (event.key === "Escape") this._close();
     else return;
@@ -97,6 +100,6 @@ export class Completion {
     if (text === undefined) return;
     const field = this._field;
     field.setRangeText(text.endsWith(".") ? text : `${text} `, this._from, field.selectionStart, "end");
-    this._offer();
+    field.dispatchEvent(new Event("input"));
   }
 }

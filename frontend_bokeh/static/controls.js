@@ -1,5 +1,6 @@
 // The control bar, the fields of both filters, and the keys.
 
+import {Completion} from "./complete.js";
 import {groupKeys, loadConfigs} from "./groups.js";
 import {below, copy, element, isElsewhere, radiogroup, toast} from "./page.js";
 import {RANKS_SHOWN, isDistributed} from "./ranks.js";
@@ -38,6 +39,12 @@ export function offerGroups() {
   field.value = view.group;
 }
 
+/** Complete filters of runs, once somebody is about to write one. */
+async function complete() {
+  const answer = await fetch(`${location.pathname.replace(/\/$/, "")}/fields`).catch(() => null);
+  if (answer?.ok) new Completion($("#run-filter"), $("#completions"), await answer.json(), true);
+}
+
 /** Make the controls work. `unzoom()` shows whole curves. */
 export function startControls(unzoom) {
   const setAxis = (axis, over = "") => {
@@ -62,6 +69,7 @@ export function startControls(unzoom) {
   }
   $("#events").addEventListener("change", (event) => change({events: event.target.checked}));
   $("#linked").addEventListener("change", (event) => change({linked: event.target.checked}));
+  $("#run-filter").addEventListener("focus", complete, {once: true});
   $("#run-filter").addEventListener("input", (event) => change({runs: event.target.value}));
   $("#metric-filter").addEventListener("input", (event) => change({metrics: event.target.value}));
   $("#reset").addEventListener("click", unzoom);
@@ -113,7 +121,7 @@ export function startControls(unzoom) {
     "?": () => $("#keys").showModal(),
   };
   document.addEventListener("keydown", (event) => {
-    if (event.key === "Escape" && event.target.matches("input, select")) event.target.blur();
+    if (event.key === "Escape" && !event.defaultPrevented && event.target.matches("input, select")) event.target.blur();
     if (isElsewhere(event) || !Object.hasOwn(acts, event.key)) return;
     event.preventDefault();
     acts[event.key]();

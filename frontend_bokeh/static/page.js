@@ -73,6 +73,13 @@ export async function copy(text) {
   return undefined;
 }
 
+/** Put a box right of a place in the window and a bit below, or left of it where there is no room; always inside. */
+export function placeAt(box, x, y) {
+  const {offsetWidth: width, offsetHeight: height} = box, left = x + 16 + width > innerWidth - 8 ? x - width - 16 : x + 16;
+  box.style.left = `${Math.max(8, Math.min(left, innerWidth - width - 8))}px`;
+  box.style.top = `${Math.max(8, Math.min(y + 12, innerHeight - height - 8))}px`;
+}
+
 /** Let a menu that a button opens stand below it, inside of the window. */
 export function below(menu, button) {
   menu.addEventListener("toggle", ({newState}) => newState === "open" && placeBelow(menu, button));

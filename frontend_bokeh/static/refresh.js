@@ -63,6 +63,7 @@ function rest() {
 
 async function look() {
   const answer = await fetch(location.href, {cache: "no-store", signal: AbortSignal.timeout(PATIENCE_MS)});
+  if ((answer.redirected || answer.status === 404) && document.querySelector(".edit")) return; // what is typed is not lost
   if (answer.redirected || answer.status === 404) location.reload(); // to where one logs in, or is told
   if (!answer.ok) throw new Error(`status ${answer.status}`);
   take(new DOMParser().parseFromString(await answer.text(), "text/html"));

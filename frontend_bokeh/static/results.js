@@ -46,16 +46,16 @@ class Box {
 
   async _refresh() {
     const {result} = this, isAtEnd = this._chosen === undefined || this._chosen === this._steps?.at(-1)?.[1];
-    if (result.count > 1) await this._loadSteps();
+    if (result.count > 1 && this._stepsOf !== result.last_result_id) await this._loadSteps();
     if (isAtEnd) this._chosen = this._steps?.at(-1)?.[1] ?? result.last_result_id;
     this._slide();
     await this._draw();
   }
 
   async _loadSteps() {
-    const {kind, split, name, rank} = this.result;
+    const {kind, split, name, rank, last_result_id: last} = this.result;
     const answer = await ask(`${here}/steps?${new URLSearchParams({kind, split, name, rank})}`).catch(() => null);
-    if (answer) this._steps = answer.steps;
+    if (answer) [this._steps, this._stepsOf] = [answer.steps, last];
   }
 
   _slide() {

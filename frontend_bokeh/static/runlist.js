@@ -4,6 +4,7 @@ import {looksOf, runColor} from "./charts.js";
 import {groupNamed} from "./groups.js";
 import {element, icon, number} from "./page.js";
 import {isSplit, ranksOf} from "./ranks.js";
+import {svg} from "./svg.js";
 import {change, hide, isHidden, isListed, isShown, view} from "./view.js";
 
 const STATES = ["running", "lost", "failed", "finished"];
@@ -18,11 +19,7 @@ const rank = ({live: [, , , value]}) => (Number.isFinite(value) ? value : -Infin
 
 /** A sample of a curve. */
 function line(color, dash) {
-  const [made, path] = ["svg", "path"].map((tag) => document.createElementNS("http://www.w3.org/2000/svg", tag));
-  for (const [name, value] of [["class", "sample"], ["viewBox", "0 0 20 4"], ["aria-hidden", "true"]]) made.setAttribute(name, value);
-  for (const [name, value] of [["d", "M0 2h20"], ["stroke", color], ["stroke-dasharray", dash.join(" ")]]) path.setAttribute(name, value);
-  made.append(path);
-  return made;
+  return svg("svg", {class: "sample", viewBox: "0 0 20 4", "aria-hidden": "true"}, svg("path", {d: "M0 2h20", stroke: color, "stroke-dasharray": dash.join(" ")}));
 }
 
 const pageOf = (run) => `${location.pathname.replace(/\/$/, "")}/runs/${run.id}`;

@@ -1,13 +1,11 @@
 // How busy a run's machine was: charts with one x axis, the time since the run began, zoomed and pointed at together.
 
 import {dressX, duration} from "./axes.js";
+import {INK, PALETTE} from "./charts.js";
 import {embed} from "./embed.js";
-import {element, number, theme} from "./page.js";
+import {element, number, placeAt, theme} from "./page.js";
 import {nearest} from "./series.js";
 
-const COLORS = {light: ["#1774f6", "#c96a25", "#17a96e", "#5a248d", "#603c03", "#f93eae", "#1c606d", "#242425"],
-  dark: ["#6ea5de", "#d97d40", "#46f8b3", "#a22be5", "#f7c32b", "#e1125e", "#b4edfc", "#9c9fa1"]}; // as runs have them
-const INK = {light: "#667085", dark: "#8b96a5"};
 const LIVE_MS = 2000, IDLE_MS = 10_000;
 const $ = (selector) => document.querySelector(selector);
 const given = JSON.parse($("#given").textContent);
@@ -48,7 +46,7 @@ class Chart {
   }
 
   draw() {
-    const colors = this.lines.map((_, at) => COLORS[theme()][at % 8]);
+    const colors = this.lines.map((_, at) => PALETTE[theme()][at % 8]);
     for (const axis of [this._x, this._y]) axis.major_label_text_color = INK[theme()];
     const each = (of) => this.lines.map(of);
     this._lines.data = {xs: each(({x}) => x), ys: each(({mean}) => mean.map((value) => value ?? NaN)), color: colors,
@@ -105,14 +103,12 @@ function pointAll(chart, event) {
 }
 
 function tell(chart, {x, sx, sy}) {
-  const rows = chart.lines.filter((line) => line.x.length).map((line, at) => [line, nearest(line.x, x), at]);
+  const rows = chart.lines.map((line, at) => [line, nearest(line.x, x), at]).filter(([line]) => line.x.length);
   $("#tooltip").replaceChildren(element("div", {class: "tip-head"}, `after ${duration(x)}`), ...rows.map(([{name, mean, low, high}, row, at]) =>
-    element("div", {class: "tip-row"}, element("span", {class: "swatch", style: `--run: ${COLORS[theme()][at % 8]}`}), element("span", {class: "tip-name"}, name),
+    element("div", {class: "tip-row"}, element("span", {class: "swatch", style: `--run: ${PALETTE[theme()][at % 8]}`}), element("span", {class: "tip-name"}, name),
       element("span", {}, number(mean[row])), element("span", {class: "tip-raw"}, low[row] === high[row] ? "" : `${number(low[row])} … ${number(high[row])}`))));
-  const box = chart.host.querySelector(".body").getBoundingClientRect(), {offsetWidth, offsetHeight} = $("#tooltip");
-  const right = box.left + sx + 16;
-  $("#tooltip").style.left = `${right + offsetWidth > innerWidth - 8 ? Math.max(8, box.left + sx - offsetWidth - 16) : right}px`;
-  $("#tooltip").style.top = `${Math.min(box.top + sy + 12, innerHeight - offsetHeight - 8)}px`;
+  const {left, top} = chart.host.querySelector(".body").getBoundingClientRect();
+  placeAt($("#tooltip"), left + sx, top + sy);
 }
 
 async function refresh() {

@@ -14,7 +14,7 @@ export class Tools {
     this._page = page;
     this._menu = document.querySelector("#save");
     window.addEventListener("resize", () => this._full && this.fit(this._full));
-    document.addEventListener("keydown", (event) => event.key === "Escape" && this._full && this._fill(this._full));
+    document.addEventListener("keydown", (event) => this._full && this._key(event));
     for (const item of this._menu.querySelectorAll("button")) item.addEventListener("click", () => this._save(item.dataset.kind));
   }
 
@@ -47,6 +47,16 @@ export class Tools {
   /** The key of the chart that fills the window. */
   get _full() {
     return this._host.querySelector(".card.full")?.dataset.key;
+  }
+
+  /** Escape ends the full screen; Tab stays within it. */
+  _key(event) {
+    if (event.key === "Escape") this._fill(this._full);
+    const stops = [...this._page.cardOf(this._full)?.querySelectorAll("button, [tabindex='0']") ?? []].filter((one) => one.checkVisibility());
+    const from = event.shiftKey ? stops[0] : stops.at(-1), isInside = stops.includes(document.activeElement);
+    if (event.key !== "Tab" || document.querySelector("dialog[open], :popover-open") || (isInside && document.activeElement !== from)) return;
+    event.preventDefault();
+    (event.shiftKey ? stops.at(-1) : stops[0]).focus();
   }
 
   /** Let one chart fill the window, or none any more. */

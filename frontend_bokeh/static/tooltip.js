@@ -3,7 +3,7 @@
 import {duration} from "./axes.js";
 import {looksOf, runColor} from "./charts.js";
 import {looksOfEvent, nameOfEvent} from "./events.js";
-import {element, number} from "./page.js";
+import {element, number, placeAt} from "./page.js";
 import {nameOf} from "./ranks.js";
 import {view} from "./view.js";
 
@@ -35,17 +35,9 @@ export class Tooltip {
     if (rows.length > ROWS) lines.push(element("div", {class: "tip-head"}, `and ${rows.length - ROWS} more`));
     lines.push(...chart.eventsAt(event.sx).slice(0, EVENTS).map(eventLine));
     this._box.replaceChildren(element("div", {class: "tip-head"}, head(near)), ...lines);
-    this._place(chart.host.getBoundingClientRect(), event);
+    const {left, top} = chart.host.getBoundingClientRect();
+    placeAt(this._box, left + event.sx, top + event.sy);
     return near.run;
-  }
-
-  /** Right of the pointer, or left where there is no room; always inside of the window. */
-  _place(host, {sx, sy}) {
-    const {offsetWidth: width, offsetHeight: height} = this._box;
-    const right = host.left + sx + 16;
-    const left = right + width > innerWidth - 8 ? host.left + sx - width - 16 : right;
-    this._box.style.left = `${Math.max(8, Math.min(left, innerWidth - width - 8))}px`;
-    this._box.style.top = `${Math.max(8, Math.min(host.top + sy + 12, innerHeight - height - 8))}px`;
   }
 }
 

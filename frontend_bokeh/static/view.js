@@ -3,7 +3,7 @@
 import {theme} from "./page.js";
 
 export const AXES = ["step", "epoch", "relative", "wall"];
-export const SORTS = ["newest", "oldest", "name", "state", "value"];
+const SORTS = ["newest", "oldest", "name", "state", "value"];
 const COLUMNS = [1, 2, 3, 4];
 const SHORT_ID = 12; // characters of a run's id that stand in the address
 

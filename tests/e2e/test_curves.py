@@ -79,6 +79,11 @@ def test_a_chart_fills_the_window_until_escape(shown):
     shown.wait_chart("few", "chart.view.bbox.height > 600")
     box = card(shown, "few").bounding_box()
     assert (box["x"], box["y"], box["width"], box["height"]) == (8, 8, 1264, 784)
+    stops = set()
+    for key in ["Tab"] * 9 + ["Shift+Tab"] * 9:
+        shown.page.keyboard.press(key)
+        stops.add(shown.page.evaluate("document.activeElement.closest('article.full') && document.activeElement.className"))
+    assert stops == {"plot", "tool table", "tool save", "tool pin", "tool full"}
     shown.page.keyboard.press("Escape")
     shown.wait_chart("few", "chart.view.bbox.height === 210")
     assert card(shown, "few").bounding_box()["width"] < 500

@@ -55,6 +55,27 @@ def test_a_filter_and_a_name_find_older_runs(open_project, many):
     expect(shown.page.locator("#runs .run-group")).to_have_text(["place = 1", "place = 0"])
 
 
+def test_a_filter_is_completed_and_a_name_is_not_in_its_way(open_project, many):
+    shown = open_project(many, charts=1, query="?runs=run 20")
+    field, offered = shown.page.get_by_label("filter runs"), shown.page.locator("#completions li")
+    with shown.page.expect_response("**/fields"):
+        field.focus()
+    field.fill("place")
+    expect(offered).to_have_text(["config.place"])
+    shown.page.keyboard.press("Tab")
+    assert (field.input_value(), shown.page.locator("#completions").is_hidden()) == ("place", True)
+    field.fill("plac")
+    shown.page.keyboard.press("ArrowDown")
+    shown.page.keyboard.press("Enter")
+    assert field.input_value() == "config.place "
+    shown.page.keyboard.type("= 1")
+    expect(listed(shown)).to_have_text(["second"])
+    shown.page.keyboard.press("Escape")
+    expect(shown.page.locator("#completions")).to_be_hidden()
+    field.fill("")
+    expect(offered).to_have_count(0)
+
+
 def test_the_table_hands_older_runs_over(page, dashboard, many):
     page.goto(f"{dashboard}/p/tester/{many}/table?filter=config.place+<+2")
     page.get_by_label("choose all runs").check()

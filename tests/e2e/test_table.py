@@ -152,6 +152,9 @@ def test_what_is_typed_is_not_lost_when_the_login_has_ended(shown):
     shown.keyboard.type("a long name")
     shown.keyboard.press("Enter")
     expect(shown.locator("#toast")).to_contain_text("Not changed: log in again")
+    shown.route(shown.url, lambda route: route.fulfill(status=302, headers={"Location": "/healthz"}))
+    with shown.expect_response("**/healthz"):
+        shown.evaluate("dispatchEvent(new Event('online'))")  # lets the page ask for itself
     expect(shown.locator("input.edit")).to_have_value("a long name")
 
 
