@@ -1,9 +1,10 @@
-"""The page that compares two groups of runs which differ in their seeds: a better recipe, or their spread?"""
+"""The page that compares two groups of runs that differ in their seeds: a better recipe or chance? Also as a file."""
 
 from typing import Any
 
 from tornado.web import HTTPError
 
+from frontend_bokeh.evaluation_file import file_of
 from frontend_bokeh.evaluation_page import EVALUATIONS_SHOWN, Answer, Row, base_of, text_of
 from frontend_bokeh.pages import Page
 from frontend_bokeh.source import find_project
@@ -19,9 +20,10 @@ class GroupsPage(Page):
         """Show what there is to choose; the script asks how those in the address differ."""
         choices = await self.ask(lambda api: _choices(api, owner, name))
         asked = {key: self.get_query_argument(key) for key in CHOSEN if key in self.request.query_arguments}
-        data = text_of({"base": base_of(self), "asked": asked if len(asked) == len(CHOSEN) else None})
+        is_whole = len(asked) == len(CHOSEN)
+        data = text_of({"base": base_of(self), "asked": asked if is_whole else None})
         title = f"Compare groups of runs of {owner}/{name}"
-        shown: Row = {"choices": choices, "asked": asked, "data": data}
+        shown: Row = {"choices": choices, "asked": asked, "data": data, "is_whole": is_whole, "is_saved": False}
         self.show("evaluation_groups.html", title=title, owner=owner, project=name, tab="evaluations", **shown)
 
 
@@ -30,8 +32,29 @@ class GroupsAnswer(Answer):
 
     async def get(self, owner: str, name: str) -> None:
         """Answer as the backend does."""
-        asked = {key: self.get_query_argument(key) for key in CHOSEN}
-        self.write({"answer": await self.ask(lambda api: api.compare_groups(_project(api, owner, name), **asked))})
+        self.write({"answer": await self.ask(lambda api: _compared(api, owner, name, _asked(self)))})
+
+
+class GroupsFile(Page):
+    """The page as one file that needs no server."""
+
+    async def get(self, owner: str, name: str) -> None:
+        """Answer with the file."""
+        asked = _asked(self)
+        kept = await self.ask(lambda api: _compared(api, owner, name, asked))
+        about = {"title": "Groups of runs compared", "owner": owner, "project": name, "asked": asked}
+        data = {"base": "", "asked": asked, "kept": kept}
+        page = file_of("evaluation_groups_body.html", "evaluation/groups.js", data, **about)
+        self.set_header("Content-Disposition", 'attachment; filename="groups-compared.html"')
+        self.write(page)
+
+
+def _asked(page: Page) -> Row:
+    return {key: page.get_query_argument(key) for key in CHOSEN}
+
+
+def _compared(api: Api, owner: str, name: str, asked: Row) -> Row:
+    return api.compare_groups(_project(api, owner, name), **asked)
 
 
 def _choices(api: Api, owner: str, name: str) -> dict[str, Any]:

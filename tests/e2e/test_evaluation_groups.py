@@ -45,7 +45,7 @@ def compare(page, dashboard, accuracies):
     return compare
 
 
-def test_a_recipe_that_is_better_over_its_seeds_is_told_with_the_interval(page, compare, accuracies, tmp_path):
+def test_a_recipe_that_is_better_over_its_seeds_is_told_with_the_interval(page, compare, accuracies, browser, tmp_path):
     verdict = compare("chance", "tree")
     a, b = (np.array(accuracies[group]) for group in ("chance", "tree"))
     gap = 100 * (b.mean() - a.mean())
@@ -69,6 +69,16 @@ def test_a_recipe_that_is_better_over_its_seeds_is_told_with_the_interval(page, 
     assert [one["id"] for one in found if one["impact"] in ("serious", "critical")] == []
     page.set_viewport_size({"width": 400, "height": 900})
     assert page.evaluate("() => document.documentElement.scrollWidth") <= 400
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Save this page").click()
+    download.value.save_as(tmp_path / "saved.html")
+    with browser.new_context(offline=True) as context:
+        saved = context.new_page()
+        saved.goto(f"file://{tmp_path / 'saved.html'}")
+        expect(saved.locator(".verdict")).to_have_text(verdict.inner_text().replace("\n\n", ""))
+        expect(saved.locator("#view-groups tbody tr")).to_have_count(page.locator("#view-groups tbody tr").count())
+        expect(saved.get_by_text("A: chance · B: tree · cancer · test")).to_be_visible()
+        assert saved.get_by_role("link").all_inner_texts() == []  # where would it lead
     verdict.get_by_role("link", name="tree").click()
     expect(page.get_by_role("row", name="tree")).to_have_count(5)
 

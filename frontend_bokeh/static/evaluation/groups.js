@@ -11,14 +11,15 @@ import {count, meaningOf, nameOf, valueOf} from "./words.js";
 const $ = (selector) => document.querySelector(selector);
 const HEADS = ["Score", "A, mean", "±", "B, mean", "±", "B − A", "By its interval"];
 
-function show(told, {base, asked}) {
+function show(told, {base, asked, kept}) {
+  const table = kept ? null : `${base}/../table`;
   const {kind, heading, text} = seedsVerdict(told);
   const verdict = element(
     "article",
     {class: `panel verdict ${kind}`},
     element("h2", {}, heading),
     element("p", {}, text),
-    element("p", {}, ...runsOf("A", asked.a, told.runs_a, base), "; ", ...runsOf("B", asked.b, told.runs_b, base), "."),
+    element("p", {}, ...runsOf("A", asked.a, told.runs_a, table), "; ", ...runsOf("B", asked.b, told.runs_b, table), "."),
   );
   $("#views").replaceChildren(
     element("section", {class: "verdicts", "aria-label": "what it says"}, verdict),
@@ -26,11 +27,11 @@ function show(told, {base, asked}) {
   );
 }
 
-/** How many runs of a group have the test, with a link to all of it. */
-function runsOf(letter, group, runs, base) {
+/** How many runs of a group have the test, with a link to all of it where there is a table of runs. */
+function runsOf(letter, group, runs, table) {
   const filter = encodeURIComponent(`group = ${JSON.stringify(group)}`),
-    link = element("a", {href: `${base}/../table?filter=${filter}`}, group);
-  return [`${letter}: ${count(runs.length)} run${runs.length === 1 ? "" : "s"} of `, link];
+    named = table ? element("a", {href: `${table}?filter=${filter}`}, group) : group;
+  return [`${letter}: ${count(runs.length)} run${runs.length === 1 ? "" : "s"} of `, named];
 }
 
 function scoresPanel({scores}) {
@@ -95,7 +96,7 @@ const given = JSON.parse($("#given").textContent);
 if (given.asked) {
   $("#views").replaceChildren(element("div", {class: "panel view bone"}));
   try {
-    show(await fetched(`${given.base}/groups/compared?${new URLSearchParams(given.asked)}`), given);
+    show(given.kept ?? (await fetched(`${given.base}/groups/compared?${new URLSearchParams(given.asked)}`)), given);
   } catch (error) {
     $("#wrong").hidden = false;
     $("#wrong span").textContent = error.message;
