@@ -3,7 +3,7 @@
 Needs NumPy, which every framework brings. All raise InvalidValue.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -27,7 +27,7 @@ from prevue_core.evaluation_records import (
 
 Array = Any  # of NumPy
 ROWS_NAMED = 5  # in a message, of those that are wrong
-_SUM_TOLERANCE = 1e-3  # of probabilities of one sample, as half floats leave it
+_SUM_TOLERANCE = 4e-3  # of probabilities of one sample, as bfloat16 leaves it
 
 
 @dataclass
@@ -66,9 +66,7 @@ def samples_of(
     """Return the samples of a test. See `Run.log_evaluation` for what is accepted."""
     if task not in ("auto", *TASKS):
         raise InvalidValue(f"task {shown(task)} is not known; use auto, {', '.join(TASKS)}")
-    if isinstance(labels, Mapping):
-        raise InvalidValue(f"labels {shown(labels)} is a dict; use a list of names in the order of the classes")
-    labels = None if labels is None else list(labels)
+    labels = None if labels is None else _list_of_labels(labels)
     true = _column_or_table("y_true", y_true)
     count = len(true)
     pred, score = (
@@ -82,7 +80,7 @@ def samples_of(
     samples = _of_task(_task_of(task, true, pred, score, labels), true, pred, score, labels, pos_label, score_type)
     samples.tested = count
     samples.weight = None if sample_weight is None else _weight(sample_weight, count)
-    samples.sample_ids = None if sample_ids is None else _texts("sample_ids", sample_ids, count)
+    samples.sample_ids = None if sample_ids is None else _texts("sample_ids", sample_ids, count, is_needed=True)
     samples.slices = {utf8(str(name)): _texts(f"slice {name!r}", texts, count) for name, texts in _named(slices)}
     samples.features = {utf8(str(name)): _feature(name, values, count) for name, values in _named(features)}
     return samples
@@ -91,9 +89,20 @@ def samples_of(
 # the task and its classes
 
 
+def _list_of_labels(labels: Any) -> list[Any]:
+    if not isinstance(labels, Iterable) or isinstance(labels, Mapping | str | bytes):
+        kind = type(labels).__name__
+        raise InvalidValue(f"labels {shown(labels)} is of type {kind}; use a list of names in the order of the classes")
+    if not (known := list(labels)):
+        raise InvalidValue("labels is empty; use a list of names in the order of the classes, or leave it out")
+    return known
+
+
 def _task_of(task: str, true: Array, pred: Array, score: Array, labels: Any) -> str:
     if task != "auto":
         return task
+    if true.ndim == 2 and true.dtype.kind == "f" and not _is_whole(true):
+        return REGRESSION  # of several targets, which is refused
     if true.ndim == 2:
         is_one_hot = bool((_finite("y_true", true).sum(axis=1) == 1).all()) and (score is None or _sums_to_1(score))
         return MULTICLASS if is_one_hot else MULTILABEL
@@ -144,10 +153,19 @@ def _of_task(
     prediction = None if pred is None else _class_numbers("y_pred", pred, known)
     samples = Samples(task, target, prediction, [_label(label) for label in known])
     if task == BINARY:
-        samples.positive = 1 if pos_label is None else int(_class_numbers("pos_label", [pos_label], known)[0])
+        samples.positive = 1 if pos_label is None else _positive(pos_label, known)
+    elif pos_label is not None:
+        raise InvalidValue(f"pos_label {shown(pos_label)} is for two classes, not for {shown(known)}; leave it out")
     if score is not None:
         _add_scores(samples, score, score_type)
     return samples
+
+
+def _positive(pos_label: Any, known: list[Any]) -> int:
+    try:
+        return int(_class_numbers("pos_label", [pos_label], known).item())
+    except (InvalidValue, ValueError):
+        raise InvalidValue(f"pos_label {shown(pos_label)} is none of {shown(known)}; use one of them") from None
 
 
 def _regression(true: Array, pred: Array) -> Samples:
@@ -175,10 +193,14 @@ def _classes(task: str, true: Array, pred: Array, score: Array, labels: Any) -> 
     if labels is not None:
         known = list(labels)
     else:
-        try:
-            found = np.unique(true if pred is None else np.concatenate([true, pred]))
-        except TypeError as error:
-            raise InvalidValue(f"y_true and y_pred have classes of different types ({error}); give labels") from None
+        if pred is not None and (true.dtype.kind == "U") != (pred.dtype.kind == "U"):
+            true, pred = (np.array([_label(value) for value in given.tolist()]) for given in (true, pred))
+            if not np.isin(pred, true).any():
+                raise InvalidValue(
+                    f"y_true has classes such as {shown(true[0].item())}, y_pred such as {shown(pred[0].item())}, and "
+                    "none is in both; give labels, the names of the classes 0, 1, 2 ..."
+                )
+        found = np.unique(true if pred is None else np.concatenate([true, pred]))
         known = found.tolist()
         least = wanted or 2
         if found.dtype.kind in "iufb" and _is_whole(found) and found[0] >= 0 and found[-1] < least:
@@ -271,6 +293,8 @@ def _column_or_table(what: str, given: Any, count: int | None = None) -> Array:
         raise InvalidValue(f"{what} is not an array of samples: {error}") from None
     if values.ndim == 2 and values.shape[1] == 1:
         values = values[:, 0]
+    if values.ndim == 0:
+        raise InvalidValue(f"{what} {shown(given)} is one value; use an array, a list or a column of one a sample")
     if values.ndim not in (1, 2) or values.dtype.kind not in "iufbUSO":
         raise InvalidValue(f"{what} has shape {values.shape} and type {values.dtype}; use a value or a row a sample")
     if count is not None and len(values) != count:
@@ -281,6 +305,8 @@ def _column_or_table(what: str, given: Any, count: int | None = None) -> Array:
         _refuse_rows(what, mask.reshape(len(mask), -1).any(axis=1), "masked")
     if values.dtype.kind == "O":  # of a data frame, say
         values = np.asarray(values.tolist())
+        if values.dtype.kind == "O":
+            raise InvalidValue(f"{what}[0] is {shown(values.flat[0])}, neither a text nor a number; use one of these")
     if values.dtype.kind == "S":  # of a tensor of TensorFlow's
         values = np.char.decode(values, "utf-8", "replace")
     return _finite(what, values) if values.dtype.kind == "f" else values
@@ -313,7 +339,7 @@ def _refuse_rows(what: str, is_bad: Array, why: str) -> None:
 
 
 def _is_whole(values: Array) -> bool:
-    return bool((values == values.astype("int64")).all())
+    return bool((values == np.floor(values)).all())
 
 
 def _weight(given: Any, count: int) -> Array:
@@ -335,17 +361,28 @@ def _named(columns: Any) -> Iterator[tuple[Any, Any]]:
     yield from columns.items()
 
 
-def _texts(what: str, given: Any, count: int) -> list[str]:
-    values = given.tolist() if hasattr(given, "tolist") else list(given)
+def _texts(what: str, given: Any, count: int, *, is_needed: bool = False) -> list[str]:
+    if isinstance(given, str | bytes) or not isinstance(given, Iterable):
+        raise InvalidValue(f"{what} {shown(given)} is one value; use a list with one a sample")
+    array = array_of(given)
+    values = list(given) if array is None else array.tolist()
     if len(values) != count:
         raise InvalidValue(f"{what} has {len(values)} samples, y_true {count}; give as many")
-    texts = [utf8(value if isinstance(value, str) else _label(value)) for value in values]
+    if is_needed:
+        _refuse_rows(what, _missing(values), "missing")
+    texts = [_text(value) for value in values]
     if long := [place for place, text in enumerate(texts) if len(text) > MAX_SAMPLE_CHARS]:
         raise InvalidValue(
             f"{what}: {shown(texts[long[0]])} in row {long[0]} has {len(texts[long[0]])} characters; use at most "
             f"{MAX_SAMPLE_CHARS}"
         )
     return texts
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bytes):  # of a tensor of TensorFlow's
+        value = value.decode("utf-8", "replace")
+    return utf8(value) if isinstance(value, str) else _label(value)
 
 
 def _feature(name: Any, given: Any, count: int) -> Array:

@@ -106,6 +106,22 @@ def test_columns_of_any_index_and_type_of_pandas_are_taken_by_their_order():
     assert samples.features["age"].tolist() == pytest.approx([4, np.nan, 6], nan_ok=True)
 
 
+def test_probabilities_of_bfloat16_are_probabilities():
+    bits = np.array([[0.711, 0.203, 0.086], [0.1, 0.8, 0.1]], "float32").view("uint32")
+    few_bits = (bits & 0xFFFF0000).view("float32")
+    assert abs(few_bits.sum(axis=1) - 1).max() > 1e-3
+    assert samples_of([0, 1], y_score=few_bits).score_type == "probability"
+
+
+def test_numbers_and_texts_of_the_same_classes_are_the_same():
+    samples = samples_of(["0", "1", "2"], [0.0, 2.0, 1.0])
+    assert (samples.labels, samples.target.tolist(), samples.prediction.tolist()) == (
+        ["0", "1", "2"],
+        [0, 1, 2],
+        [0, 2, 1],
+    )
+
+
 def test_bytes_are_text_and_labels_may_be_given_once_only():
     samples = samples_of(np.array([b"no", b"yes"]), ["no", "yes"], labels=(label for label in ("no", "yes")))
     assert (samples.task, samples.labels, samples.target.tolist()) == ("binary", ["no", "yes"], [0, 1])
@@ -142,7 +158,19 @@ def test_what_the_server_would_refuse_is_refused_before_anything_is_sent():
         ({"y_true": [0, 1], "y_pred": [0.2, 0.7]}, "y_pred of shape .* has fractions, 0.2 .* give scores as y_score"),
         ({"y_true": [0, 1, 2], "y_pred": P[:3]}, "give scores as y_score"),
         ({"y_true": [0, 1], "y_score": [0.1, 1e300]}, "y_score is NaN or infinite in row 1"),
-        ({"y_true": [0, 1], "y_pred": [0, 1], "labels": {0: "a", 1: "b"}}, "labels .* is a dict; use a list"),
+        ({"y_true": [0, 1], "y_pred": [0, 1], "labels": {0: "a", 1: "b"}}, "labels .* is of type dict; use a list"),
+        ({"y_true": ["a", "b"], "y_pred": ["a", "b"], "labels": "ab"}, "labels 'ab' is of type str; use a list"),
+        ({"y_true": [0, 1], "y_pred": [0, 1], "labels": 2}, "labels 2 is of type int; use a list"),
+        ({"y_true": [0, 1], "y_pred": [0, 1], "labels": []}, "labels is empty"),
+        ({"y_true": [0, 1], "y_score": [0.1, 0.9], "pos_label": "x"}, r"pos_label 'x' is none of \[0, 1\]; use one"),
+        ({"y_true": [0, 1, 2], "y_score": P[:3], "pos_label": 1}, "pos_label 1 is for two classes, not for"),
+        ({"y_true": ["a", "b"], "y_pred": [0, 1]}, "y_true has classes such as 'a', y_pred such as '0', and none"),
+        ({"y_true": "abc", "y_pred": "abd"}, "y_true 'abc' is one value; use an array, a list"),
+        ({"y_true": {0, 1}, "y_pred": [0, 1]}, r"y_true \{0, 1\} is one value"),
+        ({"y_true": [object(), 2], "y_pred": [0, 1]}, r"y_true\[0\] is <object .*, neither a text nor a number"),
+        ({"y_true": P[:, :2] * 3, "y_pred": P[:, :2]}, "has several targets; log an evaluation for each"),
+        ({"y_true": [0, 1], "y_pred": [0, 1], "sample_ids": 5}, "sample_ids 5 is one value; use a list"),
+        ({"y_true": [0, 1], "y_pred": [0, 1], "sample_ids": ["a", None]}, "sample_ids is missing in row 1"),
         ({"y_true": [0, 1], "y_pred": [0, 1], "sample_ids": ["x" * 1_001, "y"]}, "in row 0 has 1001 characters"),
     ],
 )  # fmt: skip

@@ -7,6 +7,7 @@ from keras_digits import STEPS, y_val
 
 import prevue
 from prevue import PrevueKerasCallback
+from prevue.evaluation import samples_of
 from prevue_core.errors import InvalidValue
 from prevue_keras import log_test
 
@@ -49,6 +50,12 @@ def test_loss_and_last_activation_tell_the_task_and_what_the_scores_are(trained)
         "value": ("regression", None),
     }
     assert found["value", None]["sample_count"] == len(y_val)
+
+
+def test_names_and_groups_of_samples_may_be_tensors():
+    numbers = keras.ops.convert_to_tensor([7, 8])
+    samples = samples_of([0, 1], [0, 1], sample_ids=numbers, slices={"site": numbers})
+    assert (samples.sample_ids, samples.slices) == (["7", "8"], {"site": ["7", "8"]})
 
 
 def test_each_output_is_tested_by_itself(trained):
