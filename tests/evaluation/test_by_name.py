@@ -155,7 +155,7 @@ def test_intervals_of_two_classes_are_those_of_scipy(is_weighted):
 
 
 @given(cases(2, 2))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=200, deadline=None)
 def test_a_weight_of_2_is_as_good_as_the_sample_twice_in_a_calibration(case):
     times = np.arange(len(case.target)) % 3 + 1
     positive, probability = case.target == 1, case.scores[:, 1]

@@ -43,7 +43,7 @@ def test_precision_recall_and_f_are_those_of_scikit_learn(beta, case):
 
 
 @given(case=cases())
-@settings(max_examples=70, deadline=None)
+@settings(max_examples=200, deadline=None)
 def test_shares_are_those_of_scikit_learn(case):
     for by in ("true", "predicted", "all"):
         theirs = {"true": "true", "predicted": "pred", "all": "all"}[by]

@@ -126,7 +126,7 @@ def farthest(x, y, drawn):
 
 
 @given(cases(3, 4))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=200, deadline=None)
 def test_the_accuracy_among_the_highest_scores_is_that_of_scikit_learn(case):
     found = report.report(logged(case.target, None, case.scores, **options(case)))["top_k"]
     weight, labels = {"sample_weight": case.weight}, range(case.classes)
@@ -156,7 +156,7 @@ def test_the_heaviest_confusions_come_first_and_a_matrix_may_have_shares(digits)
 
 
 @given(cases(2, 2))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=200, deadline=None)
 def test_the_best_threshold_costs_least_of_all_ways_to_cut(case):
     prices = Prices(true_positive=-1, false_positive=2, false_negative=5, true_negative=0.5)
     samples = logged(case.target, None, case.scores, **{**options(case), "task": "binary"})

@@ -30,7 +30,7 @@ def test_scores_are_those_of_scikit_learn(case):
 
 @pytest.mark.parametrize(("by", "theirs"), [("width", "uniform"), ("count", "quantile")])
 @given(case=cases(2, 2))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=200, deadline=None)
 def test_calibration_is_that_of_scikit_learn(by, theirs, case):
     positive, probability = case.target == 1, case.scores[:, 1]
     ours = probabilities.calibration(positive, probability, 5, by)
@@ -44,7 +44,7 @@ def test_calibration_is_that_of_scikit_learn(by, theirs, case):
 
 
 @given(cases(2, 4))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=200, deadline=None)
 def test_a_histogram_of_scores_holds_every_sample(case):
     counts, edges = probabilities.score_histogram(case.target, case.scores[:, 0], case.classes, bins=8)
 

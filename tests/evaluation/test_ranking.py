@@ -54,7 +54,7 @@ def test_curves_are_those_of_scikit_learn(case):
 
 
 @given(cases(2, 2))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=200, deadline=None)
 def test_a_sweep_counts_what_each_threshold_makes_of_the_samples(case):
     positive, score, weight = binary(case)
     weight = np.ones(len(score)) if weight is None else weight

@@ -32,41 +32,6 @@ def digits():
     return y, model.predict_proba(x).astype("float32")
 
 
-def test_scores_of_two_classes_are_those_of_scikit_learn(cancer):
-    target, score = cancer
-    found, said = scoring.scores(logged(target, None, score)), score >= 0.5
-    expected = {
-        "accuracy": metrics.accuracy_score(target, said),
-        "balanced_accuracy": metrics.balanced_accuracy_score(target, said),
-        "matthews": metrics.matthews_corrcoef(target, said),
-        "kappa": metrics.cohen_kappa_score(target, said),
-        "precision": metrics.precision_score(target, said),
-        "recall": metrics.recall_score(target, said),
-        "f": metrics.f1_score(target, said),
-        "log_loss": metrics.log_loss(target, score.astype(float)),
-        "brier": metrics.brier_score_loss(target, score),
-        "roc_auc": metrics.roc_auc_score(target, score),
-        "average_precision": metrics.average_precision_score(target, score),
-    }
-    assert found == pytest.approx(expected)
-
-
-def test_scores_of_many_classes_are_those_of_scikit_learn(digits):
-    target, score = digits
-    found, said = scoring.scores(logged(target, None, score), beta=2), score.argmax(axis=1)
-    expected = {
-        "accuracy": metrics.accuracy_score(target, said),
-        "macro_f": metrics.fbeta_score(target, said, beta=2, average="macro"),
-        "weighted_precision": metrics.precision_score(target, said, average="weighted"),
-        "log_loss": metrics.log_loss(target, score.astype(float)),
-        "brier": metrics.brier_score_loss(target, score, scale_by_half=False),
-        "top_5_accuracy": metrics.top_k_accuracy_score(target, score, k=5),
-    }
-    assert {name: found[name] for name in expected} == pytest.approx(expected, rel=1e-6)
-    rest = metrics.roc_auc_score(target, score, multi_class="ovr", average=None)
-    assert [label["roc_auc"] for label in report.report(logged(target, None, score))["classes"]] == pytest.approx(rest)
-
-
 def test_scores_of_several_labels_are_those_of_scikit_learn():
     x, y = datasets.make_multilabel_classification(300, n_classes=4, random_state=0)
     model = ensemble.RandomForestClassifier(20, random_state=0).fit(x[:200], y[:200])
@@ -85,15 +50,6 @@ def test_scores_of_several_labels_are_those_of_scikit_learn():
     assert {name: found["scores"][name] for name in expected} == pytest.approx(expected)
     assert found["matrix"] == metrics.multilabel_confusion_matrix(target, said).tolist()
     assert [label["f"] for label in found["classes"]] == pytest.approx(metrics.f1_score(target, said, average=None))
-
-
-def test_a_regression_has_its_scores_and_boxes():
-    model, x, y = split_of(datasets.load_diabetes, linear_model.LinearRegression())
-    said = model.predict(x)
-    found = report.report(logged(y, said, features={"bmi": x[:, 2]}))
-    assert found["scores"]["r2"] == pytest.approx(metrics.r2_score(y, said))
-    assert sorted(found["errors_by"]) == ["bmi", "prediction", "target"]
-    assert len(found["points"]["target"]) == len(y)
 
 
 @given(cases(2, 3, most=12))
