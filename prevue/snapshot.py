@@ -50,11 +50,10 @@ def _chart(name: str, lines: Sequence[Series]) -> str:
         if own
     )
     bottom = HEIGHT - BOTTOM
+    splits = " ".join(f'<tspan fill="{COLORS.get(split, OTHER)}">{escape(split)}</tspan>' for split in points)
     texts = (
         _text(LEFT, 13, name, weight=600)
-        + "".join(
-            _text(WIDTH - 8, 13 + 12 * n, split, COLORS.get(split, OTHER), "end") for n, split in enumerate(points)
-        )
+        + f'<text x="{WIDTH - 8}" y="13" text-anchor="end">{splits}</text>'
         + (_text(LEFT - 5, TOP + 8, f"{y1:.3g}", OTHER, "end") + _text(LEFT - 5, bottom, f"{y0:.3g}", OTHER, "end"))
         + (_text(LEFT, HEIGHT - 4, f"{x0:g}", OTHER) + _text(WIDTH - 8, HEIGHT - 4, f"step {x1:g}", OTHER, "end"))
     )

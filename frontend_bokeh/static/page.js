@@ -26,12 +26,16 @@ export function theme() {
 }
 
 export function setTheme(name) {
-  document.documentElement.dataset.theme = name;
   try {
     localStorage.setItem("prevue-theme", name);
   } catch {
     // it holds for this page then (theme.js)
   }
+  dress(name);
+}
+
+function dress(name) {
+  document.documentElement.dataset.theme = name;
   document.dispatchEvent(new CustomEvent("prevue-theme", {detail: name}));
 }
 
@@ -120,6 +124,9 @@ export function radiogroup(host, choose) {
   };
 }
 
+if (document.body.classList.contains("embedded")) {
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", ({matches}) => dress(matches ? "dark" : "light"));
+}
 const flip = () => setTheme(theme() === "dark" ? "light" : "dark");
 document.querySelector("#theme")?.addEventListener("click", flip);
 document.addEventListener("keydown", (event) => {

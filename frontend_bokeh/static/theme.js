@@ -2,7 +2,7 @@
 {
   let kept = null;
   try {
-    kept = localStorage.getItem("prevue-theme");
+    if (window === top) kept = localStorage.getItem("prevue-theme"); // in a notebook's frame it looks as the notebook does
   } catch {
     // in a frame of another site, or where cookies are blocked, a page may keep nothing
   }

@@ -47,6 +47,9 @@ def test_a_frame_follows_the_run(page, backend, notebook):
     expect(card.locator("canvas").first).to_be_visible()
     expect(frame.locator("header.bar")).to_be_hidden()
     expect(frame.locator("aside")).to_be_hidden()
+    page.emulate_media(color_scheme="dark")  # as a notebook that is turned dark does
+    expect(frame.locator("html")).to_have_attribute("data-theme", "dark")
+    page.emulate_media(color_scheme="light")
     run.log({"loss": 0.5, "accuracy": 0.5}, 2)
     expect(frame.locator("article[aria-label$=accuracy] canvas").first).to_be_visible()
     finished(run)
