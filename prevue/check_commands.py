@@ -18,7 +18,12 @@ _WIDTH = 100
     epilog=examples("prevue checks 019ab1c2-...", "prevue checks 019ab1c2-... --silence overfit --in-project")
 )
 @click.argument("run_id", type=click.UUID, metavar="RUN")
-@click.option("--silence", multiple=True, metavar="CODE", help="Hear no more of this check; repeat it for several.")
+@click.option(
+    "--silence",
+    multiple=True,
+    metavar="CODE",
+    help="Hear no more of this check, or of alerts such as alert.stalled; repeat it for several.",
+)
 @click.option("--hear", multiple=True, metavar="CODE", help="Let it speak again.")
 @click.option("--in-project", is_flag=True, help="Silence in all runs of the project, not in this run.")
 @url_option

@@ -4,7 +4,9 @@ import datetime
 from dataclasses import dataclass
 from typing import Any
 
-from prevue_core.contract import LOST
+import orjson
+
+from prevue_core.contract import ALERT, LOST
 from prevue_core.db.models import Event, Project, TrainingRun, User
 from prevue_core.db.stored import to_unix
 
@@ -25,6 +27,13 @@ class Happening:
 def store(happening: Happening) -> None:
     """Store it as an event of the run."""
     Event.create(**vars(happening))
+
+
+def is_silenced(run_id: str, cause: str) -> bool:
+    """Return whether alerts of a cause are silenced in a run or its project: as a method check, by `alert.` + cause."""
+    codes = TrainingRun.select(TrainingRun.silenced_checks, Project.silenced_checks).join(Project)
+    found: Any = codes.where(TrainingRun.run_id == run_id).tuples().first()
+    return any(f"{ALERT}.{cause}" in orjson.loads(silenced) for silenced in found)
 
 
 def was_told_lost(run_id: str, heard_at: datetime.datetime) -> bool:

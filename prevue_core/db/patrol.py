@@ -19,7 +19,7 @@ from prevue_core.contract import ALERT, ALERT_CAUSES, DIVERGED, LOST, LOST_AFTER
 from prevue_core.db.committing import in_transaction
 from prevue_core.db.connection import FAILURES, db, is_sqlite
 from prevue_core.db.divergence import MIN_MEANS, has_diverged
-from prevue_core.db.happenings import Happening, store
+from prevue_core.db.happenings import Happening, is_silenced, store
 from prevue_core.db.models import Event, Series, TrainingRun
 from prevue_core.db.queries.series import series
 from prevue_core.db.stored import to_unix
@@ -177,6 +177,8 @@ def _store_once(happening: Happening, same: Any, still: Any = True) -> list[Happ
         if (run if is_sqlite() else run.for_update()).first() is None:
             return []
         if Event.select().where(Event.run_id == happening.run_id, Event.kind == happening.kind, same).exists():
+            return []
+        if happening.cause is not None and is_silenced(happening.run_id, happening.cause):
             return []
         store(happening)
         return [happening]

@@ -9,7 +9,9 @@ import pytest
 
 from core.stream import Stream, end, metrics, start, started
 from prevue_core.db import patrol as patrolling
+from prevue_core.db.accounts import OPEN
 from prevue_core.db.connection import db, is_sqlite
+from prevue_core.db.editing import silence_in_project, silence_in_run
 from prevue_core.db.ingest import apply_records
 from prevue_core.db.models import Event, TrainingRun, utc_now
 from prevue_core.db.patrol import OLD_S, Patrol, keep_looking
@@ -78,6 +80,19 @@ def test_alerts_that_are_not_wanted_are_not_raised():
     stream = started()
     apply_records(stream.identity, stream.run_id, stream.writer_id, 1, losses([math.nan]), causes=["stalled"])
     assert alerts() == []
+
+
+def test_alerts_are_silenced_as_method_checks_are_for_a_run_or_a_project():
+    run, other = started(), started()
+    silence_in_run(OPEN, run.run_id, ["alert.non_finite", "alert.diverged"])
+    fallen = losses([2.3 / (1 + step / 20) if step < 200 else 2.3 for step in range(240)])
+    run.send(metrics(0, {"val_loss": NAN}), *fallen)
+    assert patrol(now := to_unix(utc_now())).look(now) == []
+    silence_in_project(OPEN, TrainingRun.get_by_id(other.run_id).project_id, ["alert.non_finite"])
+    other.send(metrics(0, {"val_loss": NAN}), *fallen)
+    assert [one.cause for one in patrol(now).look(now)] == ["diverged"]
+    silence_in_run(OPEN, run.run_id, [], ["alert.diverged"])
+    assert [(one.run_id, one.cause) for one in patrol(now).look(now)] == [(run.run_id, "diverged")]
 
 
 # states

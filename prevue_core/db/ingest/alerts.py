@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from prevue_core.contract import ALERT, NON_FINITE, RUNNING
-from prevue_core.db.happenings import Happening, store
+from prevue_core.db.happenings import Happening, is_silenced, store
 from prevue_core.db.ingest.batch import Batch
 from prevue_core.db.models import Series
 from prevue_core.db.summary import Key
@@ -25,7 +25,7 @@ def broken(rows: Mapping[Key, Any]) -> set[Key]:
 def add_non_finite(batch: Batch, were_broken: set[Key], rows: Mapping[Key, Any]) -> None:
     """Store an alert where losses are not finite for the first time in their run. `rows`: as the batch leaves them."""
     found = sorted(_first(batch, key) for key in broken(rows) - were_broken if not _is_known(batch, key))
-    if found:
+    if found and not is_silenced(batch.run_id, NON_FINITE):
         step, value, _ = found[0]
         text = _text(step, value, [key for _, _, key in found])
         happening = Happening(batch.run_id, ALERT, batch.now, text, step, "error", NON_FINITE)
