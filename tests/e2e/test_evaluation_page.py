@@ -2,7 +2,9 @@
 
 import re
 import uuid
+from functools import partial
 from types import SimpleNamespace
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -37,6 +39,19 @@ def serious(page):
     """Return what axe finds serious."""
     found = Axe().run(page).response["violations"]
     return [(one["id"], one["nodes"][0]["html"]) for one in found if one["impact"] in ("serious", "critical")]
+
+
+def save(page, view, kind):
+    """Save a view as a file, and return its bytes."""
+    page.get_by_role("button", name=f"save {view}").click()
+    with page.expect_download() as download:
+        page.get_by_role("menuitem", name=kind).click()
+    return download.value.path().read_bytes()
+
+
+def texts(svg):
+    """Return what is written in a drawing."""
+    return {"".join(one.itertext()) for one in ElementTree.fromstring(svg).iter("{http://www.w3.org/2000/svg}text")}
 
 
 def test_a_threshold_that_is_drawn_along_moves_every_view_without_asking_anybody(page, log, open_evaluation):
@@ -122,11 +137,12 @@ def test_a_confusion_matrix_is_read_by_mouse_and_keyboard_and_every_panel_is_sav
     page.locator("#label").select_option("8")
     expect(page.locator("#view-roc .area")).to_have_text(re.compile(r"^AUC 0\.\d+ · 8$"))
     assert cells(page, "view-threshold")[0] == np.sum((logged.target == 8) & (logged.score[:, 8] >= 0.5))
-    for kind, begins in {"CSV": b'"threshold","TP"', "SVG": b"<svg", "PNG": b"\x89PNG"}.items():
-        page.get_by_role("button", name="save Threshold").click()
-        with page.expect_download() as download:
-            page.get_by_role("menuitem", name=kind).click()
-        assert download.value.path().read_bytes().startswith(begins)
+    saved = partial(save, page)
+    assert saved("Threshold", "CSV").startswith(b'"threshold","TP"')
+    assert saved("Threshold", "PNG").startswith(b"\x89PNG")
+    assert {"ROC curve", "False positive rate"} < texts(saved("ROC curve", "SVG"))
+    support = {str(count) for count in matrix.sum(1)}
+    assert {"Per class", "ROC AUC", *map(str, range(10)), *support} < texts(saved("Per class", "SVG"))
     names = page.evaluate("() => [...document.querySelectorAll('.view')].map((view) => view.id)")
     assert {"view-precision-recall", "view-scores", "view-calibration", "view-cost", "view-classes"} <= set(names)
 

@@ -1,20 +1,6 @@
-// A panel as a file: its drawing as SVG or PNG, its numbers as CSV.
+// A panel as a file: its picture as SVG or PNG, its numbers as CSV.
 
 import {cell} from "../export.js";
-
-const STYLES = [
-  "fill",
-  "fill-opacity",
-  "stroke",
-  "stroke-width",
-  "stroke-opacity",
-  "stroke-dasharray",
-  "font-family",
-  "font-size",
-  "font-weight",
-  "text-anchor",
-  "opacity",
-];
 
 /** Return rows as a file; numbers stay numbers. */
 export function csv(rows) {
@@ -22,37 +8,18 @@ export function csv(rows) {
   return new Blob([rows.map((row) => row.map(text).join(",")).join("\n") + "\n"], {type: "text/csv"});
 }
 
-/** Return a drawing by itself: with the styles that the page gives it, on the panel's colour. */
-export function svgFile(drawing) {
-  return new Blob([selfContained(drawing)], {type: "image/svg+xml"});
+export function svgFile(picture) {
+  return new Blob([new XMLSerializer().serializeToString(picture)], {type: "image/svg+xml"});
 }
 
-export async function pngFile(drawing) {
-  const {width, height} = drawing.getBoundingClientRect(),
+export async function pngFile(picture) {
+  const [width, height] = ["width", "height"].map((side) => Number(picture.getAttribute(side))),
     image = new Image();
-  image.src = `data:image/svg+xml,${encodeURIComponent(selfContained(drawing))}`;
+  image.src = `data:image/svg+xml,${encodeURIComponent(new XMLSerializer().serializeToString(picture))}`;
   await image.decode();
   const canvas = Object.assign(document.createElement("canvas"), {width: width * 2, height: height * 2});
   canvas.getContext("2d").drawImage(image, 0, 0, width * 2, height * 2);
   return new Promise((resolve) => canvas.toBlob(resolve, "image/png"));
-}
-
-function selfContained(drawing) {
-  const copy = drawing.cloneNode(true),
-    {width, height} = drawing.getBoundingClientRect();
-  const own = [drawing, ...drawing.querySelectorAll("*")],
-    copies = [copy, ...copy.querySelectorAll("*")];
-  for (const [i, element] of own.entries()) {
-    const style = getComputedStyle(element);
-    copies[i].setAttribute("style", STYLES.map((name) => `${name}:${style.getPropertyValue(name)}`).join(";"));
-    copies[i].removeAttribute("class");
-  }
-  const ground = document.createElementNS(copy.namespaceURI, "rect");
-  const colour = getComputedStyle(document.documentElement).getPropertyValue("--panel");
-  for (const [name, value] of Object.entries({width: "100%", height: "100%", fill: colour})) ground.setAttribute(name, value);
-  copy.prepend(ground);
-  for (const [name, value] of Object.entries({width, height})) copy.setAttribute(name, value);
-  return new XMLSerializer().serializeToString(copy);
 }
 
 /** Let the browser keep a file. */

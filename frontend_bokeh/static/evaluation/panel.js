@@ -2,10 +2,11 @@
 
 import {element, icon} from "../page.js";
 import {csv, download, pngFile, svgFile} from "./files.js";
+import {pictureOf} from "./picture.js";
 
 /**
  * Make a panel: `panel("ROC curve", {wide, note, beside: [elements], rows: () => [[...]]}, ...children)`.
- * `rows` are its numbers, the first of them names; its first drawing is what PNG and SVG show.
+ * `rows` are its numbers, the first of them names.
  */
 export function panel(title, {wide = false, note = null, beside = [], rows = null, name = title}, ...children) {
   const id = `view-${name.toLowerCase().replaceAll(/[^a-z0-9]+/g, "-")}`;
@@ -18,10 +19,18 @@ export function panel(title, {wide = false, note = null, beside = [], rows = nul
 }
 
 function files(host, name, title, rows) {
-  const menu = element("div", {class: "menu", popover: "", role: "menu", "aria-label": `${title} as a file`});
-  const drawing = () => host.querySelector("svg.chart");
-  const kinds = {PNG: () => pngFile(drawing()), SVG: () => svgFile(drawing()), CSV: () => csv(rows())};
-  const offered = () => Object.keys(kinds).filter((kind) => kind === "CSV" || drawing());
+  const kinds = {PNG: () => pngFile(pictureOf(host)), SVG: () => svgFile(pictureOf(host)), CSV: () => csv(rows())};
+  const menu = element(
+    "div",
+    {class: "menu", popover: "", role: "menu", "aria-label": `${title} as a file`},
+    ...Object.entries(kinds).map(([kind, make]) => {
+      const onclick = async () => {
+        menu.hidePopover();
+        download(await make(), `${name}.${kind.toLowerCase()}`);
+      };
+      return element("button", {role: "menuitem", onclick}, kind);
+    }),
+  );
   const open = element(
     "button",
     {
@@ -29,21 +38,6 @@ function files(host, name, title, rows) {
       "aria-label": `save ${title}`,
       title: "save as a file",
       onclick: () => {
-        menu.replaceChildren(
-          ...offered().map((kind) =>
-            element(
-              "button",
-              {
-                role: "menuitem",
-                onclick: async () => {
-                  menu.hidePopover();
-                  download(await kinds[kind](), `${name}.${kind.toLowerCase()}`);
-                },
-              },
-              kind,
-            ),
-          ),
-        );
         menu.showPopover();
         const {right, bottom} = open.getBoundingClientRect();
         menu.style.left = `${Math.max(8, right - menu.offsetWidth)}px`;
