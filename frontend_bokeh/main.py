@@ -33,6 +33,7 @@ from frontend_bokeh import (
     system_page,
     table_page,
     values,
+    weights_page,
 )
 from frontend_bokeh.auth import Gate
 from frontend_bokeh.drawing import registered
@@ -139,6 +140,7 @@ def make_server(
             (r"/embed/p/([^/]+)/([^/]+)", pages.EmbeddedRunsPage, shared),
             (r"/embed/p/([^/]+)/([^/]+)/configs", pages.ConfigsPage, shared),
             (r"/p/([^/]+)/([^/]+)/runs/([^/]+)", run_page.RunPage, shared),
+            (r"/p/([^/]+)/([^/]+)/runs/([^/]+)/weights", weights_page.WeightsPage, shared),
             (r"/p/([^/]+)/([^/]+)/runs/([^/]+)/system", system_page.SystemPage, shared),
             (r"/p/([^/]+)/([^/]+)/runs/([^/]+)/system/charts", system_page.SystemCharts, shared),
             (r"/p/([^/]+)/([^/]+)/runs/([^/]+)/results", results_page.ResultsPage, drawn),

@@ -4,6 +4,7 @@
 `conv1.bias` (TensorBoard's writer) are of the layers `features/0`, `dense` and `conv1`.
 """
 
+import math
 import re
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -35,6 +36,23 @@ def by_layer(layers: Sequence[str], names: Iterable[dict[str, Any]]) -> list[lis
     for own in found:
         own.sort(key=lambda one: (one["label"].endswith(GRADIENTS), one["name"], one["split"], one["rank"]))
     return found
+
+
+def spread(histograms: Iterable[dict[str, Any]]) -> tuple[float, float] | None:
+    """Return the mean and the standard deviation of the values in histograms, None of none.
+
+    The values of a bucket count as spread evenly over it.
+    """
+    count, total, squares = 0.0, 0.0, 0.0
+    for one in histograms:
+        for inside, low, high in zip(one["counts"], one["edges"], one["edges"][1:], strict=False):
+            count += inside
+            total += inside * (low + high) / 2
+            squares += inside * (low * low + low * high + high * high) / 3
+    if not count:
+        return None
+    mean = total / count
+    return mean, math.sqrt(max(0.0, squares / count - mean * mean))
 
 
 def _parts(name: str) -> tuple[str, str]:

@@ -2,7 +2,7 @@
 
 import {Graph} from "./graph.js";
 import {element, isElsewhere, theme} from "./page.js";
-import {Weights} from "./weights.js";
+import {Weights, showSpreads} from "./weights.js";
 
 const given = JSON.parse(document.querySelector("#given").textContent);
 const $ = (selector) => document.querySelector(selector);
@@ -121,3 +121,4 @@ await graph.build(theme());
 const asked = new URLSearchParams(location.search).get("layer");
 if (asked !== null && boxOf.has(Number(asked))) choose(boxOf.get(Number(asked)), Number(asked));
 $("#graph").dataset.drawn = "1";
+if ($(".spread")) showSpreads($(".facts").dataset.run, rows);

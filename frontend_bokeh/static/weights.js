@@ -5,6 +5,16 @@ import {failure, show} from "./panels.js";
 
 const MOST = 8; // drawings of a layer
 
+/** Write how the weights and gradients of each layer were spread into the last two cells of its row. */
+export async function showSpreads(run, rows) {
+  const answer = await fetch(`${run}/weights`).then((one) => (one.ok ? one.json() : null)).catch(() => null);
+  for (const [at, told] of (answer?.layers ?? []).entries()) {
+    for (const [k, cell] of [...rows[at]?.querySelectorAll(".spread") ?? []].entries()) {
+      if (told[k]) cell.textContent = told[k].map((value) => +value.toPrecision(2)).join("\n± ");
+    }
+  }
+}
+
 export class Weights {
   /** `logged`: of each layer its histograms (`weights.py`). `run`: the address of their run. */
   constructor(host, run, logged) {

@@ -82,7 +82,9 @@ def test_a_chart_fills_the_window_until_escape(shown):
     stops = set()
     for key in ["Tab"] * 9 + ["Shift+Tab"] * 9:
         shown.page.keyboard.press(key)
-        stops.add(shown.page.evaluate("document.activeElement.closest('article.full') && document.activeElement.className"))
+        stops.add(
+            shown.page.evaluate("document.activeElement.closest('article.full') && document.activeElement.className")
+        )
     assert stops == {"plot", "tool table", "tool save", "tool pin", "tool full"}
     shown.page.keyboard.press("Escape")
     shown.wait_chart("few", "chart.view.bbox.height === 210")

@@ -70,6 +70,7 @@ def test_a_page_that_is_left_and_seen_again_while_it_loads_has_each_chart_once(p
 
 def test_a_layer_shows_how_its_weights_and_gradients_went(page, dashboard, run):
     page.goto(f"{dashboard}/p/tester/machine/model?run={run.run_id}")
+    expect(page.locator("#layers .spread")).to_have_text(["5\n± 0.8", "5\n± 0.8", "", ""])
     page.get_by_role("button", name="fc").click()
     expect(page.locator("#weights figcaption")).to_have_text(["weight", "weight gradients"])
     expect(page.locator("#weights canvas").first).to_be_visible()

@@ -1,6 +1,8 @@
 """Which histograms are of which layer, by the names that the connectors give them."""
 
-from frontend_bokeh.weights import by_layer
+import pytest
+
+from frontend_bokeh.weights import by_layer, spread
 
 
 def names(*found, kind="histogram"):
@@ -35,3 +37,11 @@ def test_a_layer_is_its_own_histogram_and_other_kinds_are_none():
     assert labels(["dense"], "dense") == [[("values", "dense")]]
     assert by_layer(["dense"], names("dense", kind="table")) == [[]]
     assert by_layer([], names("dense")) == []
+
+
+def test_the_spread_of_several_histograms_is_that_of_all_their_values():
+    one, two = {"counts": [1, 1], "edges": [0, 1, 2]}, {"counts": [0, 2], "edges": [-1, 2, 4]}
+    assert spread([one]) == pytest.approx((1, 3**-0.5))  # even from 0 to 2
+    assert spread([one, two]) == pytest.approx((2, (1 + (1 + 1) / 6) ** 0.5))
+    assert spread([]) is None
+    assert spread([{"counts": [0], "edges": [0, 1]}]) is None
