@@ -1,6 +1,5 @@
 """The page that compares runs: in what their configurations, results, models and environments differ."""
 
-import json
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -90,7 +89,7 @@ def _shown(api: Api, project_id: int, here: str, asked: list[str], models: list[
             "Packages": flat_rows(packages),
         },
         "models": _models(api, runs, models),
-        "plots": json.dumps(plots).replace("<", "\\u003c"),
+        "plots": texts.in_script(plots),
     }
 
 

@@ -5,9 +5,10 @@ from typing import Any
 from tornado.web import HTTPError
 
 from frontend_bokeh.evaluation_file import answers_of, compared, file_of
-from frontend_bokeh.evaluation_page import EVALUATIONS_SHOWN, Row, base_of, text_of
+from frontend_bokeh.evaluation_page import EVALUATIONS_SHOWN, Row, base_of
 from frontend_bokeh.pages import Page
 from frontend_bokeh.source import find_project
+from frontend_bokeh.texts import in_script
 from prevue.api import Api
 
 MOST_COMPARED = 8  # as many lines are told apart
@@ -21,7 +22,7 @@ class ComparePage(Page):
         """Show those that are asked for, the first against each of the others; of one, with what it can be compared."""
         asked = list(dict.fromkeys(self.get_query_arguments("of")))[:MOST_COMPARED]
         chosen, others = await self.ask(lambda api: _chosen(api, owner, name, asked))
-        data = text_of({"base": base_of(self), "evaluations": chosen})
+        data = in_script({"base": base_of(self), "evaluations": chosen})
         shown = {"chosen": chosen, "others": others, "data": data, "most": MOST_COMPARED, "is_saved": False}
         title = f"Compare evaluations of {owner}/{name}"
         self.show("evaluation_compare.html", title=title, owner=owner, project=name, tab="evaluations", **shown)

@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 from frontend_bokeh.assets import FOLDER
 from frontend_bokeh.inlined import POLICY, modules, styles
 from frontend_bokeh.pages import rendered
+from frontend_bokeh.texts import in_script
 from prevue.api import Api
 
 MOST_LABELS = 40  # whose curves are inside
@@ -29,7 +30,7 @@ def file_of(body: str, script: str, data: Row, **about: Any) -> str:
         first=script,
         theme=(FOLDER / "theme.js").read_text("utf-8"),
         style=styles(STYLES),
-        data=json.dumps(data).replace("<", "\\u003c"),
+        data=in_script(data),
     )
 
 

@@ -5,9 +5,10 @@ from typing import Any
 from tornado.web import HTTPError
 
 from frontend_bokeh.evaluation_file import file_of
-from frontend_bokeh.evaluation_page import EVALUATIONS_SHOWN, Answer, Row, base_of, text_of
+from frontend_bokeh.evaluation_page import EVALUATIONS_SHOWN, Answer, Row, base_of
 from frontend_bokeh.pages import Page
 from frontend_bokeh.source import find_project
+from frontend_bokeh.texts import in_script
 from prevue.api import Api
 
 CHOSEN = ("a", "b", "name", "split")  # in the address
@@ -21,7 +22,7 @@ class GroupsPage(Page):
         choices = await self.ask(lambda api: _choices(api, owner, name))
         asked = {key: self.get_query_argument(key) for key in CHOSEN if key in self.request.query_arguments}
         is_whole = len(asked) == len(CHOSEN)
-        data = text_of({"base": base_of(self), "asked": asked if is_whole else None})
+        data = in_script({"base": base_of(self), "asked": asked if is_whole else None})
         title = f"Compare groups of runs of {owner}/{name}"
         shown: Row = {"choices": choices, "asked": asked, "data": data, "is_whole": is_whole, "is_saved": False}
         self.show("evaluation_groups.html", title=title, owner=owner, project=name, tab="evaluations", **shown)

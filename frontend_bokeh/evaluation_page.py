@@ -12,6 +12,7 @@ from tornado.web import HTTPError
 from frontend_bokeh.evaluation_file import answers_of, file_of, findings
 from frontend_bokeh.pages import Page
 from frontend_bokeh.source import find_project
+from frontend_bokeh.texts import in_script
 from prevue.api import Api
 
 EVALUATIONS_SHOWN = 500  # the newest of a project
@@ -75,7 +76,7 @@ class EvaluationPage(Page):
     async def get(self, owner: str, name: str, evaluation_id: str) -> None:
         """Show the page; its script asks for the rest."""
         evaluation, steps = await self.ask(lambda api: found(api, owner, name, evaluation_id))
-        data = text_of({"base": base_of(self), "evaluation": evaluation, "steps": steps})
+        data = in_script({"base": base_of(self), "evaluation": evaluation, "steps": steps})
         about = {"title": _title(evaluation), "evaluation": evaluation, "data": data, "first": _first(self, evaluation)}
         place = {"owner": owner, "project": name, "tab": "evaluations"}
         self.show("evaluation.html", **place, is_saved=False, has_steps=len(steps) > 1, **about)
@@ -147,11 +148,6 @@ def found(api: Api, owner: str, name: str, evaluation_id: str) -> tuple[Row, lis
 def base_of(page: Page) -> str:
     """Return the address below which a project's evaluations are."""
     return page.request.path.partition("/evaluations")[0] + "/evaluations"
-
-
-def text_of(data: Any) -> str:
-    """Return JSON for inside a script element, in which only its end must not appear."""
-    return json.dumps(data).replace("<", "\\u003c")
 
 
 def _first(page: Page, evaluation: Row) -> str:

@@ -1,6 +1,5 @@
 """Pages and files: plain HTML with scripts of our own, which run under `script-src 'self'`."""
 
-import json
 import logging
 from collections.abc import Callable
 from dataclasses import asdict
@@ -124,9 +123,8 @@ class RunsPage(Page):
         if project_id is None:
             raise HTTPError(404, "there is no project %s/%s; a training's first log makes it", owner, name)
         data = {"token": self.token(project_id, owner, name), "spec": curves.spec(), "owner": owner, "project": name}
-        text = json.dumps(data).replace("<", "\\u003c")  # inside a script element, only its end must not appear
         shown = {"owner": owner, "project": name, "tab": "runs", "is_embedded": self.is_embedded}
-        self.show("runs.html", title=f"{owner}/{name}", data=text, **shown)
+        self.show("runs.html", title=f"{owner}/{name}", data=texts.in_script(data), **shown)
 
 
 class EmbeddedRunsPage(RunsPage):
@@ -239,7 +237,7 @@ def _shown_model(api: Api, project_id: int, asked: str | None, run_id: str | Non
     if described.layers and described.edges is not None:
         drawing = graph.drawing(described)
         data = {"layers": [asdict(layer) for layer in described.layers], "graph": drawing, "logged": logged}
-        shown |= {"data": json.dumps(data).replace("<", "\\u003c"), "boxes": len(drawing["boxes"])}
+        shown |= {"data": texts.in_script(data), "boxes": len(drawing["boxes"])}
     return shown
 
 

@@ -160,11 +160,11 @@ def _inside(data: dict[str, Any]) -> dict[str, Any]:
     return {
         # A frame inside of a file has no policy of its own, but may do no more than the file.
         "policy": framed.POLICY if is_framed else POLICY,
-        "frame": json.dumps(framed.document()).replace("<", "\\u003c") if is_framed else None,
+        "frame": texts.in_script(framed.document()) if is_framed else None,
         "theme": (FOLDER / "theme.js").read_text("utf-8"),
         "style": styles(STYLES),
         "bokeh": bokeh_script(),
         "modules": json.dumps({"imports": modules(script)}),
         "first": script,
-        "data": json.dumps(data, allow_nan=False).replace("<", "\\u003c"),
+        "data": texts.in_script(data),
     }

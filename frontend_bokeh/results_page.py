@@ -9,6 +9,7 @@ from frontend_bokeh.auth import Gate
 from frontend_bokeh.drawing import Panels
 from frontend_bokeh.panel import Step
 from frontend_bokeh.run_page import RunPart
+from frontend_bokeh.texts import in_script
 from prevue.api import Api, StoredRun
 from prevue_core.errors import NotFound
 
@@ -47,8 +48,8 @@ class ResultsPage(Drawn):
         run, names = await self.found(owner, name, run_id, lambda api, run: api.result_names(run.run_id))
         for one in names:
             one["is_whole"] = self._panels.of(one["kind"], one["name"]).panel.over_steps is not None
-        text = json.dumps(sorted(names, key=lambda one: (one["name"], one["split"], one["rank"])))
-        self.show_part("results.html", run, owner, name, part="results", names=text.replace("<", "\\u003c"))
+        text = in_script(sorted(names, key=lambda one: (one["name"], one["split"], one["rank"])))
+        self.show_part("results.html", run, owner, name, part="results", names=text)
 
 
 class DrawnResult(Drawn):

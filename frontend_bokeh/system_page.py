@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from frontend_bokeh.figures import curves
 from frontend_bokeh.run_page import RunPart
+from frontend_bokeh.texts import in_script
 from prevue.api import Api, StoredRun
 from prevue.series import Series
 from prevue_core.contract import SYSTEM_SPLIT
@@ -47,7 +48,7 @@ class SystemPage(RunPart):
         """Show the page; its script asks for what it draws."""
         run, ranks = await self.found(owner, name, run_id, _ranks)
         rank = _chosen(self.get_query_argument("rank", ""), ranks)
-        data = json.dumps({"spec": curves.spec(), "rank": rank}).replace("<", "\\u003c")
+        data = in_script({"spec": curves.spec(), "rank": rank})
         self.show_part("system.html", run, owner, name, part="system", ranks=ranks, rank=rank, data=data)
 
 

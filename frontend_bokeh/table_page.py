@@ -1,6 +1,5 @@
 """The table of a project's runs: the backend filters, sorts and cuts it into pages, so many runs cost as few do."""
 
-import json
 from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlencode
@@ -139,7 +138,7 @@ def _shown(api: Api, project_id: int, view: View) -> dict[str, Any]:
         "refusal": refusal,
         "offered": _offered(known, chosen),
         "shelves": {ACTIVE: "Runs", ARCHIVE: "Archive", TRASH: "Trash"},
-        "data": json.dumps(known).replace("<", "\\u003c"),
+        "data": texts.in_script(known),
     }
 
 

@@ -11,6 +11,11 @@ _SPECIAL = re.compile(r"[\\^$.*+?()\[\]{}|]")  # in a script's regular expressio
 MAX_VALUE_CHARS = 2_000  # of one value of a configuration
 
 
+def in_script(value: Any) -> str:
+    """Return JSON as it may stand inside of a script element, in which only its end must not appear."""
+    return json.dumps(value, allow_nan=False).replace("<", "\\u003c")
+
+
 def duration(seconds: float) -> str:
     """Return a length of time with its two greatest units: `1 h 12 min`."""
     if seconds < MINUTE:
