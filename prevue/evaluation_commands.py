@@ -49,7 +49,7 @@ def compare(run_a: Any, run_b: Any, name: str | None, url: str | None, as_json: 
         agreed, test = told["agreement"], told["mcnemar"]
         click.echo(
             f"\nRight on {agreed['both']} both, on {agreed['only_a']} only A, on {agreed['only_b']} only B, on "
-            f"{agreed['neither']} neither. {_verdict(test['p_value'])}"
+            f"{agreed['neither']} neither. {_verdict(test)}"
         )
     click.echo("With many scores or models compared, one interval in twenty misses 0 by chance.")
 
@@ -119,9 +119,9 @@ def _told(row: dict[str, Any]) -> str:
     return f"{interval['low']:+.4f} to {interval['high']:+.4f}  {word}"
 
 
-def _verdict(p_value: float) -> str:
+def _verdict(test: dict[str, Any]) -> str:
     """Say what McNemar's test means, in words."""
-    share = f"McNemar p = {p_value:.2g}"
-    if p_value < LEVEL:
+    share = f"McNemar p = {test['p_value']:.2g}{', exact' if test['exact'] else ''}"
+    if test["p_value"] < LEVEL:
         return f"Were both equally good, so uneven a split would be rare ({share})."
     return f"Were both equally good, such a split would be nothing special ({share})."

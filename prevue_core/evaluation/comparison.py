@@ -4,11 +4,12 @@ The first is A, the second B; a difference is B minus A. With many comparisons s
 twenty, at 95%.
 """
 
+from collections import Counter
 from typing import Any
 
 import numpy as np
 
-from prevue_core.errors import InvalidValue
+from prevue_core.errors import InvalidValue, shown
 from prevue_core.evaluation import pairs
 from prevue_core.evaluation.areas import area_differences
 from prevue_core.evaluation.arrays import Bools, Ints, ratio, weights_of
@@ -78,7 +79,8 @@ def of_group(a: Samples, b: Samples, group: str) -> Ints:
 def _refuse_twice(*names: list[str]) -> None:
     for given in names:
         if len(set(given)) < len(given):
-            raise InvalidValue("some sample_ids stand for several samples; give each a name of its own")
+            ((twice, _),) = Counter(given).most_common(1)
+            raise InvalidValue(f"sample_id {shown(twice)} stands for several samples; give each a name of its own")
 
 
 def _differences(a: Samples, b: Samples, beta: float) -> list[Json]:

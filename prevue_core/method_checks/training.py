@@ -43,7 +43,7 @@ def underfit(facts: RunFacts) -> str | None:
         return None
     first, last = train.steps[0], train.steps[-1]
     fall, left = beginning(train) - end(train), level_at(train, last - (last - first) / 5) - end(train)
-    if fall <= 0 or left <= max(FALL_LEFT * fall, 2 * noise(train.values)):
+    if fall <= LEAST_FALL * abs(beginning(train)) or left <= max(FALL_LEFT * fall, 2 * noise(train.values)):
         return None
     has_val = val is not None and len(val) >= 3
     if val is not None and has_val and end(val) > min(val.values[:-3], default=inf) + noise(val.values):

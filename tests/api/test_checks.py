@@ -89,6 +89,7 @@ def test_a_training_that_exploded_is_told(client, digits):
 
 def test_a_training_that_learns_nothing_is_told(client, digits):
     found = said(client, train(digits, 20, rate=1e-8))
+    assert set(found) == {"stalled"}
     assert "the model has not learned" in found["stalled"]
 
 

@@ -63,6 +63,7 @@ def test_an_advantage_that_is_chance_is_told_to_be(tested, call, backend):  # no
     assert f"{found[best] - found[worst]:+.4f}" in line
     assert line.endswith("may be chance")
     assert "such a split would be nothing special" in out
+    assert out.splitlines()[-2].endswith(", exact).")
     told = json.loads(call("evaluate", "compare", worst, best, "--json")[1])
     assert told["mcnemar"]["p_value"] > 0.05
     assert all(row["interval"] is not None for row in told["scores"])

@@ -218,6 +218,17 @@ def test_samples_are_matched_by_their_ids_in_any_order(client):
     assert (first["prediction"], first["prediction_b"]) == (str(TARGET[min(order)]), str(1 - TARGET[min(order)]))
 
 
+def test_samples_that_have_a_name_in_common_are_not_comparable(client):
+    a, b = started(), started()
+    for stream in (a, b):
+        log(stream, TARGET, TARGET, sample_ids=["first", "again", "again", *range(397)])
+    answer = compare(client, a, b)
+    assert (answer.status_code, answer.json["detail"]) == (
+        422,
+        "sample_id 'again' stands for several samples; give each a name of its own",
+    )
+
+
 @pytest.mark.parametrize(
     ("given", "message"),
     [
