@@ -86,6 +86,15 @@ class Gate:
             return Visitor("", is_exposed=self._is_on_network or identity["is_on_network"])
         return Visitor(session, identity["user"]) if identity["user"] else None
 
+    def holder(self, request: HTTPServerRequest, reference: str) -> str | None:
+        """Return the session of the page that holds a reference to it, None where a request is not from its browser.
+
+        Whether it still is a session, the backend has to be asked.
+        """
+        session = self.session(request) if reference else ""  # a page of open mode has none
+        is_theirs = hmac.compare_digest(reference, self.reference(session))
+        return session if is_theirs and (session or self._settings.auth != "auth") else None
+
     def _check_open(self, request: HTTPServerRequest) -> None:
         if self._settings.auth == "auth":
             raise HTTPError(503, "%s", contradiction(self.url))

@@ -53,11 +53,14 @@ def packed(fragments: bytes) -> bytes:
 
 def _odd(columns: dict[str, list[Any]]) -> np.ndarray[Any, Any]:
     """Return the rows with values that are not finite: shape (n, 4), the row's number before the three counts."""
-    counts = np.array([columns["nan_count"], columns["inf_count"], columns["ninf_count"]], dtype="<u4")
+    told = [columns["nan_count"], columns["inf_count"], columns["ninf_count"]]
+    if not any(map(any, told)):  # as a rule
+        return np.empty((0, 4), dtype="<u4")
+    counts = np.array(told, dtype="<u4")
     rows = np.flatnonzero(counts.any(axis=0))
     return np.column_stack([rows, counts.T[rows]]).astype("<u4")
 
 
 def _float32(values: Sequence[float | None]) -> bytes:
     with np.errstate(over="ignore"):  # a value beyond float32 is drawn at the edge
-        return np.array([np.nan if value is None else value for value in values], dtype="<f4").tobytes()
+        return np.array(values, dtype="<f4").tobytes()  # None is NaN to it

@@ -93,6 +93,7 @@ class Hub:
         self._error: str | None = None
         self._is_known = False  # what there is: the backend has answered once
         self._rev = 0
+        self._told: dict[str, Any] | None = None  # the meta that was told last
         self._told_at = 0.0
         self._held: dict[tuple[int, Watched], Held] = {}  # by run number
         self._events = Events()
@@ -134,8 +135,8 @@ class Hub:
     def join(self, viewer: Viewer) -> None:
         """Begin to tell a viewer, who was found to have the right a moment ago."""
         self._viewers[viewer] = asyncio.get_running_loop().time()
-        if self._rev:
-            asyncio.ensure_future(self._in_thread(lambda: self.meta)).add_done_callback(partial(self._welcome, viewer))
+        if self._told:
+            viewer.tell_meta(self._told)
         if self._task is None or self._task.done():
             self._task = asyncio.get_running_loop().create_task(self._poll())
 
@@ -143,11 +144,6 @@ class Hub:
         """Stop telling a viewer."""
         if self._viewers.pop(viewer, None) is not None:
             self._threads.submit(viewer.source.close)
-
-    def _welcome(self, viewer: Viewer, found: asyncio.Future[dict[str, Any]]) -> None:
-        meta = found.result()
-        if viewer in self._viewers and meta["rev"] == self._rev:  # else it was told more already
-            viewer.tell_meta(meta)
 
     async def events(self) -> list[dict[str, Any]]:
         """Return what is marked on curves, as far as is known; what comes later, viewers are told."""
@@ -336,6 +332,10 @@ class Hub:
         if news.is_structural or not self._is_known or self._error is not None:
             self._is_known, self._error = True, None
             self._tell_meta()
+        elif self._told and news.live:  # for those who join later
+            live = {number: now for number, *now in news.live}
+            runs = [{**run, "live": live.get(run["no"], run["live"])} for run in self._told["runs"]]
+            self._told = {**self._told, "runs": runs}
         now = asyncio.get_running_loop().time()
         if news.live or news.fragments or now - self._told_at >= SIGN_S:
             self._told_at = now
@@ -352,9 +352,9 @@ class Hub:
 
     def _tell_meta(self) -> None:
         self._rev += 1
-        meta = self.meta
+        self._told = self.meta
         for viewer in list(self._viewers):
-            viewer.tell_meta(meta)
+            viewer.tell_meta(self._told)
 
 
 def _shown(state: RunState) -> dict[str, Any]:

@@ -72,7 +72,7 @@ class Dashboard:
         payload, page_id = context.token_payload, context.id
         project_id = int(payload["project_id"])
         hub = self.hub(project_id, payload["owner"], payload["name"])
-        source = Source(self._gate.url, project_id, context.request.visitor.session)
+        source = Source(self._gate.url, project_id, context.request.session)
         Session(document, hub, source, lambda code: self._gate.close(code, page_id=page_id))
 
     def hub(self, project_id: int, owner: str, name: str) -> Hub:

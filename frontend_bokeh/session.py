@@ -33,6 +33,7 @@ class Session:
         self.found: set[str] = set()
         self._budgets: dict[int, int] = {}  # by key: with which its blocks were asked for last
         self.is_active = True
+        self._is_open = False
         self.source = source
         self.close = close
         self._document = document
@@ -45,9 +46,13 @@ class Session:
         self._ui.on_change("active", lambda attr, old, new: self._set_active(new))
         document.on_session_destroyed(lambda context: hub.leave(self))
         hub.join(self)
+        self._is_open = True
 
     def tell_meta(self, meta: dict[str, Any]) -> None:
         """Show what runs and series there are."""
+        if not self._is_open:  # it goes out with the session
+            self._ui.meta = meta
+            return
         self._later(lambda: setattr(self._ui, "meta", meta))
 
     def tell_tick(self, news: News) -> None:

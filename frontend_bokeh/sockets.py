@@ -39,16 +39,16 @@ class Socket(WSHandler):
         payload = self._payload(token)
         if payload is None or not is_from_own_page(self.request) or self._names_session_otherwise():
             raise HTTPError(403)
-        visitor = await self._gate.visitor(self.request)
-        if visitor is None or payload.get("u") != self._gate.reference(visitor.session):
+        session = self._gate.holder(self.request, payload["u"])
+        if session is None:
             raise HTTPError(403)
         try:
-            await self._gate.ask(visitor.session, lambda api: api.project(int(payload["project_id"])))
+            await self._gate.ask(session, lambda api: api.project(int(payload["project_id"])))
         except ApiError as error:
             raise HTTPError(403 if error.status in CLOSE_CODES else 503, "%s", error) from error
         self.reference: str = payload["u"]
         self.page_id: str = get_session_id(token)
-        self.request.visitor = visitor  # for the application, which gets the request
+        self.request.session = session  # for the application, which gets the request
 
     def open(self) -> None:
         """Begin."""

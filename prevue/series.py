@@ -38,7 +38,8 @@ class Series:
         self.from_step: int | None = document.get("from_step")  # of news: rows of before stay below it
         given = {**document["columns"]}
         for name in given.keys() & {"first", "last"}:
-            given[name] = [decode_number(value) for value in given[name]]
+            if set(map(type, given[name])) != {float}:  # as a rule all are finite
+                given[name] = [decode_number(value) for value in given[name]]
         told = {**_left_out(given, self.exact), **given}
         names = [*COLUMNS, *(name for name in ("x", "x_low", "x_high") if name in told)]
         self.columns: dict[str, list[Any]] = {

@@ -536,10 +536,12 @@ def test_a_viewer_that_left_is_told_nothing(source):
 
 def test_who_joins_later_is_told_at_once(source):
     async def scene(hub, page):
+        source.log("a", TRAIN_LOSS, 0.3)
+        await page.until(lambda page: page.ticks and page.ticks[-1].live and page.ticks[-1].live[0][-1] == 0.3)
         late = Page(source)
         hub.join(late)
-        await late.until(lambda late: late.metas)
-        assert [run["id"] for run in late.metas[0]["runs"]] == ["a"]
+        ((run,),) = [meta["runs"] for meta in late.metas]
+        assert (run["id"], run["live"][-1]) == ("a", 0.3)
 
     looking(source, scene)
 
