@@ -6,7 +6,7 @@ What is kept is for all who ask: it depends on nothing but the samples that have
 import uuid
 from collections.abc import Callable
 from functools import wraps
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, NamedTuple, ParamSpec, TypeVar
 
 import numpy as np
 import orjson
@@ -16,7 +16,8 @@ from prevue_core.api.blueprint import found, identity
 from prevue_core.db.queries import evaluations as queries
 from prevue_core.db.queries.once import Kept
 from prevue_core.db.queries.pages import Row
-from prevue_core.evaluation import columns, curves, mistakes, report, scoring
+from prevue_core.evaluation import columns, comparison, curves, mistakes, report, scoring
+from prevue_core.evaluation.arrays import Ints
 from prevue_core.evaluation.samples import Samples
 
 KEPT_BYTES = 128 << 20  # of answers, as JSON: a report is some 100 KB, the columns for a page a megabyte
@@ -36,6 +37,14 @@ def once(work: Callable[P, Answer]) -> Callable[P, Answer]:
         return answer
 
     return asked
+
+
+class Key(NamedTuple):
+    """Which evaluation, and how many samples have come."""
+
+    run_id: str
+    evaluation_id: int
+    received: int
 
 
 def evaluation(run_id: uuid.UUID, evaluation_id: int) -> Row:
@@ -89,6 +98,33 @@ def columns_of(run_id: str, evaluation_id: int, received: int) -> Row:
     named = queries.sample_rows(run_id, evaluation_id, numbers := places.tolist())
     names = [named[number]["sample_id"] for number in numbers]
     return {**columns.columns(all_, places), "sample_id": names, "total": len(all_)}
+
+
+@once
+def comparison_of(a: Key, b: Key, beta: float) -> Row:
+    """Return how two evaluations differ on the samples that both have. Raises InvalidValue where there are none."""
+    (of_a, _), (of_b, _) = _matched(a, b)
+    return comparison.compared(of_a, of_b, beta)
+
+
+def samples_of_group(a: Key, b: Key, group: str, limit: int) -> list[Row]:
+    """Return the samples that both, only A, only B or neither are right about, with what either says."""
+    (of_a, places_a), (of_b, places_b) = _matched(a, b)
+    chosen = comparison.of_group(of_a, of_b, group)[:limit]
+    rows, others = (
+        sample_rows(key.run_id, key.evaluation_id, samples(key.run_id, key.evaluation_id), places[chosen])
+        for key, places in ((a, places_a), (b, places_b))
+    )
+    both = zip(rows, others, strict=True)
+    return [{**row, "prediction_b": other["prediction"], "score_b": other["score"]} for row, other in both]
+
+
+def _matched(a: Key, b: Key) -> tuple[tuple[Samples, Ints], tuple[Samples, Ints]]:
+    """Return the samples that both have, in the order of A, and their places, of A and of B."""
+    all_a, all_b = (samples(key.run_id, key.evaluation_id) for key in (a, b))
+    ids_a, ids_b = (queries.sample_ids(key.run_id, key.evaluation_id) for key in (a, b))
+    of_a, of_b = comparison.matched(all_a, all_b, ids_a, ids_b)
+    return (all_a.only(of_a), of_a), (all_b.only(of_b), of_b)
 
 
 def sample_rows(run_id: str, evaluation_id: int, of: Samples, places: Any) -> list[Row]:

@@ -80,22 +80,11 @@ def compare_evaluations(
     Each score of A and of B, their difference B - A with its paired bootstrap interval, and McNemar's test. Samples are
     matched by their ids; without these both need the same samples in the same order.
     """
-    keys = (run_a, evaluation_a), (run_b, evaluation_b)
-    for run_id, evaluation_id in keys:
-        derived.evaluation(run_id, evaluation_id)
-    all_a, all_b = (derived.samples(str(run_id), evaluation_id) for run_id, evaluation_id in keys)
-    ids_a, ids_b = (queries.sample_ids(str(run_id), evaluation_id) for run_id, evaluation_id in keys)
-    of_a, of_b = comparison.matched(all_a, all_b, ids_a, ids_b)
-    a, b = all_a.only(of_a), all_b.only(of_b)
-    told = comparison.compared(a, b, beta)
+    rows = derived.evaluation(run_a, evaluation_a), derived.evaluation(run_b, evaluation_b)
+    a, b = (derived.Key(row["run_id"], row["evaluation_id"], row["received_count"]) for row in rows)
+    told = derived.comparison_of(a, b, beta)
     if group is not None:
-        chosen = comparison.of_group(a, b, group)[:limit]
-        rows = derived.sample_rows(str(run_a), evaluation_a, all_a, of_a[chosen])
-        others = derived.sample_rows(str(run_b), evaluation_b, all_b, of_b[chosen])
-        told["items"] = [
-            {**row, "prediction_b": other["prediction"], "score_b": other["score"]}
-            for row, other in zip(rows, others, strict=True)
-        ]
+        told = {**told, "items": derived.samples_of_group(a, b, group, limit)}
     return json_response(told)
 
 
