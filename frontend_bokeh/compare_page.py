@@ -14,7 +14,7 @@ from frontend_bokeh.pages import Page
 from frontend_bokeh.source import find_project, find_run
 from frontend_bokeh.values import offered_fields
 from prevue.api import Api, StoredRun
-from prevue_core.contract import decode_number
+from prevue_core.contract import SYSTEM_SPLIT, decode_number
 
 MAX_RUNS = 20  # side by side
 USUAL_RUNS = 5  # the newest, where none are chosen
@@ -76,14 +76,16 @@ def _shown(api: Api, project_id: int, here: str, asked: list[str], models: list[
     code = [{name: one.pop(name) for name in CODE if name in one} for one in environments]
     packages = [run.environment.get("packages") or {} for run in runs]
     axes = [*columns.usual_configs(known), *columns.usual_metrics(known)[1::-1]]  # the one that says most comes last
+    metrics = metric_rows([run.summary() for run in runs])
     plots = {"project": here, "fields": offered_fields(known), "usual": axes}
     return {
         "runs": runs,
         "left_out": max(0, len(asked) - len(runs)),
         "parts": {
             "Configuration": flat_rows(run.config for run in runs),
-            "Metrics": metric_rows([run.summary() for run in runs]),
+            "Metrics": [row for row in metrics if row.split != SYSTEM_SPLIT],
             "Run": _fact_rows(runs),
+            "Machine": [row for row in metrics if row.split == SYSTEM_SPLIT],
             "Code": flat_rows(code),
             "Environment": flat_rows(environments),
             "Packages": flat_rows(packages),
