@@ -57,8 +57,9 @@ def answers_of(
     return {f"{of[1]}/{name}": answer for name, answer in kept.items()}
 
 
-def findings(api: Api, run_id: str, evaluation_id: int) -> list[Row]:
-    """Return what method checks have found wrong with an evaluation, and when each of these speaks: `about`."""
+def findings(api: Api, run_id: str, evaluation_id: int | None = None) -> list[Row]:
+    """Return what method checks have found wrong with an evaluation, or with the run's training, and when each of these
+    speaks: `about`."""
     found = [one for one in api.checks(run_id, evaluation_id) if one["state"] == "found"]
     about = {one["code"]: one["about"] for one in api.known_checks()} if found else {}
     return [{**one, "about": about.get(one["code"], "")} for one in found]

@@ -8,10 +8,11 @@ from tornado.web import HTTPError
 
 from frontend_bokeh import texts
 from frontend_bokeh.columns import end_of
+from frontend_bokeh.evaluation_file import findings
 from frontend_bokeh.pages import Page
 from frontend_bokeh.source import find_project, find_run
 from prevue.api import Api, StoredRun
-from prevue_core.contract import ALERT, FAILED, SYSTEM_SPLIT, decode_number
+from prevue_core.contract import ALERT, FAILED, RUNNING, SYSTEM_SPLIT, decode_number
 
 ROWS_SHOWN = 500  # series of a rank, and processes
 EVENTS_SHOWN = 100  # the latest
@@ -96,6 +97,7 @@ def _shown(api: Api, run: StoredRun, rank: str | None) -> dict[str, Any]:
         "duration": texts.duration(end_of(run) - run.started_at),
         "delivery": Delivery(sorted(run.writers(), key=lambda one: (one["rank"], one["started_at"]))),
         "alerts": api.events([run.run_id], [ALERT], limit=ALERTS_SHOWN),
+        "findings": [] if run.state == RUNNING else findings(api, run.run_id),
         "events": events,
         "evaluations": api.evaluations(run.run_id, limit=EVALUATIONS_SHOWN),
         "metrics": metrics,

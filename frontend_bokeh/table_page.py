@@ -1,5 +1,6 @@
 """The table of a project's runs: the backend filters, sorts and cuts it into pages, so many runs cost as few do."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlencode
@@ -86,7 +87,8 @@ class ChangesPage(Page):
             return
         if action not in _ACTIONS:
             raise HTTPError(400, "the action %r is none; use one of %s", action, ", ".join(_ACTIONS))
-        await self.ask(lambda api: [_ACTIONS[action](api, run_id) for run_id in run_ids])
+        about = {"code": field(self, "code")} if action in _SILENCES else {}
+        await self.ask(lambda api: [_ACTIONS[action](api, run_id, **about) for run_id in run_ids])
         self.redirect(local_path(field(self, "then")), status=303)
 
     async def _edit(self, run_id: str) -> None:
@@ -104,7 +106,21 @@ class ChangesPage(Page):
             self.write({})
 
 
-_ACTIONS = {"archive": Api.archive_run, "delete": Api.delete_run, "restore": Api.restore_run}
+def _silence(api: Api, run_id: str, code: str) -> None:
+    api.silence_checks([code], run_id=run_id)
+
+
+def _silence_in_project(api: Api, run_id: str, code: str) -> None:
+    api.silence_checks([code], project_id=api.run(run_id).project_id)
+
+
+_SILENCES = {"silence": _silence, "silence in project": _silence_in_project}
+_ACTIONS: dict[str, Callable[..., None]] = {
+    "archive": Api.archive_run,
+    "delete": Api.delete_run,
+    "restore": Api.restore_run,
+    **_SILENCES,
+}
 _EDITS: dict[str, Any] = {
     "name": lambda text: {"name": text},
     "tags": lambda text: {"tags": [tag.strip() for tag in text.split(",") if tag.strip()]},

@@ -11,6 +11,7 @@ import requests
 
 import prevue
 from frontend.test_pages import ask
+from frontend.visiting import Visitor
 from serving import finished, served
 
 PROJECT = "/p/ann/runs"
@@ -73,6 +74,28 @@ def test_a_finished_run_tells_what_it_is_and_what_it_came_to(backend):
     assert "val/ accuracy 0.25 0.25 at 3 0.25 at 3 3 1" in text
     assert "train/ loss 1 NaN NaN 0.5 at 3 0.5 at 3 1,200 2" in text
     assert "Model not described" in text
+
+
+def test_what_looks_wrong_with_a_training_is_told_until_it_is_silenced(backend):
+    run = prevue.init("runs", "stalled", url=backend.url, uid="ann")
+    for step in range(20):
+        run.log({"loss": 2.5}, step)
+    _, live = backend.page(run.run_id)
+    run_id = finished(run).run_id
+    _, text = backend.page(run_id)
+    told = "The training loss began at 2.5 and was never below 2.5 in 20 points up to step 19"
+    assert (told in text, "Training stalled" in live) == (True, False)  # as long as it runs, it may still learn
+    assert "Speaks where the training loss, at least 10 points of it, never fell" in text
+    here, form = f"{PROJECT}/runs/{run_id}", {"form_key": "", "run": run_id, "code": "stalled"}
+    visitor = Visitor(backend.dashboard)
+    for action in ("silence", "silence in project"):
+        answer = visitor.send("/changes", {**form, "action": action, "then": here})
+        assert (answer.status, answer.headers["Location"]) == (303, here)
+    assert told not in backend.page(run_id)[1]
+    with prevue.Api(backend.url) as api:
+        (line,) = [line for line in api.checks(run_id) if line["code"] == "stalled"]
+        assert line["silenced_in"] == ["run", "project"]
+        api.silence_checks(hear=["stalled"], project_id=api.run(run_id).project_id)
 
 
 def test_what_is_stored_is_counted_for_each_process(backend):
