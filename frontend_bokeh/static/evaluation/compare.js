@@ -3,6 +3,7 @@
 import {element} from "../page.js";
 import {AgreementPanel, GroupPanel} from "./agreement.js";
 import {Answers} from "./answers.js";
+import {mostConfused} from "./confusion.js";
 import {DifferencesPanel} from "./differences.js";
 import {svg} from "./draw.js";
 import {SideMatrix} from "./matrices.js";
@@ -65,16 +66,6 @@ class ComparePage {
     return this.pairs[this.chosen - 1];
   }
 
-  /** The classes of matrices side by side: of many those that the first confuses most. */
-  get classes() {
-    const {matrix} = this.sides[0].report,
-      every = [...matrix.keys()];
-    if (matrix.length <= MOST_CLASSES) return every;
-    const off = (number) =>
-      matrix[number].reduce((sum, one) => sum + one, 0) + matrix.reduce((sum, row) => sum + row[number], 0) - 2 * matrix[number][number];
-    return every.sort((a, b) => off(b) - off(a)).slice(0, MOST_CLASSES);
-  }
-
   groupOf(group) {
     return this.answers.ask(this.sides[0].evaluation, "compare", {...whom(this.other), group});
   }
@@ -107,6 +98,9 @@ class ComparePage {
   }
 
   _build() {
+    const {report} = this.sides[0];
+    if (report.matrix) // the classes of all matrices: of many those that the first confuses most
+      this.classes = report.matrix.length > MOST_CLASSES ? mostConfused(report, MOST_CLASSES) : [...report.matrix.keys()];
     this._differences = new DifferencesPanel(this);
     this._ofPair = [new AgreementPanel(this), new GroupPanel(this)];
     this._curves = this.task === "regression" ? errorPanels(this) : curvePanels(this);

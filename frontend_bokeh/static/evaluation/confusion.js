@@ -6,7 +6,8 @@ import {Matrix} from "./matrix.js";
 import {choices, panel} from "./panel.js";
 import {count, percent} from "./words.js";
 
-const MOST = 20; // classes that are shown of very many
+const MOST = 20, // classes that are shown of very many
+  MOST_DRAWN = 200; // where more are asked for
 const NORMS = {count: "Count", true: "By true", predicted: "By predicted", all: "Of all"};
 
 export class ConfusionPanel {
@@ -48,13 +49,12 @@ export class ConfusionPanel {
     }
     this._sums = {rows: matrix.map(sum), columns: matrix[0].map((_, column) => sum(matrix.map((row) => row[column])))};
     this._whole = sum(this._sums.rows);
-    this.classes = this._shown(matrix);
-    const isCut = labels.length > MOST;
+    this.classes = matrix.length > MOST ? mostConfused(this.page.report, this.isAll ? this._most : MOST) : [...matrix.keys()];
+    const isCut = labels.length > MOST,
+      named = (number) => (number < labels.length ? `The ${number} most confused of ${count(labels.length)} classes` : `All ${number} classes`);
     this._more.hidden = !isCut;
-    this._more.textContent = this.isAll ? `Worst ${MOST}` : `All ${labels.length}`;
-    this._note.textContent = isCut
-      ? `${this.isAll ? `All ${labels.length} classes` : `The ${MOST} most confused of ${labels.length} classes`}, the most confused first.`
-      : "Click a cell for its samples.";
+    this._more.textContent = this.isAll ? `Worst ${MOST}` : `${labels.length > MOST_DRAWN ? "Worst" : "All"} ${this._most}`;
+    this._note.textContent = isCut ? `${named(this.classes.length)}, the most confused first.` : "Click a cell for its samples.";
     this.update();
   }
 
@@ -71,7 +71,7 @@ export class ConfusionPanel {
     const names = this.classes.map((number) => labels[number]);
     const most =
       norm === "count" || norm === "all"
-        ? Math.max(...this.classes.flatMap((row) => this.classes.map((column) => matrix[row][column])))
+        ? this.classes.reduce((most, row) => Math.max(most, ...this.classes.map((column) => matrix[row][column])), 0)
         : 1;
     const cells = this.classes.map((row) =>
       this.classes.map((column) => {
@@ -88,13 +88,8 @@ export class ConfusionPanel {
     this.matrix.draw({rows: names, columns: names, cells, picked: (row, column) => this.page.isPicked(this._filter(row, column))});
   }
 
-  /** All classes as they were logged; of many the most confused, by how many samples are taken for or from them. */
-  _shown(matrix) {
-    const every = [...matrix.keys()];
-    if (matrix.length <= MOST) return every;
-    const off = (number) => this._sums.rows[number] + this._sums.columns[number] - 2 * matrix[number][number];
-    const sorted = every.toSorted((a, b) => off(b) - off(a));
-    return this.isAll ? sorted : sorted.slice(0, MOST);
+  get _most() {
+    return Math.min(MOST_DRAWN, this.page.evaluation.labels.length);
   }
 
   _share(row, column, norm) {
@@ -121,6 +116,16 @@ export class ConfusionPanel {
     const {labels} = this.page.evaluation;
     return [["true \\ predicted", ...labels], ...this.page.report.matrix.map((row, i) => [labels[i], ...row])];
   }
+}
+
+/** Return the classes that are taken for one another most, sorted by how many samples of them are taken for others. */
+export function mostConfused({matrix, confusions}, most) {
+  const off = matrix.map((row, number) => sum(row) - row[number]);
+  for (const [number, row] of matrix.entries()) for (const [other, one] of row.entries()) if (other !== number) off[other] += one;
+  const sorted = [...matrix.keys()].sort((a, b) => off[b] - off[a]),
+    pairs = confusions.flatMap(({target, prediction}) => [target, prediction]);
+  const worst = new Set([...new Set([...pairs, ...sorted])].slice(0, most));
+  return sorted.filter((number) => worst.has(number));
 }
 
 const sum = (values) => values.reduce((total, value) => total + value, 0);

@@ -20,6 +20,7 @@ function show(told, {base, asked, kept}) {
     element("h2", {}, heading),
     element("p", {}, text),
     element("p", {}, ...runsOf("A", asked.a, told.runs_a, table), "; ", ...runsOf("B", asked.b, told.runs_b, table), "."),
+    ...leftOut(told.left_out.length),
   );
   $("#views").replaceChildren(
     element("section", {class: "verdicts", "aria-label": "what it says"}, verdict),
@@ -32,6 +33,12 @@ function runsOf(letter, group, runs, table) {
   const filter = encodeURIComponent(`group = ${JSON.stringify(group)}`),
     named = table ? element("a", {href: `${table}?filter=${filter}`}, group) : group;
   return [`${letter}: ${count(runs.length)} run${runs.length === 1 ? "" : "s"} of `, named];
+}
+
+function leftOut(runs) {
+  if (!runs) return [];
+  const what = runs === 1 ? "1 run is" : `${count(runs)} runs are`;
+  return [element("p", {class: "quiet"}, `${what} left out: samples of their tests are missing, or there are too many.`)];
 }
 
 function scoresPanel({scores}) {

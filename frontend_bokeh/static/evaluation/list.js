@@ -41,4 +41,4 @@ const seen = new IntersectionObserver((entries) => {
   }
   go();
 });
-for (const row of document.querySelectorAll("tr[data-evaluation]")) seen.observe(row);
+for (const row of document.querySelectorAll("tr[data-evaluation]:not([data-empty])")) seen.observe(row);

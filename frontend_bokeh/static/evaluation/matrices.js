@@ -39,7 +39,7 @@ export class SideMatrix {
     const {classes, labels} = this.page,
       {matrix} = this.side.report,
       names = classes.map((number) => labels[number]);
-    const most = Math.max(...this.page.sides.flatMap(({report}) => report.matrix.flat()));
+    const most = Math.max(...this.page.sides.flatMap((side) => classes.flatMap((row) => classes.map((column) => side.report.matrix[row][column]))));
     this.matrix.draw({
       rows: names,
       columns: names,

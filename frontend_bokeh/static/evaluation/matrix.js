@@ -24,7 +24,13 @@ export class Matrix {
     this.root.addEventListener("keydown", (event) => this._key(event));
     this.root.addEventListener("blur", () => this._focus(null));
     this.root.addEventListener("pointerleave", () => this.tip.hide());
-    new ResizeObserver(() => this.cells && this.draw(this)).observe(host);
+    // one listener for all cells, of which there may be ten thousands
+    this.root.addEventListener("click", ({target}) => this._at(target) && this.onpick(...this._at(target)));
+    this.root.addEventListener("pointermove", (event) => {
+      const at = this._at(event.target);
+      if (at) this.tip.show(event, this.tell(...at));
+    });
+    new ResizeObserver(() => this.cells && host.clientWidth !== this._room && this.draw(this)).observe(host);
   }
 
   /** `cells[row][column]`: {text, under, fill, colour, kind}; `picked(row, column)`: whether it is chosen. */
@@ -32,6 +38,7 @@ export class Matrix {
     Object.assign(this, {rows, columns, cells, picked});
     const room = this.host.clientWidth,
       small = rows.length > 30;
+    this._room = room;
     if (!room) return;
     const longest = Math.min(17, Math.max(...rows.map((name) => name.length)));
     const left = (small ? 8 : longest * LETTER + 12) + 22;
@@ -79,11 +86,14 @@ export class Matrix {
       {
         class: `cell pick ${kind ?? ""}${this.picked?.(row, column) ? " picked" : ""}`,
         "data-cell": `${row} ${column}`,
-        onclick: () => this.onpick(row, column),
-        onpointermove: (event) => this.tip.show(event, this.tell(row, column)),
       },
       ...parts,
     );
+  }
+
+  /** The row and column of the cell that an element is in. */
+  _at(element) {
+    return element.closest(".cell")?.dataset.cell.split(" ").map(Number);
   }
 
   _key(event) {
