@@ -10,7 +10,7 @@ import {startWalking} from "./walk.js";
 import {change, matches, view} from "./view.js";
 
 const LIVE_CHARTS = 30;
-const BUILT_MS = 30; // after so long of a frame no further chart is begun in it
+const BUILT_MS = 40; // after so long of a frame no further chart is begun in it
 const DRAWN_A_FRAME = 2;
 const ZOOM_WAIT_MS = 120;
 const LOOK_WAIT_MS = 80;
@@ -31,7 +31,7 @@ export class Cards {
     this._pointed = pointed;
     this._tools = new Tools(host, this);
     this._inView = new Set();
-    this._unasked = new Set(); // keys whose cards have come into view without a chart: for these is to be asked
+    this._unasked = new Map(); // keys whose cards have come near without a chart, and whether they can be seen already
     this._due = new Set(); // keys whose charts are to be drawn anew
     this._grown = new Set(); // keys whose charts are out of view and are to be drawn when they come back
     this._shownKeys = "";
@@ -92,11 +92,11 @@ export class Cards {
   // Building
 
   _seen(entries) {
-    for (const {target, isIntersecting} of entries) {
+    for (const {target, isIntersecting, boundingClientRect: {top, bottom}} of entries) {
       const {key} = target.dataset;
       if (isIntersecting) this._inView.add(key);
       else this._inView.delete(key);
-      if (isIntersecting && !this.charts.has(key)) this._unasked.add(key);
+      if (isIntersecting && !this.charts.has(key)) this._unasked.set(key, bottom > 0 && top < innerHeight);
       else this._unasked.delete(key);
       if (isIntersecting && this._grown.delete(key)) this._drawSoon([key]);
     }
@@ -104,17 +104,20 @@ export class Cards {
     this._lookTimer = setTimeout(() => this._look(), this.charts.size ? LOOK_WAIT_MS : 0); // the first ones at once
   }
 
-  /** Ask for what has come into view, and build what is there. A fast scroll leaves no queue of questions behind. */
+  /** Ask for what can be seen, then for what is near, and build what is there. A fast scroll leaves no queue of questions. */
   _look() {
     if (this._unasked.size && !this._project.isWaiting) {
-      this.fetch([...this._unasked]);
-      this._unasked.clear();
+      const seen = [...this._unasked.keys()].filter((key) => this._unasked.get(key));
+      const keys = seen.length ? seen : [...this._unasked.keys()];
+      this.fetch(keys);
+      for (const key of keys) this._unasked.delete(key);
     }
     this._build();
   }
 
   async _build() {
-    const next = () => this._missing().find((key) => this._isThere(key));
+    // The first of all is begun before its numbers are there: it takes longest, as Bokeh's code is new to the browser.
+    const next = () => this._missing().find((key) => !this.charts.size || this._isThere(key));
     if (this._isBuilding || next() === undefined) return;
     this._isBuilding = true;
     try {
