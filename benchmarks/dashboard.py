@@ -12,8 +12,9 @@ Parts:
   cycles   500 times a page is opened, shows its charts and is closed: how much memory that leaves behind
 
 Headless Chromium (1280 x 800) draws in software; viewers of `viewers` and `cycles` are websockets without browsers
-(viewers.py). Times are in seconds since the navigation began. "Drawn" means that every card in view has a curve of
-every run and that a frame has followed; with TensorBoard, that every card in view has its chart and the table below it.
+(viewers.py). Times are in seconds since the navigation began, in a window that is ready. "Drawn" means that every card
+in view has a curve of every run and that a frame has followed; with TensorBoard, that every card in view has its chart
+and the table below it.
 """
 
 import argparse
@@ -32,7 +33,18 @@ from pathlib import Path
 from typing import Any
 
 import environments
-from dashboard_load import FOLLOW, LIVE_POINTS, PROJECT, WATCH, chromium, listen, open_page, scroll
+from dashboard_load import (
+    FOLLOW,
+    FOLLOW_CHART,
+    LIVE_POINTS,
+    PROJECT,
+    SETTLE_MS,
+    WATCH,
+    chromium,
+    listen,
+    open_page,
+    scroll,
+)
 from playwright.sync_api import Browser, Page
 from stores import filled_folder, names_of, values_at
 from viewers import Viewer, Visitor, opened
@@ -73,22 +85,14 @@ const look = () => {
 requestAnimationFrame(look);
 """.replace("RUNS", str(CURVES["runs"]))
 
-# The lowest figure is the last value on the run's page: they fall by one a point, so that one that is seen tells of all
-# before it.
-FOLLOW_RUN = """() => {
-  bench.arrived = [];
-  const look = () => {
+FOLLOW_RUN = FOLLOW.replace(
+    "LAST",
+    """() => {
     const rows = [...document.querySelectorAll("[data-part=metrics] tr")];
     const row = rows.find((one) => one.querySelector("th")?.textContent.includes("accuracy"));
-    const last = Number(row?.querySelector("td")?.textContent.replaceAll(",", "") ?? -1);
-    while (bench.arrived.length <= last) bench.arrived.push(null);
-    requestAnimationFrame(() => {
-      for (let i = 0; i <= last; i++) bench.arrived[i] ??= Date.now() / 1000;
-      look();
-    });
-  };
-  look();
-}"""
+    return Number(row?.querySelector("td")?.textContent.replaceAll(",", "") ?? -1);
+  }""",
+)
 
 # Of each figure the path to it, what it is to reach at most, and the unit.
 TARGETS: tuple[tuple[str, str, float, str], ...] = (
@@ -282,6 +286,7 @@ def visits(browser: Browser, visit: Callable[[Page], Figures]) -> tuple[Figures,
 def open_tensorboard(page: Page, address: str) -> Figures:
     traffic = listen(page.context.new_cdp_session(page))
     page.add_init_script(TENSORBOARD_WATCH)
+    page.wait_for_timeout(SETTLE_MS)
     page.goto(address)
     page.wait_for_function("() => bench.all")
     cards, all_ms = page.evaluate("[bench.inView().length, bench.all]")
@@ -292,7 +297,7 @@ def followed(page: Page, run: Any, where: str, points: int) -> Figures:
     """Log points, and return how long each took to be seen on an open page."""
     if where == "project":
         page.wait_for_function("() => window.prevue?.charts?.get('train/accuracy')?.curves.length")
-        page.evaluate(FOLLOW, ["live", "train/accuracy"])
+        page.evaluate(FOLLOW_CHART, ["live", "train/accuracy"])
     else:
         page.evaluate(FOLLOW_RUN)
     begin = run_step.get(run.run_id, 0) + 1
