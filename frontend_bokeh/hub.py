@@ -29,6 +29,7 @@ LIVE_POLL_S = 0.3
 IDLE_POLL_S = 1.0  # a training that begins is seen after so long at the latest
 SIGN_S = 2.0  # between signs of life while there is nothing to tell
 CHECK_S = 30.0  # between two looks at whether a viewer may still see the project
+KEPT_S = 600.0  # that a hub is kept after the last page was closed: the next then shows at once what there is
 HELD_S = 60.0  # that a series is kept which nobody watches: a page watches once its chart is built
 WHOLE_S = 2.0  # between two times that a series is told whole: while old steps are written again
 BUDGETS = range(200, 2_001, 200)  # few, so that viewers with nearly equal charts are told the same
@@ -85,6 +86,7 @@ class Hub:
         self._title = title
         self._threads = ThreadPoolExecutor(1, thread_name_prefix="prevue-hub")
         self._viewers: dict[Viewer, float] = {}  # with the loop's time at which their right was asked for
+        self._left_at = time.monotonic()  # when the last viewer did
         self._task: asyncio.Task[None] | None = None
         self._runs: dict[str, RunState] = {}  # those that are there: the newest, and what viewers have found
         self._run_numbers = count()
@@ -143,7 +145,17 @@ class Hub:
     def leave(self, viewer: Viewer) -> None:
         """Stop telling a viewer."""
         if self._viewers.pop(viewer, None) is not None:
+            self._left_at = time.monotonic()
             self._threads.submit(viewer.source.close)
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nobody has looked for long."""
+        return not self._viewers and time.monotonic() - self._left_at > KEPT_S
+
+    def close(self) -> None:
+        """End the hub, which has no viewers."""
+        self._threads.shutdown(wait=False)
 
     async def events(self) -> list[dict[str, Any]]:
         """Return what is marked on curves, as far as is known; what comes later, viewers are told."""

@@ -76,7 +76,9 @@ class Dashboard:
         Session(document, hub, source, lambda code: self._gate.close(code, page_id=page_id))
 
     def hub(self, project_id: int, owner: str, name: str) -> Hub:
-        """Return the hub of a project."""
+        """Return the hub of a project; those at which nobody has looked for long are forgotten."""
+        for idle in [one for one, hub in self._hubs.items() if hub.is_idle and one != project_id]:
+            self._hubs.pop(idle).close()
         if project_id not in self._hubs:
             self._hubs[project_id] = Hub({"owner": owner, "name": name})
         return self._hubs[project_id]

@@ -2,6 +2,7 @@
 
 import {element, number} from "./page.js";
 import {nameOf} from "./ranks.js";
+import {view} from "./view.js";
 
 /** Return the card of a key's chart, which is not there yet; `tools` stand in its head. */
 export function newCard(key, tools) {
@@ -19,10 +20,16 @@ export function newCard(key, tools) {
 export function tell(card, chart) {
   const {key, curves, zoom} = chart, odd = card.querySelector(".odd");
   card.classList.toggle("zoomed", Boolean(zoom));
-  card.querySelector(".points").replaceChildren(...(curves.length ? [pointsText(chart), ...zoomNote(chart)] : []));
+  card.querySelector(".points").replaceChildren(...(curves.length ? [pointsText(chart), ...meansNote(chart), ...zoomNote(chart)] : []));
   odd.textContent = oddText(curves);
   odd.hidden = odd.textContent === "";
   card.querySelector(".plot").setAttribute("aria-label", describe(key, curves));
+}
+
+/** Over another metric, neighbouring points of long curves are one on both axes, until a zoom shows each. */
+function meansNote({curves}) {
+  const title = "each place on the curve is the mean of several points, on both axes; zoom in to see each point";
+  return view.axis === "metric" && curves.some(({block}) => !block.raw) ? [" · ", element("span", {title}, "means")] : [];
 }
 
 /** Return what stands beside the number of points while a chart is zoomed. */

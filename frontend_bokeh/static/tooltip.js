@@ -47,8 +47,11 @@ function distance({value}, {y}) {
   return Number.isFinite(value) ? Math.abs(value - y) : Infinity;
 }
 
+/** A time in the viewer's zone, and in UTC. */
+const clock = (date) => `${date.toLocaleString()} (${date.toISOString().replace("T", " ").slice(0, 19)} UTC)`;
+
 function head({x, step, epoch}) {
-  const at = {relative: () => duration(x), wall: () => new Date(x * 1000).toLocaleString(), metric: () => `${view.over} ${number(x)}`}[view.axis]?.();
+  const at = {relative: () => duration(x), wall: () => clock(new Date(x * 1000)), metric: () => `${view.over} ${number(x)}`}[view.axis]?.();
   return [at, `step ${step.toLocaleString()}`, Number.isNaN(epoch) ? null : `epoch ${epoch}`].filter(Boolean).join(" · ");
 }
 

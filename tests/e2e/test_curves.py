@@ -72,6 +72,8 @@ def test_a_zoomed_chart_says_how_many_of_all_points_it_shows(shown):
     count, _, rest = text.partition(" of ")
     assert 180 < int(count) < 230
     assert rest == "1,001 points · zoomed"
+    shown.page.get_by_label("another metric as x axis").select_option("train/loss")
+    expect(card(shown, "loss").locator(".points")).to_have_text("1,001 points · means")
 
 
 def test_a_chart_fills_the_window_until_escape(shown):

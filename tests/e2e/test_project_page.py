@@ -6,6 +6,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from playwright.sync_api import expect
 
 import prevue
 from serving import finished, free_port, served, stored
@@ -290,6 +291,10 @@ def test_the_tooltip_has_one_row_a_run(shown):
     assert sorted(rows.locator(".tip-name").all_text_contents()) == ["fast", "slow"]
     assert re.fullmatch(r"step (49|50|51) · epoch [45]", shown.page.locator("#tooltip .tip-head").text_content())
     assert shown.page.locator("#tooltip .near").count() == 1
+    shown.page.get_by_role("radio", name="Wall").click()
+    shown.page.mouse.move(frame["left"] + frame["width"] / 2, frame["top"] + frame["height"] / 2)
+    utc = re.compile(r"^.+ \(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC\) · step \d+ · epoch \d+$")
+    expect(shown.page.locator("#tooltip .tip-head")).to_have_text(utc)
     shown.page.mouse.move(2, 2)
     shown.wait("() => document.querySelector('#tooltip').hidden")
 

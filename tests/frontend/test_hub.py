@@ -14,6 +14,7 @@ from frontend_bokeh import events as events_module
 from frontend_bokeh import hub as hub_module
 from frontend_bokeh.blocks import RANK_BIT
 from frontend_bokeh.hub import Hub, News
+from frontend_bokeh.main import Dashboard
 from prevue.api import StoredRun
 from prevue_core.errors import Refused, Unreachable
 
@@ -544,6 +545,26 @@ def test_who_joins_later_is_told_at_once(source):
         assert (run["id"], run["live"][-1]) == ("a", 0.3)
 
     looking(source, scene)
+
+
+def test_a_project_at_which_nobody_looks_any_more_is_forgotten(source, monkeypatch):
+    async def play() -> None:
+        dashboard, page = Dashboard(gate=None), Page(source)
+        hub = dashboard.hub(1, "ann", "p")
+        hub.join(page)
+        await page.until(lambda page: page.metas)
+        monkeypatch.setattr(hub_module, "KEPT_S", -1)
+        dashboard.hub(2, "ann", "other")
+        assert dashboard.hub(1, "ann", "p") is hub  # somebody looks
+        hub.leave(page)
+        await hub._task
+        assert dashboard.hub(1, "ann", "p") is hub  # somebody comes back
+        dashboard.hub(3, "ann", "third").close()
+        assert dashboard.hub(1, "ann", "p") is not hub
+        with pytest.raises(RuntimeError):
+            await hub.events()
+
+    asyncio.run(play())
 
 
 def test_blocks_of_one_page_leave_no_gap_for_another(source):
