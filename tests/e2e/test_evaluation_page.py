@@ -15,6 +15,7 @@ from sklearn.metrics import confusion_matrix
 
 import prevue
 from e2e.evaluations import PROJECT, Log, cells
+from prevue import evaluation_blocks
 from prevue.evaluation import samples_of
 from prevue.evaluation_blocks import records_of
 from serving import finished
@@ -147,6 +148,24 @@ def test_a_confusion_matrix_is_read_by_mouse_and_keyboard_and_every_panel_is_sav
     assert {"view-precision-recall", "view-scores", "view-calibration", "view-cost", "view-classes"} <= set(names)
 
 
+def test_of_very_many_classes_those_are_shown_that_are_taken_for_one_another(page, open_evaluation, backend):
+    target = np.tile(np.arange(400), 3)
+    said = np.where((target == 7) & (np.arange(1200) > 400), 300, target)
+    run = prevue.init(PROJECT, "many", url=backend, uid="tester")
+    run.log_evaluation(target, said)
+    finished(run)
+    with prevue.Api(backend) as api:
+        open_evaluation(SimpleNamespace(**api.evaluations(run.run_id)[0]))
+    panel = page.locator("#view-confusion-matrix")
+    expect(panel).to_contain_text("The 20 most confused of 400 classes")
+    assert panel.locator("text.tick").all_text_contents()[:2] == ["7", "300"]
+    panel.get_by_role("button", name="Worst 200").click()
+    expect(panel).to_contain_text("The 200 most confused of 400 classes")
+    expect(panel.locator(".cell")).to_have_count(200 * 200)
+    panel.locator("[data-cell='0 1']").dispatch_event("click")
+    expect(page.locator("#view-samples [role=status]")).to_have_text("2 samples")
+
+
 def test_the_errors_of_a_regression_are_chosen_by_their_size_and_by_a_feature(page, log, open_evaluation):
     logged = log.diabetes("numbers")
     open_evaluation(logged)
@@ -193,7 +212,9 @@ def test_a_slider_goes_through_the_steps_of_a_training(page, log, open_evaluatio
     expect(samples.locator("tbody tr")).to_have_count(3)
 
 
-def test_that_only_a_part_of_the_samples_is_kept_or_has_come_is_said(page, open_evaluation, backend, dashboard):
+def test_that_only_a_part_of_the_samples_or_scores_is_kept_or_has_come_is_said(
+    page, open_evaluation, backend, dashboard, monkeypatch
+):
     samples = samples_of([0, 1, 1, 0], None, [0.1, 0.9, 0.8, 0.3], sample_ids=list("abcd"))
     record, block = records_of(samples, name="huge", split="test")
     run_id = str(uuid.uuid4())
@@ -218,6 +239,16 @@ def test_that_only_a_part_of_the_samples_is_kept_or_has_come_is_said(page, open_
     expect(page.get_by_text("4 of 6 samples of part, huge have come so far: only these are compared.")).to_be_visible()
     page.locator("body[data-drawn]").wait_for()
     assert cells(page, "view-agreement") == [4, 0, 0, 0]
+    monkeypatch.setattr(evaluation_blocks, "MAX_SCORES", 10)  # instead of 20 million
+    run = prevue.init(PROJECT, "five", url=backend, uid="tester")
+    run.log_evaluation([0, 1, 2, 6], y_score=np.eye(7)[[0, 1, 2, 5]])
+    finished(run)
+    with prevue.Api(backend) as api:
+        open_evaluation(SimpleNamespace(**api.evaluations(run.run_id)[0]))
+    expect(
+        page.get_by_text("Of each sample five of 7 scores are kept, the highest and the true class's")
+    ).to_be_visible()
+    expect(page.locator("#view-threshold")).to_be_hidden()
 
 
 def test_the_page_is_accessible_and_fits_a_telephone(page, log, open_evaluation):
