@@ -1,6 +1,6 @@
 // Inside of a sandboxed frame: draws the figure that the page hands in, whose code may do here what it likes.
 
-import {setTheme} from "./page.js";
+import {setTheme, theme} from "./page.js";
 import {failure, show} from "./panels.js";
 
 const host = document.querySelector("#panel");
@@ -9,11 +9,9 @@ let shown = null; // title and owner of what is drawn
 
 addEventListener("message", async ({source, data}) => {
   if (source !== parent) return;
-  setTheme(data.theme);
-  if (!data.drawing) return;
-  shown = data.drawing;
-  await show(shown, host);
-  tell({height: document.documentElement.scrollHeight});
+  if (data.theme !== theme()) setTheme(data.theme);
+  if (data.drawing) await show((shown = data.drawing), host);
+  tell({height: document.documentElement.scrollHeight}); // and that no code goes on without an end
 });
 
 /** Tell below the figure that its code has failed: nobody looks into a frame's console. */

@@ -1,7 +1,7 @@
 // What panels have drawn on the server (`drawing.py`), in a box of the page: figures, tables, texts, images, trees.
 
 import {embed} from "./embed.js";
-import {frame} from "./framed.js";
+import {Frame} from "./framed.js";
 import {element, icon, number, theme} from "./page.js";
 
 const INK = {light: "#17202e", dark: "#e6eaf0"};
@@ -32,7 +32,7 @@ export async function show({title, owner, parts, error}, host) {
       const box = element("div", {class: `part ${Object.keys(part)[0]}`});
       host.append(box);
       if (part.figure) figures.push(await drawn(part.figure, box));
-      else if (part.framed) figures.push(frame({title, owner, parts: [{figure: part.framed}]}, box, (cause) => box.append(failure(title, owner, cause))));
+      else if (part.framed) figures.push(new Frame({title, owner, parts: [{figure: part.framed}]}, box, (cause) => box.append(failure(title, owner, cause))));
       else box.append(...MAKERS[Object.keys(part)[0]](part));
     }
     dress();
