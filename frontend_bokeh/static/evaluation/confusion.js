@@ -78,14 +78,15 @@ export class ConfusionPanel {
         const value = matrix[row][column],
           share = this._share(row, column, norm);
         const {fill, text} = heat((norm === "count" || norm === "all" ? value / (most || 1) : share) ** 0.75);
-        return {
-          text: norm === "count" ? (value ? count(value) : "") : value ? (share * 100).toFixed(share < 0.0995 ? 1 : 0) : "",
-          fill,
-          colour: text,
-        };
+        const shown = norm === "count" ? count : () => (share * 100).toFixed(share < 0.0995 ? 1 : 0);
+        return {text: value && this.matrix.hasRoom(names) ? shown(value) : "", fill, colour: text};
       }),
     );
     this.matrix.draw({rows: names, columns: names, cells, picked: (row, column) => this.page.isPicked(this._filter(row, column))});
+  }
+
+  showPicked() {
+    this.matrix.mark();
   }
 
   get _most() {

@@ -227,7 +227,7 @@ class EvaluationPage {
   }
 
   _showPicked() {
-    for (const panel of this._others) panel.update();
+    for (const panel of this._others) panel.showPicked ? panel.showPicked() : panel.update();
     if (this.sweep) for (const panel of this._curves) panel.showPicked?.();
     this._slices.show();
   }

@@ -3,7 +3,8 @@
 import {svg} from "./draw.js";
 
 const LETTER = 6.6,
-  TURNED = 0.72; // pixels of a letter, and what a turned text needs of its length
+  TURNED = 0.72, // pixels of a letter, and what a turned text needs of its length
+  MOST_TOLD = 30; // rows, of more there are colours only
 
 export class Matrix {
   /** `onpick(row, column)`; `tell(row, column)` says what a cell is. */
@@ -37,7 +38,7 @@ export class Matrix {
   draw({rows, columns, cells, picked = this.picked}) {
     Object.assign(this, {rows, columns, cells, picked});
     const room = this.host.clientWidth,
-      small = rows.length > 30;
+      small = !this.hasRoom(rows);
     this._room = room;
     if (!room) return;
     const longest = Math.min(17, Math.max(...rows.map((name) => name.length)));
@@ -65,6 +66,17 @@ export class Matrix {
       svg("text", {class: "axis", "text-anchor": "middle", transform: `translate(11 ${ground / 2}) rotate(-90)`}, this.rowTitle),
       svg("text", {class: "axis", "text-anchor": "middle", x: (left + room) / 2, y: ground + below + 15}, this.columnTitle),
     );
+  }
+
+  /** Whether so many rows leave room for texts. */
+  hasRoom(rows) {
+    return rows.length <= MOST_TOLD;
+  }
+
+  /** Mark the cells that are chosen now. */
+  mark() {
+    for (const [row, line] of (this._cells ?? []).entries())
+      for (const [column, cell] of line.entries()) cell.classList.toggle("picked", this.picked(row, column));
   }
 
   _columnName(text, x, y, isTurned) {
