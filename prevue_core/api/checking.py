@@ -37,7 +37,7 @@ class StoredTest:
 
     @property
     def sample_ids(self) -> list[str] | None:
-        return queries.sample_ids(self.run_id, self.evaluation_id)
+        return queries.sample_ids(self.run_id, self.evaluation_id, len(self.samples))
 
     def scores(self) -> Row:
         return derived.scores_of(self.run_id, self.evaluation_id, self.received_count, 1.0)
@@ -93,7 +93,12 @@ def of_evaluation(run: Row, evaluation: Row) -> list[Row]:
 
 @derived.once
 def _seen(check: Check, test: StoredTest) -> str | None:
-    return check.look(test)
+    return _text(check.look(test))
+
+
+def _text(why: object) -> str | None:
+    """Return as text what a plugin's check says, which may be of any type."""
+    return None if why is None else str(why)
 
 
 def _lines(of: str, run: Row, look: Look) -> Iterator[Row]:
@@ -112,8 +117,8 @@ def _state(check: Check, look: Look, silenced: dict[str, list[str]]) -> Row:
     if places := [place for place, codes in silenced.items() if check.code in codes]:
         return {"state": SILENCED, "silenced_in": places, "why": None}
     try:
-        why = look(check)
-        return {"state": QUIET if why is None else FOUND, "silenced_in": [], "why": None if why is None else str(why)}
+        why = _text(look(check))
+        return {"state": QUIET if why is None else FOUND, "silenced_in": [], "why": why}
     except Exception as error:
         log.warning("check %r failed", check.code, exc_info=True)
         return {"state": FAILED, "silenced_in": [], "why": f"the check failed: {type(error).__name__}: {error}"}

@@ -7,7 +7,7 @@ import numpy as np
 
 from prevue_core.evaluation.arrays import Ints
 from prevue_core.evaluation.mistakes import confidence, ordered
-from prevue_core.evaluation.samples import Samples
+from prevue_core.evaluation.samples import Samples, grouped
 
 MOST_SAMPLES = 5_000
 MOST_SCORES = 200_000  # of all classes together: a page of a megabyte
@@ -74,5 +74,5 @@ def _scores(samples: Samples) -> dict[str, str] | None:
 
 def _coded(values: Any) -> Json:
     """Return texts as numbers of different ones."""
-    names, codes = np.unique(values, return_inverse=True)
-    return {"values": names.tolist(), "codes": codes.tolist()}
+    names, codes = grouped(values)
+    return {"values": names, "codes": codes.tolist()}

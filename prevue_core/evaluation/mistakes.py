@@ -7,7 +7,7 @@ import numpy as np
 from prevue_core.errors import InvalidValue, shown
 from prevue_core.evaluation.arrays import Bools, Floats, Ints
 from prevue_core.evaluation.probabilities import given_to
-from prevue_core.evaluation.samples import Samples
+from prevue_core.evaluation.samples import Samples, grouped
 
 Order = Literal["logged", "worst", "surest", "unsure"]
 ORDERS: tuple[Order, ...] = ("logged", "worst", "surest", "unsure")
@@ -71,8 +71,8 @@ def slice_counts(samples: Samples, places: Ints) -> list[dict[str, Any]]:
     """Return how many samples of each group are among those at `places`: slice, value, samples."""
     rows = []
     for name, values in samples.slices.items():
-        groups, counts = np.unique(values[places], return_counts=True)
-        pairs = zip(groups.tolist(), counts.tolist(), strict=True)
+        groups, numbers = grouped(values[places])
+        pairs = zip(groups, np.bincount(numbers).tolist(), strict=True)
         rows += [{"slice": name, "value": group, "samples": count} for group, count in pairs]
     return rows
 

@@ -13,7 +13,7 @@ from prevue_core.evaluation.areas import NAMES
 from prevue_core.evaluation.arrays import Bools, Floats, Ints
 from prevue_core.evaluation.curves import drawn, ranked_of, rankings, shown
 from prevue_core.evaluation.resampling import FEWEST_REPEATS, REPEATS
-from prevue_core.evaluation.samples import Samples
+from prevue_core.evaluation.samples import Samples, grouped
 from prevue_core.evaluation.scoring import PARTS, areas, intervals, matrix_of, number, scores, top_accuracies
 
 MOST_THRESHOLDS = 1_001
@@ -96,10 +96,11 @@ def slices(samples: Samples, beta: float = 1.0) -> list[Json]:
 
 def _groups(samples: Samples, name: str) -> list[tuple[str, str, Ints]]:
     """Return the largest groups of a slice: its name, what they are called, and the places of their samples."""
-    values, group, counts = np.unique(samples.slices[name], return_inverse=True, return_counts=True)
+    values, group = grouped(samples.slices[name])
+    counts = np.bincount(group)
     order, ends = np.argsort(group, kind="stable"), np.cumsum(counts)
     largest = np.argsort(-counts, kind="stable")[: max(2, MOST_SLICES // len(samples.slices))]
-    return [(name, str(values[at]), order[ends[at] - counts[at] : ends[at]]) for at in largest]
+    return [(name, values[at], order[ends[at] - counts[at] : ends[at]]) for at in largest]
 
 
 # classes

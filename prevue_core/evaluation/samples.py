@@ -24,7 +24,7 @@ class Samples:
     scores: npt.NDArray[np.float32] | None = None  # (n, k), or (n, 6) of `classes`
     classes: Ints | None = None
     weight: Floats | None = None  # None: each counts 1
-    slices: dict[str, npt.NDArray[np.str_]] = field(default_factory=dict)
+    slices: dict[str, npt.NDArray[Any]] = field(default_factory=dict)  # (n,) texts
     features: dict[str, Floats] = field(default_factory=dict)
 
     def __len__(self) -> int:
@@ -92,3 +92,11 @@ class Samples:
     def is_of(self, label: int) -> Bools:
         """Return which samples are of a class."""
         return np.asarray(self.target[:, label] == 1 if self.task == "multilabel" else self.target == label)
+
+
+def grouped(values: npt.NDArray[Any]) -> tuple[list[str], Ints]:
+    """Return the different texts among values of a slice, sorted, and the number of each value's among them."""
+    texts = values.tolist()
+    names = sorted(set(texts))
+    number_of = {name: number for number, name in enumerate(names)}
+    return names, np.fromiter(map(number_of.__getitem__, texts), int, len(texts))

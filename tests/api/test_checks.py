@@ -184,13 +184,15 @@ def test_a_broken_check_costs_its_own_line(client, digits, monkeypatch):
         return facts.nothing
 
     broken = Check("my_plugin.broken", "Broken", "It is.", look)
+    share = Check("my_plugin.share", "Share", "It is.", lambda facts: np.float64(0.5), EVALUATION)
     known = checking.known()
-    monkeypatch.setattr(checking, "known", lambda: [broken, *known])
+    monkeypatch.setattr(checking, "known", lambda: [broken, share, *known])
     stream = train(digits, 20, rate=1e-8)
     lines = {line["code"]: line for line in client.get(f"/api/v1/runs/{stream.run_id}/checks").json["items"]}
     assert lines["my_plugin.broken"]["state"] == "failed"
     assert lines["my_plugin.broken"]["why"].startswith("the check failed: AttributeError")
     assert lines["stalled"]["state"] == "found"
+    assert test_one(client, [0, 1], [0, 1])["my_plugin.share"] == "0.5"
 
 
 def test_a_test_is_checked_once_until_further_samples_come(client, monkeypatch):

@@ -1,6 +1,8 @@
 """Evaluations over HTTP: what a test's predictions say, and which of two models is better."""
 
 import base64
+import gc
+import tracemalloc
 import uuid
 
 import numpy as np
@@ -111,6 +113,28 @@ def test_samples_of_a_slice(client, binary):
     assert (answer.status_code, answer.json["detail"]) == (422, "slice 'age' is not known; use site")
 
 
+def test_one_long_name_of_a_group_makes_no_array_of_long_names(client):
+    sites = ["x" * 1_000, *["a", "b"] * 1_000]
+    log(stream := started(), [0, *[0, 1] * 1_000], [0, *[0, 1] * 1_000], slices={"site": sites})
+    rows = asked(client, stream, "/slices").json["slices"]
+    assert [(row["value"], row["samples"]) for row in rows] == [("a", 1_000), ("b", 1_000), (sites[0], 1)]
+    assert asked(client, stream, "/samples", slice_name="site", slice_value=sites[0]).json["total"] == 1
+    samples = queries.samples(stream.run_id, listed(client, stream)[0]["evaluation_id"])
+    assert samples.slices["site"].nbytes < 20_000
+
+
+def test_answers_are_kept_in_the_room_that_they_are_counted_with(client):
+    classes = np.arange(200)
+    log(stream := started(), classes, classes[::-1])
+    asked(client, stream, "/report")
+    tracemalloc.start()
+    told = [asked(client, stream, "/report", beta=beta).get_data() for beta in (2, 3, 4)]
+    gc.collect()
+    grown, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert grown < 3 * sum(map(len, told))
+
+
 def test_curves_of_all_classes_and_of_some(client):
     stream = started()
     scores = random.random((60, 3))
@@ -217,6 +241,23 @@ def test_samples_are_matched_by_their_ids_in_any_order(client):
     first = told["items"][0]
     assert first["sample_id"] == str(min(order))
     assert (first["prediction"], first["prediction_b"]) == (str(TARGET[min(order)]), str(1 - TARGET[min(order)]))
+
+
+def test_samples_that_come_while_two_are_compared_change_nothing(client, monkeypatch):
+    a, b = started(), started()
+    target = np.arange(5_000) % 2
+    first, *rest = records_of(samples_of(target, target, sample_ids=range(5_000)), name="test", split="test")
+    log(a, target, target, sample_ids=range(5_000))
+    b.send(first, rest[0])
+    read = queries.sample_ids
+
+    def late(*key):
+        b.send(*rest[1:])
+        return read(*key)
+
+    monkeypatch.setattr(queries, "sample_ids", late)
+    answer = compare(client, a, b)
+    assert (answer.status_code, answer.json["samples"]) == (200, 4_096)
 
 
 def test_samples_that_have_a_name_in_common_are_not_comparable(client):

@@ -101,12 +101,13 @@ def samples(run_id: str, evaluation_id: int) -> Samples:
     return _kept.get((str(row.run_id), row.evaluation_id, row.received_count), lambda: _read(row))
 
 
-def sample_ids(run_id: str, evaluation_id: int) -> list[str] | None:
-    """Return the names of an evaluation's samples in the order logged, None where they have none."""
-    of = "FROM predictions WHERE run_id = ? AND evaluation_id = ?"
-    if execute(f"SELECT 1 {of} AND sample_id IS NULL LIMIT 1", run_id, evaluation_id).fetchone():
+def sample_ids(run_id: str, evaluation_id: int, count: int) -> list[str] | None:
+    """Return the names of the first `count` samples in the order logged, None where they have none."""
+    key = run_id, evaluation_id, count
+    of = "FROM predictions WHERE run_id = ? AND evaluation_id = ? AND sample_no < ?"
+    if execute(f"SELECT 1 {of} AND sample_id IS NULL LIMIT 1", *key).fetchone():
         return None
-    return [name for (name,) in execute(f"SELECT sample_id {of} ORDER BY sample_no", run_id, evaluation_id)] or None
+    return [name for (name,) in execute(f"SELECT sample_id {of} ORDER BY sample_no", *key)] or None
 
 
 def sample_rows(run_id: str, evaluation_id: int, numbers: Sequence[int]) -> dict[int, Row]:
@@ -135,7 +136,8 @@ def _told(row: Any) -> Row:
 def _size(samples: Samples) -> int:
     arrays = (samples.target, samples.prediction, samples.score, samples.scores, samples.classes, samples.weight)
     others = (*samples.slices.values(), *samples.features.values())
-    return sum(array.nbytes for array in (*arrays, *others) if array is not None)
+    texts = (text for values in samples.slices.values() for text in set(values))
+    return sum(array.nbytes for array in (*arrays, *others) if array is not None) + sum(map(len, texts))
 
 
 _kept: Kept[Samples] = Kept(KEPT_BYTES, _size)
@@ -169,7 +171,7 @@ def _read(row: Any) -> Samples:
         scores=_blobs(found["scores"], "<f4", row.score_count) if "scores" in found else None,
         classes=_blobs(found["score_classes"], "<i4", TOP_SCORES).astype(int) if is_top else None,
         weight=found.get("weight"),
-        slices={name: np.array(values) for name, values in zip(told["slices"], slices, strict=False)},
+        slices={name: _texts(values) for name, values in zip(told["slices"], slices, strict=False)},
         features=dict(zip(told["features"], features, strict=False)),
     )
 
@@ -212,6 +214,12 @@ def _labels(values: Any, task: str, count: int) -> Any:
         bits = _blobs(values, "B", -(-count // 8))
         return np.unpackbits(bits, axis=1, count=count, bitorder="little").astype(int)
     return np.asarray(values, float if task == REGRESSION else int)
+
+
+def _texts(values: Sequence[str]) -> Any:
+    """Return texts as an array that holds each different one once; those of NumPy are all as wide as the longest."""
+    known: dict[str, str] = {}
+    return np.array([known.setdefault(value, value) for value in values], object)
 
 
 def _blobs(values: bytearray, kind: str, width: int) -> Any:
