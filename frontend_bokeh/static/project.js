@@ -127,15 +127,19 @@ export class Project {
     return [...this._questions.values()].some(({kind}) => kind === "want");
   }
 
+  /** Whether the blocks of a key are under way, of all that is shown of it by now. */
   isAsked(key) {
-    return [...this._questions.values()].some((question) => question.kind === "want" && question.keys.includes(key));
+    const isAnswer = ({kind, keys, tracks}) =>
+      kind === "want" && keys.includes(key) && this.tracksOf(key).every(({id}) => tracks.has(id));
+    return [...this._questions.values()].some(isAnswer);
   }
 
   _ask(kind, keys, runs, fields, take) {
     if (!this._numbers || !keys.length || !runs.length) return null;
     const numbers = {keys: keys.map((key) => this._numbers.keys.get(key)), runs: runs.map((run) => this._numbers.runs.get(run.id))};
     const seq = this.link.request({kind, ...this._watched(), ...numbers, ...fields});
-    if (seq !== null) this._questions.set(seq, {kind, keys, take});
+    const tracks = new Set(keys.flatMap((key) => tracksOf(key, runs).map(({id}) => id)));
+    if (seq !== null) this._questions.set(seq, {kind, keys, tracks, take});
     return seq;
   }
 

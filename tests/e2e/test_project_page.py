@@ -9,9 +9,20 @@ import pytest
 from playwright.sync_api import expect
 
 import prevue
+from e2e.dashboard import ProjectPage
 from serving import finished, free_port, served, stored
 
 POINTS, SPIKE = 20_000, 13_337
+# What is asked for comes once a test lets it: appended to the script that takes answers.
+LATE = """
+const {_takeAnswer} = Project.prototype;
+window.late = [];
+Project.prototype._takeAnswer = function (answer) {
+  const take = () => _takeAnswer.call(this, answer);
+  if (window.late) window.late.push(take);
+  else take();
+};
+"""
 LAYERS = [{"name": "dense_1", "type": "Dense", "output_shape": [None, 16], "parameters": 160}]
 
 
@@ -52,6 +63,22 @@ def test_the_runs_curves_are_drawn_and_nothing_leaves_the_machine(shown):
     assert {
         urlsplit(address).hostname for address in shown.addresses if not address.startswith(("data:", "blob:"))
     } == {"localhost"}
+
+
+def test_a_run_that_begins_before_the_first_curves_have_come_is_drawn_with_them(page, backend, dashboard):
+    runs = [prevue.init("meanwhile", name, url=backend, uid="tester") for name in ("first", "second")]
+    runs[0].log({"loss": 1.0}, 0)
+    stored(runs[0], records=2)
+    page.route("**/project.js", lambda route: route.fulfill(body=(came := route.fetch()).text() + LATE, response=came))
+    shown = ProjectPage(page, f"{dashboard}/p/tester/meanwhile")
+    page.goto(f"{dashboard}/p/tester/meanwhile")
+    shown.wait("() => window.late?.length")
+    runs[1].log({"loss": 2.0}, 0)
+    expect(page.locator(".run-step")).to_have_text(["step 0", "step 0"])
+    page.evaluate("() => { for (const take of window.late) take(); window.late = null; }")
+    shown.wait_chart("loss", "chart.curves.length === 2")
+    for run in runs:
+        finished(run)
 
 
 def test_the_list_shows_names_states_and_last_values(shown):

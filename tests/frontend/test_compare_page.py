@@ -46,7 +46,7 @@ def compare(tmp_path_factory):
         for number, (name, config) in enumerate(configs.items()):
             run = prevue.init("net", name, url=url, uid="ann", config=config, tags=[name])
             run.log({"val_loss": 1.0 - number / 2, "val_accuracy": 0.5, "lr": 1.0}, 1)
-            run.log({"f1": number, "grad_norm": number}, 1)
+            run.log({"f1": number, "grad_norm": number, "brier_score": number}, 1)
             run.log({"val_loss": 3.0}, 2)
             ids[name] = finished(run).run_id
         ids["none"] = finished(prevue.init("net", "none", url=url, uid="ann")).run_id
@@ -60,7 +60,8 @@ def test_only_what_differs_is_shown(compare):
     assert (rows["lr"], rows["net.depth"], rows["act"]) == (["0.1", "0.01"], ["18", "–"], ["–", EVIL])
     assert rows["val/loss lowest"] == ["1", "0.5 (best)"]
     assert rows["train/f1 highest"] == ["0", "1 (best)"]
-    assert rows["train/grad_norm highest"] == ["0", "1"]  # who knows which is better
+    for name in ("grad_norm", "brier_score"):  # who knows which is better
+        assert rows[f"train/{name} highest"] == ["0", "1"]
     assert rows["tags"] == ["one", "two"]
     assert not {"seed", "val/accuracy highest", "val/loss last", "user", "python"} & rows.keys()
 
