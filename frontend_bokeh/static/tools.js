@@ -51,10 +51,11 @@ export class Tools {
 
   /** Escape ends the full screen; Tab stays within it. */
   _key(event) {
+    if (document.querySelector("dialog[open], :popover-open")) return; // these keys are for it
     if (event.key === "Escape") this._fill(this._full);
     const stops = [...this._page.cardOf(this._full)?.querySelectorAll("button, [tabindex='0']") ?? []].filter((one) => one.checkVisibility());
     const from = event.shiftKey ? stops[0] : stops.at(-1), isInside = stops.includes(document.activeElement);
-    if (event.key !== "Tab" || document.querySelector("dialog[open], :popover-open") || (isInside && document.activeElement !== from)) return;
+    if (event.key !== "Tab" || (isInside && document.activeElement !== from)) return;
     event.preventDefault();
     (event.shiftKey ? stops.at(-1) : stops[0]).focus();
   }

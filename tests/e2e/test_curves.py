@@ -88,6 +88,10 @@ def test_a_chart_fills_the_window_until_escape(shown):
             shown.page.evaluate("document.activeElement.closest('article.full') && document.activeElement.className")
         )
     assert stops == {"plot", "tool table", "tool save", "tool pin", "tool full"}
+    card(shown, "few").locator(".save").click()
+    shown.page.keyboard.press("Escape")  # ends the menu only
+    expect(shown.page.locator(":popover-open")).to_have_count(0)
+    assert shown.chart("few", "chart.view.bbox.height") > 600
     shown.page.keyboard.press("Escape")
     shown.wait_chart("few", "chart.view.bbox.height === 210")
     assert card(shown, "few").bounding_box()["width"] < 500
