@@ -1,6 +1,7 @@
 """A page of evaluations as one file, in which nothing is asked for."""
 
 import json
+from collections import Counter
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -57,12 +58,14 @@ def answers_of(
     return {f"{of[1]}/{name}": answer for name, answer in kept.items()}
 
 
-def findings(api: Api, run_id: str, evaluation_id: int | None = None) -> list[Row]:
-    """Return what method checks have found wrong with an evaluation, or with the run's training, and when each of these
-    speaks: `about`."""
-    found = [one for one in api.checks(run_id, evaluation_id) if one["state"] == "found"]
-    about = {one["code"]: one["about"] for one in api.known_checks()} if found else {}
-    return [{**one, "about": about.get(one["code"], "")} for one in found]
+def findings(api: Api, run_id: str, evaluation_id: int | None = None) -> Row:
+    """Return what method checks say of an evaluation, or of the run's training: `found`, what is wrong, each with when
+    it speaks (`about`), and how many there are in `all`, are `silenced` and have `failed`."""
+    checks = api.checks(run_id, evaluation_id)
+    by_state = Counter(one["state"] for one in checks)
+    about = {one["code"]: one["about"] for one in api.known_checks()} if by_state["found"] else {}
+    found = [{**one, "about": about.get(one["code"], "")} for one in checks if one["state"] == "found"]
+    return {"found": found, "all": len(checks), "silenced": by_state["silenced"], "failed": by_state["failed"]}
 
 
 def compared(api: Api, a: Row, b: Row, group: str | None = None) -> Row:

@@ -97,7 +97,7 @@ def _shown(api: Api, run: StoredRun, rank: str | None) -> dict[str, Any]:
         "duration": texts.duration(end_of(run) - run.started_at),
         "delivery": Delivery(sorted(run.writers(), key=lambda one: (one["rank"], one["started_at"]))),
         "alerts": api.events([run.run_id], [ALERT], limit=ALERTS_SHOWN),
-        "findings": [] if run.state == RUNNING else findings(api, run.run_id),
+        "findings": [] if run.state == RUNNING else findings(api, run.run_id)["found"],
         "events": events,
         "evaluations": api.evaluations(run.run_id, limit=EVALUATIONS_SHOWN),
         "metrics": metrics,

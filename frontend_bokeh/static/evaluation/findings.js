@@ -8,11 +8,19 @@ export class Findings {
     this.host = element("section", {class: "findings", "aria-label": "what looks wrong"});
   }
 
-  /** Show what was found, null: as long as it is not known. */
-  show(found) {
-    const none = found ? "The method checks find nothing wrong with this test." : "Method checks are at work…";
-    if (!found?.length) this.host.replaceChildren(element("p", {class: "panel quiet"}, none));
-    else this._tell(found);
+  /** Show what the checks say, null: as long as it is not known. */
+  show(told) {
+    if (!told) this._say("Method checks are at work…");
+    else if (told.found.length) this._tell(told.found);
+    else this._say(`The method checks find nothing wrong with this test${unheard(told)}.`);
+  }
+
+  fail(error) {
+    this._say(`What the method checks say did not come: ${error.message}`);
+  }
+
+  _say(text) {
+    this.host.replaceChildren(element("p", {class: "panel quiet"}, text));
   }
 
   _tell(found) {
@@ -33,4 +41,13 @@ export class Findings {
       ),
     );
   }
+}
+
+/** Say how many have not been heard. */
+function unheard({all, silenced, failed}) {
+  const kinds = [
+    [silenced, silenced === 1 ? "is silenced" : "are silenced"],
+    [failed, "failed"],
+  ];
+  return kinds.map(([number, what]) => (number ? `; ${number} of ${all} ${what}` : "")).join("");
 }

@@ -151,15 +151,18 @@ class EvaluationPage {
 
   /** Ask for all of it, and show each part as it comes; what fails is told. */
   load() {
+    const {evaluation} = this;
     return this._load().catch((error) => {
-      if (!this.report) $("#views").replaceChildren(); // nothing will come
+      if (evaluation !== this.evaluation) return;
+      if (evaluation !== this._reported) $("#views").replaceChildren(); // nothing will come, what is there is of another step
       tellOf(error);
     });
   }
 
   async _load() {
     const {evaluation} = this,
-      isThis = () => this.evaluation === evaluation;
+      isThis = () => this.evaluation === evaluation,
+      tell = (error) => isThis() && tellOf(error);
     [this.intervals, this.slices] = [null, null];
     await this._report(); // the others would make it wait
     if (!isThis()) return;
@@ -168,16 +171,19 @@ class EvaluationPage {
     this._showAll();
     this._held = this.answers.ask(evaluation, "columns").then((columns) => isThis() && (this.held = new Held(columns, evaluation)));
     this._samples.show();
-    this.answers.ask(evaluation, "intervals").then((intervals) => isThis() && ((this.intervals = intervals), this._tiles.show()), tellOf);
-    this.answers.ask(evaluation, "checks").then((checks) => isThis() && this._findings.show(checks), tellOf);
+    this.answers.ask(evaluation, "intervals").then((intervals) => isThis() && ((this.intervals = intervals), this._tiles.show()), tell);
+    this.answers.ask(evaluation, "checks").then(
+      (checks) => isThis() && this._findings.show(checks),
+      (error) => isThis() && this._findings.fail(error),
+    );
     if (evaluation.slices.length)
-      this.answers.ask(evaluation, "slices").then((slices) => isThis() && ((this.slices = slices), this._slices.show()), tellOf);
+      this.answers.ask(evaluation, "slices").then((slices) => isThis() && ((this.slices = slices), this._slices.show()), tell);
     if (this.hasManyClasses)
       this.answers.ask(evaluation, "curves").then(
         (told) => isThis() && ((this.means = told), this._showCurves()),
         () => null,
       );
-    this._held.then(() => this._others.forEach((panel) => panel.update()));
+    this._held.then(() => this._others.forEach((panel) => panel.update()), tell);
     document.body.dataset.drawn = "1";
   }
 
@@ -190,8 +196,9 @@ class EvaluationPage {
     } = this;
     $("#wrong").hidden = true;
     const report = await this.answers.ask(evaluation, "report", evaluation.task === "regression" ? {} : {label});
-    if (evaluation !== this.evaluation || label !== this.choice.values.label) return; // another is wanted meanwhile
-    [this.report, this.label] = [report, label];
+    if (evaluation !== this.evaluation) return; // another is wanted meanwhile
+    if (label !== this.choice.values.label) return this._report();
+    [this.report, this.label, this._reported] = [report, label, evaluation];
     this.sweep = this.report.sweep ? new Sweep(this.report.sweep) : null;
     const {edges} = this.report.histogram ?? {};
     if (this.sweep) [this.low, this.high] = this.evaluation.score_type === "probability" ? [0, 1] : [edges[0], edges.at(-1)];
