@@ -76,6 +76,8 @@ function take(page) {
   for (const part of page.querySelectorAll("[data-part]")) {
     const own = shown.get(part.dataset.part);
     if (!own) continue;
+    const opened = own.querySelectorAll("details");
+    for (const [i, one] of part.querySelectorAll("details").entries()) one.open = opened[i]?.open ?? one.open; // as read
     if (own.innerHTML !== part.innerHTML) own.replaceChildren(...part.childNodes);
     if (part.dataset.live) own.dataset.live = part.dataset.live;
   }

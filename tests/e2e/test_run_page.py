@@ -85,3 +85,18 @@ def test_an_alert_comes_to_the_page_by_itself(page, dashboard, live):
     live.log({"loss": float("nan")}, 5)
     expect(page.locator("[data-part=events]")).to_contain_text("train/loss is NaN at step 5")
     expect(page.locator("[data-part=alerts]")).to_contain_text("train/loss is NaN at step 5")
+
+
+def test_a_finding_that_is_read_stays_open(page, dashboard, backend, live):
+    for step in range(20):
+        live.log({"loss": 0.5}, step)
+    finished(live)
+    page.goto(f"{dashboard}/p/tester/alive/runs/{live.run_id}")
+    page.get_by_text("When it speaks").click()
+    silence = page.get_by_role("button", name="Silence in this run")
+    silence.focus()
+    with prevue.Api(backend) as api:
+        api.edit_run(live.run_id, notes="looked at")
+    page.evaluate(HIDE, False)
+    expect(page.locator(".notes")).to_have_text("looked at")
+    expect(silence).to_be_focused()
