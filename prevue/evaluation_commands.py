@@ -65,17 +65,21 @@ def compare(run_a: Any, run_b: Any, name: str | None, url: str | None, as_json: 
 @click.argument("group_a")
 @click.argument("group_b")
 @click.option("--name", default="test", show_default=True, help="Of the evaluations.")
+@click.option("--split", default="test", show_default=True, help="Of the evaluations.")
 @url_option
 @json_option
-def compare_groups(project: str, group_a: str, group_b: str, name: str, url: str | None, as_json: bool) -> None:
+def compare_groups(
+    project: str, group_a: str, group_b: str, name: str, split: str, url: str | None, as_json: bool
+) -> None:
     """Compare two groups of runs that differ in their seeds.
 
     Differences are the mean of GROUP_B minus that of GROUP_A, with Welch's 95% intervals. PROJECT is a name, or another
     user's as alice/digits; a run's group is what init(group=...) said.
     """
     with asking(url) as transport:
-        of = {"project_id": find_project(transport, project), "group_a": group_a, "group_b": group_b, "name": name}
-        told = transport.get("/api/v1/evaluations/compare-groups", of)
+        of = {"group_a": group_a, "group_b": group_b, "name": name, "split": split}
+        project_id = find_project(transport, project)
+        told = transport.get("/api/v1/evaluations/compare-groups", {"project_id": project_id, **of})
     if as_json:
         click.echo(json.dumps(told))
         return
@@ -114,7 +118,8 @@ def _signed(value: float | None) -> str:
 def _told(row: dict[str, Any]) -> str:
     interval = row["interval"]
     if interval is None or interval["low"] is None:
-        return ""
+        is_still = row.get("spread_a") == row.get("spread_b") == 0
+        return "no seed changed it, so nothing is known of chance" if is_still else ""
     word = "may be chance" if interval["low"] <= 0 <= interval["high"] else "more than chance"
     return f"{interval['low']:+.4f} to {interval['high']:+.4f}  {word}"
 

@@ -39,6 +39,9 @@ def matched(a: Samples, b: Samples, ids_a: list[str] | None, ids_b: list[str] | 
     """
     if (a.task, a.labels) != (b.task, b.labels):
         raise InvalidValue(f"a {a.task} of {len(a.labels)} labels and a {b.task} of {len(b.labels)} are not comparable")
+    if a.positive != b.positive:
+        told = (shown(of.labels[of.positive or 0]) for of in (a, b))
+        raise InvalidValue("the positive class is {} in A and {} in B; log both with the same pos_label".format(*told))
     if ids_a is not None and ids_b is not None:
         _refuse_twice(ids_a, ids_b)
         place_of = {name: place for place, name in enumerate(ids_b)}
@@ -103,7 +106,7 @@ def _intervals(a: Samples, b: Samples, beta: float) -> dict[str, Interval]:
     of_a, of_b = drawn_scores([a, b], matrix_scores(a, beta))
     found = {name: interval_of(of_b[name] - outcomes) for name, outcomes in of_a.items()}
     found |= _of_losses(a, b)
-    if a.task == "binary" and a.positive == b.positive and a.score is not None and b.score is not None:
+    if a.task == "binary" and a.score is not None and b.score is not None:
         found |= area_differences(a.target == a.positive, a.score, b.score, a.weight)
     return found
 

@@ -14,7 +14,10 @@ LEVEL = 0.95
 
 
 class Difference(NamedTuple):
-    """How the mean of B differs from that of A; low and high are NaN where one of them has a single run."""
+    """How the mean of B differs from that of A.
+
+    low and high are NaN where one of them has a single run, or no seed changed anything: of chance nothing is known.
+    """
 
     mean_a: float
     mean_b: float
@@ -52,6 +55,8 @@ def seeds_difference(a: Floats, b: Floats, level: float = LEVEL) -> Difference:
     if reach > 0:
         freedom = parts.sum() ** 2 / (parts**2 / (len(a) - 1, len(b) - 1)).sum()
         reach *= t_quantile((1 + level) / 2, float(freedom))
+    else:
+        reach = float("nan")
     return Difference(float(a.mean()), float(b.mean()), *spreads, difference, difference - reach, difference + reach)
 
 
@@ -68,4 +73,6 @@ def t_quantile(share: float, freedom: float) -> float:
 
 
 def _spread(values: Floats) -> float:
-    return float(values.std(ddof=1)) if len(values) > 1 else float("nan")
+    if len(values) < 2:
+        return float("nan")
+    return float(values.std(ddof=1)) if np.ptp(values) else 0.0  # that of equal ones may be some 1e-17

@@ -77,6 +77,13 @@ def test_recipes_are_compared_over_their_seeds(tested, call, backend):  # noqa: 
     (line,) = [line for line in out.splitlines() if line.startswith("accuracy")]
     assert (exit_code, line.endswith("more than chance")) == (0, True)
     told = json.loads(call("evaluate", "compare-groups", "alice/cancer", "chance", "trees", "--json")[1])
+    for model, group in ((dummy.DummyClassifier(), "most"), (naive_bayes.GaussianNB(), "bayes")) * 2:
+        tested(model, group=group, split="val")
+    error = call("evaluate", "compare-groups", "alice/cancer", "most", "bayes")[2]
+    assert "no run of group 'most' has an evaluation 'test' of the split 'test'" in error
+    _, out, _ = call("evaluate", "compare-groups", "alice/cancer", "most", "bayes", "--split", "val")
+    (line,) = [line for line in out.splitlines() if line.startswith("accuracy")]
+    assert line.endswith("no seed changed it, so nothing is known of chance")
     with Api(backend) as api:
         assert api.compare_groups(api.projects(name="cancer")[0].project_id, "chance", "trees") == told
         run_id = told["runs_b"][0]

@@ -186,6 +186,19 @@ def test_groups_of_seeds_are_compared_by_the_spread_of_their_runs(client):
     answer = compared("small", "none")
     assert (answer.status_code, answer.json["detail"][:19]) == (422, "no run of group 'no")
     assert compared("small", "large", project_id=9_999).status_code == 404
+    log(started(group="other"), TARGET, TARGET, pos_label=0)
+    answer = compared("small", "other")
+    assert (answer.status_code, "other tasks, labels or positive classes" in answer.json["detail"]) == (422, True)
+
+
+def test_groups_that_no_seed_changes_say_nothing_of_chance(client):
+    for group, wrong in (("a", TARGET ^ (np.arange(400) % 10 == 0)), ("b", TARGET)):
+        for _ in range(3):
+            log(started(group=group), TARGET, wrong)
+    project_id = client.get("/api/v1/projects").json["items"][0]["project_id"]
+    query = {"project_id": project_id, "group_a": "a", "group_b": "b"}
+    rows = client.get("/api/v1/evaluations/compare-groups", query_string=query).json["scores"]
+    assert {(row["spread_a"], row["spread_b"], row["interval"]) for row in rows} == {(0, 0, None)}
 
 
 def test_a_group_is_compared_by_its_whole_evaluations_only(client, monkeypatch):
@@ -272,17 +285,18 @@ def test_samples_that_have_a_name_in_common_are_not_comparable(client):
 
 
 @pytest.mark.parametrize(
-    ("given", "message"),
+    ("given", "more", "message"),
     [
-        ((TARGET[:300], TARGET[:300]), "400 and 300 samples without sample_ids can't be matched"),
-        ((1 - TARGET, TARGET), "the same samples have other targets in the two"),
-        ((TARGET * 2, TARGET, None), "are not comparable"),
+        ((TARGET[:300], TARGET[:300]), {}, "400 and 300 samples without sample_ids can't be matched"),
+        ((1 - TARGET, TARGET), {}, "the same samples have other targets in the two"),
+        ((TARGET * 2, TARGET, None), {}, "are not comparable"),
+        ((TARGET, TARGET), {"pos_label": 0}, "the positive class is '1' in A and '0' in B"),
     ],
 )
-def test_what_is_not_comparable_is_told(client, given, message):
+def test_what_is_not_comparable_is_told(client, given, more, message):
     a, b = started(), started()
     log(a, TARGET, TARGET)
-    log(b, *given)
+    log(b, *given, **more)
     answer = compare(client, a, b)
     assert answer.status_code == 422
     assert message in answer.json["detail"]

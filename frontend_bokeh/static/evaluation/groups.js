@@ -61,7 +61,7 @@ function scoresPanel({scores}) {
       "p",
       {class: "quiet note"},
       "± is the standard deviation over the runs of a group. The interval, Welch's, is of the difference of the means: what other " +
-        "seeds might have given on the same test; on other samples each mean could differ too.",
+        "seeds might have given on the same test; on other samples each mean could differ too. A score that no seed changed has none.",
     ),
     element("p", {class: "many", role: "note"}, warning(shown.length, 1)),
   );

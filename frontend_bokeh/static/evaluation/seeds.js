@@ -6,7 +6,7 @@ import {amount, deciding, inText, signed, winner} from "./verdict.js";
 /** Return what the comparison of groups A and B says, decided by one row of its scores: `kind`, `heading` and `text`. */
 export function seedsVerdict({scores, runs_a: runsA, runs_b: runsB}) {
   const row = deciding(scores);
-  if (!row) return {kind: "unknown", heading: "Whether B is better than A is not known", text: whyUnknown(runsA, runsB)};
+  if (!row) return {kind: "unknown", heading: "Whether B is better than A is not known", text: whyUnknown(scores, runsA, runsB)};
   const {name, difference, interval} = row,
     score = inText(name),
     between = `[${signed(name, interval.low)}, ${signed(name, interval.high)}]`,
@@ -14,14 +14,6 @@ export function seedsVerdict({scores, runs_a: runsA, runs_b: runsB}) {
   if (difference === 0) return {kind: "noise", heading: `A and B are on average equal in ${score}`, text: `${told}.`};
   const [ahead, behind] = difference > 0 !== isLowerBetter(name) ? ["B", "A"] : ["A", "B"],
     size = `${amount(name, Math.abs(difference))} of ${score}`;
-  if (interval.low === interval.high)
-    return {
-      kind: "unknown",
-      heading: `${ahead} is ahead by ${size}, but no seed changed anything`,
-      text:
-        `All runs of A came to the same ${score}, and all of B: without a spread nothing is known of chance. ` +
-        "Compare a test of each sample by sample instead.",
-    };
   if (winner(row) === "noise")
     return {
       kind: "noise",
@@ -37,11 +29,16 @@ export function seedsVerdict({scores, runs_a: runsA, runs_b: runsB}) {
   };
 }
 
-function whyUnknown(runsA, runsB) {
+function whyUnknown(scores, runsA, runsB) {
   const single = [
     ["A", runsA],
     ["B", runsB],
   ].filter(([, runs]) => runs.length < 2);
+  if (scores.some((row) => row.spread_a === 0 && row.spread_b === 0))
+    return (
+      "No seed changed anything: all runs of A came to the same scores, and all of B. Without a spread nothing is known of " +
+      "chance; see that each run has another seed, or compare a test of each sample by sample."
+    );
   if (!single.length) return "No difference of these scores has an interval.";
   const who = single.map(([letter]) => letter).join(" and ");
   return (

@@ -64,7 +64,8 @@ class GroupsComparisonSchema(ma.Schema):
         required=True,
         metadata={
             "description": "name, mean_a, mean_b, spread_a and spread_b (standard deviations; null for one run), "
-            "difference (b - a) and its interval: low, high, level; null where a group has one run"
+            "difference (b - a) and its interval: low, high, level; null where a group has one run, or where no seed "
+            "changed the score"
         },
     )
 
@@ -100,8 +101,10 @@ def compare_groups(project_id: int, group_a: str, group_b: str, name: str, split
     """
     found(project(identity(), project_id), f"project {project_id}")
     (rows_a, out_a), (rows_b, out_b) = (_of_group(project_id, group, name, split) for group in (group_a, group_b))
-    if len({(row["task"], *row["labels"]) for row in (*rows_a, *rows_b)}) > 1:
-        raise InvalidValue(f"the evaluations {name!r} have other tasks or labels; give each test a name of its own")
+    if len({(row["task"], row["positive"], *row["labels"]) for row in (*rows_a, *rows_b)}) > 1:
+        raise InvalidValue(
+            f"the evaluations {name!r} have other tasks, labels or positive classes; give each test a name of its own"
+        )
     runs_a, runs_b = ([row["run_id"] for row in rows] for rows in (rows_a, rows_b))
     told = seeds.compared(_scores(rows_a, beta), _scores(rows_b, beta))
     return json_response({"runs_a": runs_a, "runs_b": runs_b, "left_out": out_a + out_b, "scores": told})
@@ -112,7 +115,10 @@ def _of_group(project_id: int, group: str, name: str, split: str) -> tuple[list[
     if left_out and not rows:
         raise InvalidValue(f"samples of the evaluations {name!r} of group {group!r} are missing, in all of its runs")
     if not rows:
-        raise InvalidValue(f"no run of group {group!r} has an evaluation {name!r}; log it in each run of the group")
+        raise InvalidValue(
+            f"no run of group {group!r} has an evaluation {name!r} of the split {split!r}; log it in each run of the "
+            "group, or say which name and split it has"
+        )
     return rows, left_out
 
 
