@@ -13,7 +13,7 @@ class WeightsPage(RunPart):
     """The mean and the standard deviation of each layer's weights and gradients, as a run logged them last."""
 
     async def get(self, owner: str, name: str, run_id: str) -> None:
-        """Tell for each layer `[weights, gradients]`, each `[mean, deviation]` or null."""
+        """Tell for each layer `[weights, gradients]`, each `[mean, deviation]` or null; of many layers the first."""
         _, told = await self.found(owner, name, run_id, _spreads)
         self.write({"layers": told})
 
@@ -26,10 +26,12 @@ def _spreads(api: Api, run: StoredRun) -> list[list[tuple[float, float] | None]]
     asked = 0
     told = []
     for own in weights.by_layer(layers, names):
+        asked += len(own)
+        if asked > MAX_HISTOGRAMS:
+            break  # a part of a layer's would not be its spread
         kinds: tuple[list[dict[str, Any]], list[dict[str, Any]]] = ([], [])
-        for one in own[: MAX_HISTOGRAMS - asked]:
+        for one in own:
             payload = api.result(run.run_id, latest[one["split"], one["name"], one["rank"]])["payload"]
             kinds[one["label"].endswith(weights.GRADIENTS)].append(payload)
-            asked += 1
         told.append([weights.spread(kind) for kind in kinds])
     return told

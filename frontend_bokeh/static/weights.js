@@ -5,13 +5,18 @@ import {failure, show} from "./panels.js";
 
 const MOST = 8; // drawings of a layer
 
-/** Write how the weights and gradients of each layer were spread into the last two cells of its row. */
+/** Write how the weights and gradients of each layer were spread into the last two cells of its row; say of how many. */
 export async function showSpreads(run, rows) {
   const answer = await fetch(`${run}/weights`).then((one) => (one.ok ? one.json() : null)).catch(() => null);
-  for (const [at, told] of (answer?.layers ?? []).entries()) {
+  const layers = answer?.layers ?? [];
+  for (const [at, told] of layers.entries()) {
     for (const [k, cell] of [...rows[at]?.querySelectorAll(".spread") ?? []].entries()) {
       if (told[k]) cell.textContent = told[k].map((value) => +value.toPrecision(2)).join("\n± ");
     }
+  }
+  if (answer && layers.length < rows.length) {
+    const text = `Weights and gradients of the first ${layers.length} of ${rows.length} layers; choose another to see its own.`;
+    rows[0].closest("table").after(element("p", {class: "quiet"}, text));
   }
 }
 

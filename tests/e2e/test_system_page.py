@@ -83,3 +83,9 @@ def test_a_layer_shows_how_its_weights_and_gradients_went(page, dashboard, run):
     link.click()
     expect(page.locator("article:visible")).to_have_count(2)
     expect(page.get_by_role("searchbox")).to_have_value("[/.]fc([/.]|$)")
+    for number in range(199):  # with those of the first layer more than are summed up
+        run.log_histogram(f"parameters/out/{number}", [1, 2], step=9)
+    stored(run, records=22 + 199)
+    page.goto(f"{dashboard}/p/tester/machine/model?run={run.run_id}")
+    expect(page.get_by_text("of the first 1 of 2 layers")).to_be_visible()
+    expect(page.locator("#layers .spread")).to_have_text(["5\n± 0.8", "5\n± 0.8", "", ""])
