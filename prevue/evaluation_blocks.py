@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from prevue.evaluation import Array, Samples
+from prevue.evaluation import Samples
+from prevue.evaluation_columns import Array
 from prevue_core.evaluation_records import (
     BINARY,
     BLOCK_BYTES,

@@ -112,8 +112,8 @@ LAYERS: list[tuple[str, set[str], set[str]]] = [
     ("prevue.plugin_commands", {*GROUND, "prevue"}, {"click"}),
     ("prevue.testing_backend", {*GROUND, "prevue"}, {"pytest"}),
     ("prevue.testing_records", {*GROUND, "prevue"}, {"pytest"}),
-    ("prevue.evaluation", {*GROUND, "prevue"}, {"numpy"}),  # imported by log_evaluation only, as the next one
-    ("prevue.evaluation_blocks", {*GROUND, "prevue"}, {"numpy"}),
+    ("prevue.evaluation", {*GROUND, "prevue"}, {"numpy"}),  # imported by log_evaluation only, as the next ones
+    *((f"prevue.evaluation_{part}", {*GROUND, "prevue"}, {"numpy"}) for part in ("blocks", "classes", "columns")),
     ("prevue", {*GROUND, "prevue"}, {"orjson", "pandas"}),
     ("prevue_core", set(), set()),
     (

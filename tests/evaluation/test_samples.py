@@ -1,5 +1,7 @@
 """What `log_evaluation` accepts, and what it makes of it."""
 
+from decimal import Decimal
+
 import numpy as np
 import pandas
 import pytest
@@ -122,6 +124,41 @@ def test_numbers_and_texts_of_the_same_classes_are_the_same():
     )
 
 
+@pytest.mark.parametrize(
+    ("true", "pred", "labels", "expected"),
+    [
+        (["1", "2", "3", "1"], [1, 2, 2, 1], None, ["1 2 3 1", "1 2 2 1"]),
+        (["1", "10", "2"], [10.0, 1.0, 2.0], None, ["1 10 2", "10 1 2"]),
+        ([1, 2, 3], ["1", "3", "3"], list("123"), ["1 2 3", "1 3 3"]),
+        ([1, 2, 3, 1], [1, 2, 2, 1], list("123"), ["1 2 3 1", "1 2 2 1"]),
+        ([0, 1, 2, 0], [1, 2, 2, 1], list("123"), ["1 2 3 1", "2 3 3 2"]),
+        (np.eye(3), [1, 2, 2], list("123"), ["1 2 3", "2 3 3"]),
+        ([0, 1], [1, 1], ["1", "0"], ["0 1", "1 1"]),
+        (["no", "yes"], [1, 0], ["no", "yes"], ["no yes", "yes no"]),
+        ([-1, 1], [1, 0], [-1, 1], ["-1 1", "1 -1"]),
+        ([True, False], [1, 1], ["True", "False"], ["True False", "True True"]),
+        ([True, False], ["True", "True"], None, ["True False", "True True"]),
+    ],
+)
+def test_texts_and_numbers_are_the_same_classes_by_their_text_or_by_the_labels(true, pred, labels, expected):
+    samples = samples_of(true, pred, labels=labels)
+    assert [" ".join(np.array(samples.labels)[given]) for given in (samples.target, samples.prediction)] == expected
+
+
+def test_texts_that_spell_numbers_have_the_order_of_numbers():
+    assert samples_of([str(number) for number in range(11)], range(11)).labels == [str(number) for number in range(11)]
+
+
+@pytest.mark.parametrize(("true", "pred"), [([1, 0], [True, False]), ([True, False], [1.0, 0.0])])
+def test_truths_beside_numbers_are_0_and_1(true, pred):
+    samples = samples_of(np.array(true), np.array(pred), [0.7, 0.2])
+    assert (samples.task, samples.labels, samples.prediction.tolist()) == ("binary", ["0", "1"], [1, 0])
+
+
+def test_numbers_beyond_what_a_float_tells_apart_are_a_regression():
+    assert samples_of(np.arange(6) * 1e20, np.arange(6) * 1e20).task == "regression"
+
+
 def test_bytes_are_text_and_labels_may_be_given_once_only():
     samples = samples_of(np.array([b"no", b"yes"]), ["no", "yes"], labels=(label for label in ("no", "yes")))
     assert (samples.task, samples.labels, samples.target.tolist()) == ("binary", ["no", "yes"], [0, 1])
@@ -164,11 +201,23 @@ def test_what_the_server_would_refuse_is_refused_before_anything_is_sent():
         ({"y_true": [0, 1], "y_pred": [0, 1], "labels": []}, "labels is empty"),
         ({"y_true": [0, 1], "y_score": [0.1, 0.9], "pos_label": "x"}, r"pos_label 'x' is none of \[0, 1\]; use one"),
         ({"y_true": [0, 1, 2], "y_score": P[:3], "pos_label": 1}, "pos_label 1 is for two classes, not for"),
-        ({"y_true": ["a", "b"], "y_pred": [0, 1]}, "y_true has classes such as 'a', y_pred such as '0', and none"),
+        ({"y_true": ["a", "b"], "y_pred": [0, 1]}, r"such as 'a', and y_pred\[0\], which is 0, is none of them"),
+        ({"y_true": ["1", "2", "3"], "y_pred": [1, 0, 2]}, r"y_pred\[1\], which is 0, is none of them; give labels"),
+        ({"y_true": ["1", "2"], "y_pred": np.eye(3)[[1, 2]]}, "is none of them; give labels"),
+        ({"y_true": list("123"), "y_pred": [0, 1, 1], "labels": list("123")}, r"y_pred\[0\] is 0, which is none of"),
+        ({"y_true": [1, 2, 3], "y_pred": [0, 1, 2], "labels": list("123")}, r"y_pred\[0\] is 0, which is none of"),
+        ({"y_true": [0, 1, 2], "y_pred": [1, 2, 3], "labels": list("123")}, r"y_pred\[2\] is 3, .* by their numbers"),
+        ({"y_true": [0, 1, 9], "y_pred": [0, 1, 2], "labels": list("abc")}, r"y_true\[2\] is 9, which is none of"),
+        ({"y_true": [1, 2], "y_pred": [2, 1], "labels": list("123")}, "numbers such as 1, which may be labels of"),
+        ({"y_true": np.eye(3), "y_pred": [0, 1, 2], "labels": list("12")}, "y_true has 3 columns, .* 2 labels"),
+        ({"y_true": [1, 2], "y_pred": [1, 2], "pos_label": 0}, r"pos_label 0 is none of \[1, 2\]"),
         ({"y_true": "abc", "y_pred": "abd"}, "y_true 'abc' is one value; use an array, a list"),
         ({"y_true": {0, 1}, "y_pred": [0, 1]}, r"y_true \{0, 1\} is one value"),
         ({"y_true": [object(), 2], "y_pred": [0, 1]}, r"y_true\[0\] is <object .*, neither a text nor a number"),
-        ({"y_true": P[:, :2] * 3, "y_pred": P[:, :2]}, "has several targets; log an evaluation for each"),
+        ({"y_true": [1, Decimal(2), 3], "y_pred": [1, 2, 3]}, r"y_true\[1\] is Decimal\('2'\), neither"),
+        ({"y_true": [0, 2**70], "y_pred": [0, 1]}, r"y_true\[1\] is 1180.*, neither a text nor a number of 64 bits"),
+        ({"y_true": P[:, :2] * 3, "y_pred": P[:, :2]}, "has several targets; log an evaluation for each$"),
+        ({"y_true": P, "y_score": P}, "several targets; .*, or one of the classes y_true.argmax"),
         ({"y_true": [0, 1], "y_pred": [0, 1], "sample_ids": 5}, "sample_ids 5 is one value; use a list"),
         ({"y_true": [0, 1], "y_pred": [0, 1], "sample_ids": ["a", None]}, "sample_ids is missing in row 1"),
         ({"y_true": [0, 1], "y_pred": [0, 1], "sample_ids": ["x" * 1_001, "y"]}, "in row 0 has 1001 characters"),
