@@ -104,15 +104,14 @@ export class Cards {
     this._lookTimer = setTimeout(() => this._look(), this.charts.size ? LOOK_WAIT_MS : 0); // the first ones at once
   }
 
-  /** Ask for what can be seen, then for what is near, and build what is there. A fast scroll leaves no queue of questions. */
+  /** Ask for what can be seen, once that is built for what is near, and build what is there. Questions make no queue. */
   _look() {
-    if (this._unasked.size && !this._project.isWaiting) {
-      const seen = [...this._unasked.keys()].filter((key) => this._unasked.get(key));
-      const keys = seen.length ? seen : [...this._unasked.keys()];
-      this.fetch(keys);
-      for (const key of keys) this._unasked.delete(key);
-    }
     this._build();
+    if (this._project.isWaiting) return;
+    const seen = [...this._unasked.keys()].filter((key) => this._unasked.get(key));
+    const keys = seen.length ? seen : this._isBuilding ? [] : [...this._unasked.keys()];
+    if (keys.length) this.fetch(keys);
+    for (const key of keys) this._unasked.delete(key);
   }
 
   async _build() {
@@ -131,6 +130,7 @@ export class Cards {
       this._isBuilding = false;
     }
     this._project.watch();
+    this._look();
   }
 
   /** The keys whose cards are in view without a chart. */
