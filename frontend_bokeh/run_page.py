@@ -13,6 +13,7 @@ from frontend_bokeh.pages import Page
 from frontend_bokeh.source import find_project, find_run
 from prevue.api import Api, StoredRun
 from prevue_core.contract import ALERT, FAILED, RUNNING, SYSTEM_SPLIT, decode_number
+from prevue_core.errors import Refused, Unreachable
 
 ROWS_SHOWN = 500  # series of a rank, and processes
 EVENTS_SHOWN = 100  # the latest
@@ -97,7 +98,7 @@ def _shown(api: Api, run: StoredRun, rank: str | None) -> dict[str, Any]:
         "duration": texts.duration(end_of(run) - run.started_at),
         "delivery": Delivery(sorted(run.writers(), key=lambda one: (one["rank"], one["started_at"]))),
         "alerts": api.events([run.run_id], [ALERT], limit=ALERTS_SHOWN),
-        "findings": [] if run.state == RUNNING else findings(api, run.run_id)["found"],
+        "findings": [] if run.state == RUNNING else training_findings(api, run),
         "events": events,
         "evaluations": api.evaluations(run.run_id, limit=EVALUATIONS_SHOWN),
         "metrics": metrics,
@@ -110,6 +111,14 @@ def _shown(api: Api, run: StoredRun, rank: str | None) -> dict[str, Any]:
         "packages": _object(run.environment.get("packages")),
         "rows_shown": ROWS_SHOWN,
     }
+
+
+def training_findings(api: Api, run: StoredRun) -> list[dict[str, Any]] | None:
+    """Return what method checks have found in the training; None: that cannot be had, all else can."""
+    try:
+        return findings(api, run.run_id)["found"]
+    except (Refused, Unreachable):
+        return None
 
 
 def _sums(series: dict[str, Any]) -> dict[str, Any]:

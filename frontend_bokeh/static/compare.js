@@ -86,7 +86,7 @@ function draw() {
   $("#reset-brushes").disabled = !view.brushes.size;
   $("#compare-kept").disabled = found.length < 2 || found.length > COMPARED;
   $("#compare-kept").title = found.length > COMPARED ? `at most ${COMPARED} side by side: narrow them down` : "";
-  $("#curves-kept").disabled = found.length > DRAWN && found.length < runs.length;
+  $("#curves-kept").disabled = found.length > DRAWN && (found.length < runs.length || query.has("run"));
   $("#curves-kept").title = $("#curves-kept").disabled ? `at most ${DRAWN} at a time: narrow them down` : "";
   $("#color-key").textContent = last ? `colour: ${last.label}` : "";
   list(found, axes, last);

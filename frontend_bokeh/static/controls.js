@@ -39,10 +39,14 @@ export function offerGroups() {
   field.value = view.group;
 }
 
-/** Complete filters of runs, once somebody is about to write one. */
-async function complete() {
-  const answer = await fetch(`${location.pathname.replace(/\/$/, "")}/fields`).catch(() => null);
-  if (answer?.ok) new Completion($("#run-filter"), $("#completions"), await answer.json(), true);
+/** Complete filters of runs, once somebody is about to write one; where the fields do not come, the next time. */
+function complete() {
+  const begin = async () => {
+    const answer = await fetch(`${location.pathname.replace(/\/$/, "")}/fields`).catch(() => null);
+    if (answer?.ok) new Completion($("#run-filter"), $("#completions"), await answer.json(), true);
+    else complete();
+  };
+  $("#run-filter").addEventListener("focus", begin, {once: true});
 }
 
 /** Make the controls work. `unzoom()` shows whole curves. */
@@ -69,7 +73,7 @@ export function startControls(unzoom) {
   }
   $("#events").addEventListener("change", (event) => change({events: event.target.checked}));
   $("#linked").addEventListener("change", (event) => change({linked: event.target.checked}));
-  $("#run-filter").addEventListener("focus", complete, {once: true});
+  complete();
   $("#run-filter").addEventListener("input", (event) => change({runs: event.target.value}));
   $("#metric-filter").addEventListener("input", (event) => change({metrics: event.target.value}));
   $("#reset").addEventListener("click", unzoom);

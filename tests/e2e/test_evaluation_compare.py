@@ -72,7 +72,8 @@ def test_the_words_say_what_is_noise_and_what_is_better_with_the_interval(page, 
     saved.context.close()
 
 
-def test_samples_are_of_the_group_that_was_chosen_last_whichever_come_last(page, log, compare):
+def test_samples_are_of_the_group_that_was_chosen_last_whichever_come_last(page, log, compare, expected_errors):
+    expected_errors.append("status of 500")
     compare(log.cancer("quick"), log.cancer("late", DummyClassifier()))
     held: list[Route] = []
     page.route("**/compare?*group=both*", lambda route: held.append(route))
@@ -86,6 +87,11 @@ def test_samples_are_of_the_group_that_was_chosen_last_whichever_come_last(page,
     late.value.finished()
     page.evaluate("fetch('/healthz')")
     expect(told).to_contain_text("Both are wrong")
+    out_of_order = {"status": 500, "json": {"error": "out of order"}}
+    page.route("**/compare?*group=only_b*", lambda route: route.fulfill(**out_of_order))
+    page.locator("#view-agreement .cell").nth(2).click()
+    expect(told).to_have_text("The samples did not come: out of order")
+    expect(page.locator("#view-samples tbody tr")).to_have_count(0)
 
 
 def test_where_the_interval_and_the_test_do_not_agree_neither_decides(page, log, compare):

@@ -55,10 +55,15 @@ def test_a_filter_and_a_name_find_older_runs(open_project, many):
     expect(shown.page.locator("#runs .run-group")).to_have_text(["place = 1", "place = 0"])
 
 
-def test_a_filter_is_completed_and_a_name_is_not_in_its_way(open_project, many):
+def test_a_filter_is_completed_and_a_name_is_not_in_its_way(open_project, many, expected_errors):
+    expected_errors.append("status of 503")
     shown = open_project(many, charts=1, query="?runs=run 20")
     field, offered = shown.page.get_by_label("filter runs"), shown.page.locator("#completions li")
+    shown.page.route("**/fields", lambda route: route.fulfill(status=503), times=1)
     with shown.page.expect_response("**/fields"):
+        field.focus()
+    shown.page.evaluate("async () => { await fetch('/healthz'); document.activeElement.blur(); }")
+    with shown.page.expect_response("**/fields"):  # as they did not come
         field.focus()
     field.fill("place")
     expect(offered).to_have_text(["config.place"])
@@ -103,3 +108,11 @@ def test_a_hundred_runs_are_compared(page, dashboard, backend, many):
         asked = [("run", run.run_id) for run in api.runs(many, filter="config.place > 0", limit=101)]
     told = page.request.get(f"{dashboard}/p/tester/{many}/values?{urlencode([('field', 'config.place'), *asked])}")
     assert told.json()["values"]["config.place"] == list(range(201, 100, -1))
+
+
+def test_more_chosen_runs_than_are_drawn_have_no_way_to_their_curves(page, dashboard, backend, many):
+    with prevue.Api(backend) as api:
+        asked = [("run", run.run_id) for run in api.runs(many, limit=201)]
+    page.goto(f"{dashboard}/p/tester/{many}/compare?{urlencode(asked)}")
+    expect(page.locator("#kept")).to_have_text("201 runs")
+    expect(page.locator("#curves-kept")).to_be_disabled()

@@ -12,7 +12,8 @@ import requests
 import prevue
 from frontend.test_pages import ask
 from frontend.visiting import Visitor
-from serving import finished, served
+from frontend_bokeh.run_page import training_findings
+from serving import finished, free_port, served
 
 PROJECT = "/p/ann/runs"
 FAILING = """
@@ -86,6 +87,8 @@ def test_what_looks_wrong_with_a_training_is_told_until_it_is_silenced(backend):
     told = "The training loss began at 2.5 and was never below 2.5 in 20 points up to step 19"
     assert (told in text, "Training stalled" in live) == (True, False)  # as long as it runs, it may still learn
     assert "Speaks where the training loss, at least 10 points of it, never fell" in text
+    with prevue.Api(f"http://127.0.0.1:{free_port()}") as away, prevue.Api(backend.url) as api:
+        assert training_findings(away, api.run(run_id)) is None  # the rest of the page can still be told
     here, form = f"{PROJECT}/runs/{run_id}", {"form_key": "", "run": run_id, "code": "stalled"}
     visitor = Visitor(backend.dashboard)
     for action in ("silence", "silence in project"):

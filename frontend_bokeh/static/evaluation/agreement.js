@@ -120,7 +120,7 @@ export class GroupPanel {
     this.panel.hidden = !pair.agreement;
     if (!pair.agreement) return;
     const wanted = group ?? (pair.agreement.only_a >= pair.agreement.only_b ? "only_a" : "only_b");
-    const {items} = await this.page.groupOf(wanted);
+    const {items, error} = await this.page.groupOf(wanted).catch((error) => ({items: [], error}));
     if (group !== this.page.group || other !== this.page.other) return; // others are wanted meanwhile
     const text = (value) => (Array.isArray(value) ? value.join(", ") || "none" : String(value));
     this._items = items;
@@ -132,7 +132,9 @@ export class GroupPanel {
         neither: "Both are wrong",
       }[wanted];
     const part = items.length < whole ? `, the first ${count(items.length)}` : "";
-    this._count.textContent = `${said}: ${count(whole)} sample${whole === 1 ? "" : "s"}${part}`;
+    this._count.textContent = error
+      ? `The samples did not come: ${error.message}`
+      : `${said}: ${count(whole)} sample${whole === 1 ? "" : "s"}${part}`;
     this._head.replaceChildren(
       ...["Sample", "True", first.letter, "Sure", other.letter, "Sure"].map((name, i) =>
         element("th", {scope: "col", class: i === 3 || i === 5 ? "figure" : ""}, name),

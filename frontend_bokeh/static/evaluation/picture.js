@@ -24,8 +24,11 @@ export function pictureOf(panel) {
   panel.classList.add("pictured"); // for this moment nothing scrolls
   const {left, top} = panel.getBoundingClientRect(),
     picture = new Picture(left, top);
-  for (const node of shownIn(panel)) picture.add(node);
-  panel.classList.remove("pictured");
+  try {
+    for (const node of shownIn(panel)) picture.add(node);
+  } finally {
+    panel.classList.remove("pictured");
+  }
   return picture.root();
 }
 
