@@ -10,7 +10,7 @@ from prevue.account_commands import json_option, url_option
 from prevue.api import Api
 from prevue_core.examples import examples
 
-FOUND = 3  # exit code; 1 and 2 are those of errors
+FAILED, FOUND = 1, 3  # exit codes; 2 is that of a wrong call
 _WIDTH = 100
 
 
@@ -33,7 +33,8 @@ def checks(
 ) -> None:
     """Say what looks wrong with how RUN was trained, and with the last evaluation of each name.
 
-    Exits with 3 where a check found something, so that a script may stop there; with 1 where they could not be had.
+    Exits with 3 where a check found something, so that a script may stop there; with 1 where they could not be had, or
+    nothing was found but a check itself failed.
     """
     if in_project and not (silence or hear):
         raise click.UsageError("--in-project says where to --silence or to --hear; give one of these, too")
@@ -47,8 +48,9 @@ def checks(
         click.echo(json.dumps(lines))
     else:
         _show(lines)
-    if any(line["state"] == "found" for line in lines):
-        raise SystemExit(FOUND)
+    states = {line["state"] for line in lines}
+    if states & {"found", "failed"}:
+        raise SystemExit(FOUND if "found" in states else FAILED)
 
 
 def _lines(api: Api, run_id: str) -> list[dict[str, Any]]:
@@ -74,3 +76,6 @@ def _show(lines: list[dict[str, Any]]) -> None:
         state: sum(line["state"] == state for line in lines) for state in ("found", "quiet", "silenced", "failed")
     }
     click.echo(", ".join(f"{count} {state}" for state, count in counts.items() if count or state == "found"))
+    silenced = {line["code"]: " and ".join(line["silenced_in"]) for line in lines if line["state"] == "silenced"}
+    if silenced:
+        click.echo(f"Silenced: {', '.join(f'{code} in the {where}' for code, where in silenced.items())}")

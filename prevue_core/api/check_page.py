@@ -3,15 +3,15 @@
 import html
 import re
 
-from prevue_core.api.checking import known
+from prevue_core.api.checking import ALERTS, known
 from prevue_core.checks import Check
 
 _MARKS = ((r"`([^`]+)`", r"<code>\1</code>"), (r"\*([^*]+)\*", r"<em>\1</em>"))
 
 
 def page() -> str:
-    """Return all checks, each below a heading with its code as anchor."""
-    parts = "\n".join(map(_part, known()))
+    """Return all checks and kinds of alerts, each below a heading with its code as anchor."""
+    parts = "\n".join(map(_part, [*known(), *ALERTS]))
     return (
         f"<!doctype html>\n<html lang=en><meta charset=utf-8><title>Method checks</title>\n{_ABOUT}\n{parts}\n</html>\n"
     )

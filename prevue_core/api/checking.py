@@ -8,6 +8,7 @@ from typing import Any
 
 from prevue_core.api import derived
 from prevue_core.checks import EVALUATION, RUN, Check
+from prevue_core.contract import ALERT, DIVERGED, NON_FINITE, STALLED
 from prevue_core.db.queries import evaluations as queries
 from prevue_core.db.queries.facts import StoredRun, silenced_in_project, silenced_in_run
 from prevue_core.db.queries.pages import Row
@@ -18,6 +19,16 @@ PAGE = "/api/checks"  # a page of the backend that tells of each check, without 
 FOUND, QUIET, SILENCED, FAILED = STATES = ("found", "quiet", "silenced", "failed")
 
 Look = Callable[[Check], str | None]
+
+# Alerts are raised while a run trains; here are their codes, by which they are silenced as checks are.
+ALERTS = [
+    Check(f"{ALERT}.{cause}", title, f"An alert, raised as it happens. {when}", lambda facts: None)
+    for cause, title, when in (
+        (NON_FINITE, "Alerts: a loss is not finite", "With the first value of a loss that is NaN or infinite."),
+        (DIVERGED, "Alerts: a loss diverged", "When a loss has come back up for good; once a run."),
+        (STALLED, "Alerts: a training stalls", "When nothing was logged for long, though the process is alive."),
+    )
+]
 
 log = logging.getLogger("prevue.api")
 
@@ -80,15 +91,16 @@ def _broken(plugin: str, error: Exception) -> Check:
 
 
 def of_run(run: Row) -> list[Row]:
-    """Return the line of each check of a run."""
+    """Return the line of each check of a run, and of alerts that are silenced in it."""
     facts = StoredRun(run)
-    return list(_lines(RUN, run, lambda check: check.look(facts)))
+    lines = list(_lines(known(), RUN, run, lambda check: check.look(facts)))
+    return lines + [line for line in _lines(ALERTS, RUN, run, lambda check: None) if line["state"] == SILENCED]
 
 
 def of_evaluation(run: Row, evaluation: Row) -> list[Row]:
     """Return the line of each check of one of its evaluations. What one sees is kept until further samples come."""
     test = StoredTest(run["run_id"], evaluation["evaluation_id"], evaluation["received_count"], evaluation)
-    return list(_lines(EVALUATION, run, lambda check: _seen(check, test)))
+    return list(_lines(known(), EVALUATION, run, lambda check: _seen(check, test)))
 
 
 @derived.once
@@ -101,9 +113,9 @@ def _text(why: object) -> str | None:
     return None if why is None else str(why)
 
 
-def _lines(of: str, run: Row, look: Look) -> Iterator[Row]:
+def _lines(checks: list[Check], of: str, run: Row, look: Look) -> Iterator[Row]:
     silenced = {"run": silenced_in_run(run["run_id"]), "project": silenced_in_project(run["project_id"])}
-    for check in known():
+    for check in checks:
         if check.of == of:
             yield {**told(check), **_state(check, look, silenced)}
 

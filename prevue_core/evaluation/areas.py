@@ -34,7 +34,8 @@ def area_intervals(
 ) -> dict[str, Interval]:
     """Return the bootstrap interval of each area, by name."""
     (outcomes,) = _drawn(positive, [score], weight, repeats, seed)
-    return {name: interval_of(found) for name, found in zip(NAMES, outcomes, strict=True)}
+    # The shift of some draws leads beyond what an area can be.
+    return {name: interval_of(found.clip(0, 1)) for name, found in zip(NAMES, outcomes, strict=True)}
 
 
 def area_differences(

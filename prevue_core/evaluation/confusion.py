@@ -118,9 +118,10 @@ def kappa(matrix: Matrix) -> Floats:
     NaN where chance leaves nothing open: all samples are of one class, and are predicted to be.
     """
     hits, support, predicted = margins(matrix)
-    total = support.sum(-1)
-    expected = ratio((support * predicted).sum(-1), total)
-    return np.where(total > expected, ratio(hits.sum(-1) - expected, total - expected), np.nan)
+    total, by_chance = support.sum(-1), (support * predicted).sum(-1)
+    expected = ratio(by_chance, total)
+    # Compared before it is divided, which rounds.
+    return np.where(total**2 > by_chance, ratio(hits.sum(-1) - expected, total - expected), np.nan)
 
 
 def _present(scores: ClassScores) -> Bools:

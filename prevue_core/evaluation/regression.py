@@ -22,7 +22,8 @@ def regression_scores(target: Floats, prediction: Floats, weight: Floats | None 
     """Return the errors of n > 0 samples."""
     error = prediction - target
     size = np.abs(error)
-    spread = mean_of((target - mean_of(target, weight)) ** 2, weight)
+    is_constant = target.min() == target.max()  # whose mean may be off by a rounding, and its spread above 0
+    spread = 0.0 if is_constant else mean_of((target - mean_of(target, weight)) ** 2, weight)
     square = mean_of(error**2, weight)
     return RegressionScores(
         mae=mean_of(size, weight),

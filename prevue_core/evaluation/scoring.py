@@ -162,7 +162,8 @@ def _mean_of_labels(how: confusion.Means, place: int, beta: float, matrices: Mat
 
 def regression_parts(samples: Samples) -> Floats:
     """Return what each sample brings to the sums from which all scores follow, (n, 7)."""
-    error, target = samples.prediction - samples.target, samples.target - samples.target.mean()
+    # The median of equal ones is one of them; their mean may be off, and be taken for a spread.
+    error, target = samples.prediction - samples.target, samples.target - np.median(samples.target)
     return weighed(
         [abs(error), error**2, error, target, target**2, relative_errors(error, samples.target)], samples.weight
     )

@@ -153,8 +153,9 @@ CHECKS = [
         "underfit",
         "Underfit",
         "Speaks where a finished training made more than a tenth of its whole fall of the training loss in its last "
-        "fifth, and the validation loss, if there is one, had not begun to rise. A loss that decays exponentially "
-        "makes a tenth of its fall there when it was stopped after one and a half of its time constants; the bound is "
+        "fifth, and the validation loss, if there is one, had not begun to rise; not where the loss fell by less than "
+        "1% of its first value in all, which is a training that learns nothing. A loss that decays exponentially makes "
+        "a tenth of its fall there when it was stopped after one and a half of its time constants; the bounds are "
         "ours. On underfitting see Goodfellow, Bengio and Courville, *Deep Learning* (2016), section 5.2.\n\n"
         "Train longer, with a higher learning rate, or a larger model.",
         underfit,

@@ -1,14 +1,19 @@
 """Method checks: each speaks about a real training made to show it, and is quiet about a healthy one."""
 
 import warnings
+from contextlib import contextmanager
+from threading import Thread
 
 import numpy as np
 import pytest
 import threadpoolctl
+from click.testing import CliRunner
 from sklearn import calibration, datasets, dummy, linear_model, metrics, model_selection, naive_bayes, neural_network
+from werkzeug.serving import make_server
 
 from core.stream import metrics as values_at
 from core.stream import started
+from prevue.check_commands import checks
 from prevue.evaluation import samples_of
 from prevue.evaluation_blocks import records_of
 from prevue_core.api import checking
@@ -177,6 +182,29 @@ def test_a_check_is_silenced_in_a_run_or_a_project_and_heard_again(client, digit
     assert "stalled" in said(client, stream)
     assert client.patch("/api/v1/projects/99999/checks", json={"silence": ["stalled"]}).status_code == 404
     assert client.patch(f"/api/v1/runs/{stream.run_id}/checks", json={"silence": ["No!"]}).status_code == 422
+    answer = client.patch(f"{path}/checks", json={"silence": ["alert.stalld"]})
+    assert (answer.status_code, "use alert.non_finite, alert.diverged, alert.stalled" in answer.text) == (422, True)
+
+
+def test_alerts_that_are_silenced_are_told(client):
+    stream = started()
+    path = f"/api/v1/runs/{stream.run_id}/checks"
+    before = client.get(path).json["items"]
+    client.patch(path, json={"silence": ["alert.stalled"]})
+    (line,) = [line for line in client.get(path).json["items"] if line not in before]
+    assert (line["code"], line["state"], line["silenced_in"]) == ("alert.stalled", "silenced", ["run"])
+    assert "id=alert.stalled" in client.get(line["page"]).text
+
+
+@contextmanager
+def served(client):
+    """Serve the client's application over HTTP, and yield the URL."""
+    server = make_server("127.0.0.1", 0, client.application)
+    thread = Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.port}"
+    server.shutdown()
+    thread.join()
 
 
 def test_a_broken_check_costs_its_own_line(client, digits, monkeypatch):
@@ -193,6 +221,10 @@ def test_a_broken_check_costs_its_own_line(client, digits, monkeypatch):
     assert lines["my_plugin.broken"]["why"].startswith("the check failed: AttributeError")
     assert lines["stalled"]["state"] == "found"
     assert test_one(client, [0, 1], [0, 1])["my_plugin.share"] == "0.5"
+    with served(client) as url:
+        asked = [stream.run_id, "--url", url]
+        assert CliRunner().invoke(checks, asked).exit_code == 3
+        assert CliRunner().invoke(checks, [*asked, "--silence", "stalled"]).exit_code == 1  # one is broken
 
 
 def test_a_test_is_checked_once_until_further_samples_come(client, monkeypatch):

@@ -106,9 +106,12 @@ def test_what_looks_wrong_is_told_until_it_is_silenced(tested, call, backend):  
     assert lines["miscalibrated"]["state"] == "found"  # each probability is 0 or 1
     exit_code, out, _ = call("checks", run_id, "--silence", "miscalibrated")
     assert (exit_code, out[:9]) == (0, "0 found, ")
+    out = call("checks", run_id, "--silence", "alert.stalled")[1]
+    silenced = "Silenced: alert.stalled in the run, dummy in the project, miscalibrated in the run"
+    assert out.splitlines()[-1] == silenced
     assert "--in-project says where to --silence" in call("checks", run_id, "--in-project")[2]
     with Api(backend) as api:
-        assert api.silence_checks(hear=["miscalibrated"], run_id=run_id) == []
+        assert api.silence_checks(hear=["miscalibrated", "alert.stalled"], run_id=run_id) == []
         assert {"overfit", "dummy"} <= {check["code"] for check in api.known_checks()}
 
 

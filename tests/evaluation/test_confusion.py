@@ -28,6 +28,13 @@ def test_scores_are_those_of_scikit_learn(case):
     assert confusion.kappa(matrix) == pytest.approx(metrics.cohen_kappa_score(*both, **given_weight), nan_ok=True)
 
 
+def test_kappa_of_a_single_class_is_not_defined_whatever_its_weights_round_to():
+    weights = np.random.default_rng(3).random((100, 5))
+    ones = np.ones(5, int)
+    matrices = np.stack([confusion.confusion_matrix(ones, ones, 2, weight) for weight in weights])
+    assert np.isnan(confusion.kappa(matrices)).all()
+
+
 @pytest.mark.parametrize("beta", [0.5, 1.0, 2.0])
 @given(case=cases())
 @settings(max_examples=70, deadline=None)

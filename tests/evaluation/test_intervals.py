@@ -94,6 +94,14 @@ def test_the_difference_of_two_areas_is_worked_out_on_the_same_draws():
     assert found.high - found.low < 0.5 * (alone.high - alone.low)
 
 
+def test_no_interval_of_an_area_leads_beyond_1():
+    random = np.random.default_rng(6)
+    positive = random.random(1_200) < 0.5
+    score = np.round(random.normal(size=1_200) + 5 * positive, 3)
+    found = areas.area_intervals(positive, score, repeats=200)
+    assert max(interval.high for interval in found.values()) <= 1
+
+
 def test_an_area_of_one_class_has_no_interval():
     found = areas.area_intervals(np.ones(20, bool), random.normal(size=20))["roc_auc"]
     assert np.isnan(found.low)

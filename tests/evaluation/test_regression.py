@@ -4,11 +4,12 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from sklearn import datasets, linear_model, metrics
 
-from prevue_core.evaluation import regression
+from prevue_core.evaluation import regression, scoring
+from prevue_core.evaluation.samples import Samples
 
 VALUE = st.sampled_from([-3.0, 0.0, 0.5, 1.0, 1e6])
 
@@ -22,6 +23,7 @@ def samples(draw):
 
 
 @given(samples())
+@example((np.full(3, 0.1), np.full(3, 0.2), None))  # whose mean is none of them
 @settings(max_examples=200, deadline=None)
 def test_scores_are_those_of_scikit_learn(case):
     target, prediction, weight = case
@@ -35,6 +37,8 @@ def test_scores_are_those_of_scikit_learn(case):
         assert scores.r2 == pytest.approx(metrics.r2_score(*both, sample_weight=weight))
     else:
         assert np.isnan(scores.r2)
+        outcomes = scoring.regression_outcomes(scoring.regression_parts(Samples("regression", [], target, prediction)))
+        assert np.isnan(outcomes["r2"]).all()
 
 
 @pytest.fixture(scope="module")

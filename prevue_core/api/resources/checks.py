@@ -78,7 +78,7 @@ def list_known_checks() -> queries.Row:
 def list_checks_of_run(run_id: uuid.UUID) -> queries.Row:
     """List what the method checks say of a run's training
 
-    A line each, by its curves, configuration and tables as they are now.
+    A line each, by its curves, configuration and tables as they are now. Alerts that are silenced have one, too.
     """
     return {"items": checking.of_run(found(queries.run(identity(), str(run_id)), f"run {run_id}"))}
 
@@ -89,7 +89,7 @@ def list_checks_of_run(run_id: uuid.UUID) -> queries.Row:
 def silence_checks_of_run(wanted: dict[str, Any], run_id: uuid.UUID) -> queries.Row:
     """Silence method checks in a run
 
-    In its evaluations, too.
+    In its evaluations, too. Alerts are silenced by `alert.` and their cause, such as `alert.stalled`.
     """
     found(queries.run(identity(), str(run_id)), f"run {run_id}")
     editing.silence_in_run(identity(), str(run_id), wanted["silence"], wanted["hear"])

@@ -84,7 +84,11 @@ class ReportArguments(BetaArguments):
 class ReportSchema(ma.Schema):
     scores = ma.fields.Dict(required=True, metadata={"description": "numbers by name; null: not defined"})
     matrix = ma.fields.Raw(
-        metadata={"description": "by true (rows) and predicted class; a 2 x 2 for each of several labels"}
+        allow_none=True,
+        metadata={
+            "description": "by true (rows) and predicted class; a 2 x 2 for each of several labels; null: more than "
+            "1 000 classes"
+        },
     )
     confusions = ma.fields.List(
         ma.fields.Dict(),
