@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits, make_multilabel_classification
+from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits, load_wine, make_multilabel_classification
 from sklearn.dummy import DummyClassifier
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LinearRegression, LogisticRegression, RidgeClassifier
@@ -11,6 +11,7 @@ from sklearn.model_selection import train_test_split
 from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC
 
 import prevue
 from prevue_sklearn import log_test
@@ -60,6 +61,42 @@ def test_scores_are_of_the_classes_that_the_labels_say(tested, estimator, option
     score = model.decision_function(x) if hasattr(model, "decision_function") else model.predict_proba(x)[:, 1]
     told = score if row["labels"][row["positive"]] == "ill" else -score
     assert report["scores"]["roc_auc"] == pytest.approx(roc_auc_score(is_positive, told), abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("options", "positive"),
+    [
+        ({"labels": ["malignant", "benign"], "pos_label": 1}, "benign"),
+        ({"labels": ["malignant", "benign"], "pos_label": "malignant"}, "malignant"),
+        ({"labels": ["1", "0"]}, "0"),
+        ({"labels": [1, 0], "pos_label": "1"}, "1"),
+    ],
+)
+def test_the_positive_class_is_said_by_value_text_or_name(tested, options, positive):
+    row, report, model, x, y = tested(RidgeClassifier(), load_breast_cancer(return_X_y=True), **options)
+    assert row["labels"][row["positive"]] == positive
+    assert report["scores"]["accuracy"] == pytest.approx(accuracy_score(y, model.predict(x)))
+    assert report["scores"]["roc_auc"] == pytest.approx(roc_auc_score(y, model.decision_function(x)), abs=1e-4)
+
+
+def test_scores_of_pairs_of_classes_are_left_out(tested):
+    model = make_pipeline(StandardScaler(), SVC(decision_function_shape="ovo"))
+    row, report, model, x, y = tested(model, load_wine(return_X_y=True), labels=["1", "2", "3"])
+    assert (row["labels"], row["score_type"], report["scores"].get("roc_auc")) == (["1", "2", "3"], None, None)
+    assert report["scores"]["accuracy"] == pytest.approx(accuracy_score(y, model.predict(x)))
+
+
+def test_a_label_that_no_training_sample_has_scores_0(backend):
+    x, y = make_multilabel_classification(60, n_classes=3, random_state=0)
+    y[:, 2] = 0
+    model = RandomForestClassifier(5, random_state=0).fit(x, y)
+    y[:5, 2] = 1
+    with prevue.init(project="tests", url=backend.url) as run:
+        log_test(run, model, x, y)
+    api = prevue.Api(backend.url)
+    (row,) = api.evaluations(run.run_id)
+    histogram = api.report(run.run_id, row["evaluation_id"], label=2)["histogram"]
+    assert (histogram["edges"][0], histogram["label"][0], histogram["rest"][0]) == (0, 5, 55)
 
 
 def test_several_labels_at_once(tested):
