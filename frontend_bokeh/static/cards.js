@@ -70,6 +70,7 @@ export class Cards {
     for (const key of [...this.charts.keys()].filter((one) => !ids.has(one))) this._takeDown(key);
     this._watcher.disconnect();
     this._inView.clear();
+    this._unasked.clear();
     for (const card of this._host.querySelectorAll(".card")) this._watcher.observe(card);
   }
 

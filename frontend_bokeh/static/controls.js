@@ -125,7 +125,10 @@ export function startControls(unzoom) {
     "?": () => $("#keys").showModal(),
   };
   document.addEventListener("keydown", (event) => {
-    if (event.key === "Escape" && !event.defaultPrevented && event.target.matches("input, select")) event.target.blur();
+    if (event.key === "Escape" && !event.defaultPrevented && event.target.matches("input, select")) {
+      event.target.blur();
+      if (event.target.type === "search") event.preventDefault(); // browsers would clear it
+    }
     if (isElsewhere(event) || !Object.hasOwn(acts, event.key)) return;
     event.preventDefault();
     acts[event.key]();

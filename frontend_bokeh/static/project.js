@@ -82,7 +82,7 @@ export class Project {
   take(message) {
     if (message.kind === "tick") this._takeTick(message);
     else if (message.kind === "events") this._takeEvents(message);
-    else if (message.kind === "found") this._questions.get(message.re)?.take(message);
+    else if (message.kind === "found") this._takeFound(message);
     else this._takeAnswer(message);
   }
 
@@ -147,6 +147,11 @@ export class Project {
   _watched() {
     const watch = this._watchedKeys().map((key) => this._numbers.keys.get(key)).filter((no) => no !== undefined);
     return {watch, ranks: [...new Set([...this.runs.values()].flatMap(ranksOf))]};
+  }
+
+  _takeFound(message) {
+    this._questions.get(message.re)?.take(message);
+    this._questions.delete(message.re);
   }
 
   _takeAnswer({re, error, buffer}) {

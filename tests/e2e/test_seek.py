@@ -77,6 +77,8 @@ def test_a_filter_is_completed_and_a_name_is_not_in_its_way(open_project, many, 
     expect(listed(shown)).to_have_text(["second"])
     shown.page.keyboard.press("Escape")
     expect(shown.page.locator("#completions")).to_be_hidden()
+    shown.page.keyboard.press("Escape")  # leaves the field, with what is typed
+    assert (field.input_value(), field.evaluate("(field) => field.matches(':focus')")) == ("config.place = 1", False)
     field.fill("")
     expect(offered).to_have_count(0)
 
