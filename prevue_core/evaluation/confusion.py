@@ -22,6 +22,7 @@ class Margins(NamedTuple):
     hits: Floats  # predicted to be what they are
     support: Floats  # that are of the class
     predicted: Floats  # that are predicted to be
+    present: Bools  # whether a sample is, or is predicted to be, of the class, be it one that weighs nothing
 
 
 Matrix = Floats | Margins
@@ -48,14 +49,16 @@ def margins(matrix: Matrix) -> Margins:
     """Return the margins of a matrix."""
     if isinstance(matrix, Margins):
         return matrix
-    return Margins(np.diagonal(matrix, axis1=-2, axis2=-1), matrix.sum(axis=-1), matrix.sum(axis=-2))
+    support, predicted = matrix.sum(axis=-1), matrix.sum(axis=-2)
+    return Margins(np.diagonal(matrix, axis1=-2, axis2=-1), support, predicted, support + predicted > 0)
 
 
 def drawn_margins(drawn: Floats, target: Ints, prediction: Ints, classes: int) -> Margins:
     """Return the margins, (r, k), of the weights of samples in c cells, (r, c), by the classes of the cells, (c,)."""
     of_hits = np.where(target == prediction, target, classes)
     columns = [[np.bincount(of, row, classes + 1)[:classes] for row in drawn] for of in (of_hits, target, prediction)]
-    return Margins(*np.array(columns))
+    hits, support, predicted = np.array(columns)
+    return Margins(hits, support, predicted, support + predicted > 0)
 
 
 def normalised(matrix: Floats, by: Shares) -> Floats:
@@ -66,7 +69,7 @@ def normalised(matrix: Floats, by: Shares) -> Floats:
 
 def class_scores(matrix: Matrix, beta: float = 1.0) -> ClassScores:
     """Return precision, recall and F-beta of each class; `beta` > 1 weighs recall more (van Rijsbergen 1979, 7)."""
-    hits, support, predicted = margins(matrix)
+    hits, support, predicted, _ = margins(matrix)
     f = ratio((1 + beta**2) * hits, beta**2 * support + predicted)
     return ClassScores(ratio(hits, predicted), ratio(hits, support), f, support, predicted)
 
@@ -81,7 +84,7 @@ def mean_scores(matrix: Matrix, how: Means, beta: float = 1.0) -> tuple[Floats, 
         share = accuracy(matrix)
         return share, share, share
     scores = class_scores(matrix, beta)
-    weight = scores.support if how == "weighted" else _present(scores).astype(float)
+    weight = scores.support if how == "weighted" else margins(matrix).present.astype(float)
     precision, recall, f = (mean_over(score, weight) for score in scores[:3])
     return precision, recall, f
 
@@ -93,7 +96,7 @@ def mean_over(values: Floats, weight: Floats) -> Floats:
 
 def accuracy(matrix: Matrix) -> Floats:
     """Return the share of samples whose class is predicted, 0 to 1."""
-    hits, support, _ = margins(matrix)
+    hits, support, *_ = margins(matrix)
     return ratio(hits.sum(-1), support.sum(-1))
 
 
@@ -105,7 +108,7 @@ def balanced_accuracy(matrix: Matrix) -> Floats:
 
 def matthews(matrix: Matrix) -> Floats:
     """Return Matthews' correlation coefficient, -1 to 1, 0 for chance; of k classes as R_k (Gorodkin 2004, 8)."""
-    each, support, predicted = margins(matrix)
+    each, support, predicted, _ = margins(matrix)
     hits, total = each.sum(-1), support.sum(-1)
     shared = hits * total - (support * predicted).sum(-1)
     spread = (total**2 - (predicted**2).sum(-1)) * (total**2 - (support**2).sum(-1))
@@ -117,12 +120,8 @@ def kappa(matrix: Matrix) -> Floats:
 
     NaN where chance leaves nothing open: all samples are of one class, and are predicted to be.
     """
-    hits, support, predicted = margins(matrix)
+    hits, support, predicted, _ = margins(matrix)
     total, by_chance = support.sum(-1), (support * predicted).sum(-1)
     expected = ratio(by_chance, total)
     # Compared before it is divided, which rounds.
     return np.where(total**2 > by_chance, ratio(hits.sum(-1) - expected, total - expected), np.nan)
-
-
-def _present(scores: ClassScores) -> Bools:
-    return (scores.support > 0) | (scores.predicted > 0)

@@ -27,7 +27,10 @@ def drawn_scores(
             if task == "multilabel":
                 matrices = _matrices_of_labels(weighted, places, classes)
             else:
-                matrices = drawn_margins(weighted, *divmod(places, classes), classes)
+                pairs = divmod(places, classes)
+                matrices = drawn_margins(weighted, *pairs, classes)
+                if weight is not None and not weight.all():
+                    matrices = matrices._replace(present=drawn_margins(drawn, *pairs, classes).present)
             for name, score in scores.items():
                 parts[name].append(score(matrices))
     return [{name: np.concatenate(arrays) for name, arrays in parts.items()} for parts in found]

@@ -34,7 +34,7 @@ def scores(
     if samples.task == "regression":
         errors = regression_scores(samples.target, samples.prediction, samples.weight)
         return {name: number(value) for name, value in errors._asdict().items()}
-    matrix, losses = matrix_of(samples), losses_of(samples)
+    matrix, losses = _matrix_or_margins(samples), losses_of(samples)
     found = {name: number(score(matrix)) for name, score in matrix_scores(samples, beta).items()}
     found |= {name: number(mean_of(each, samples.weight)) for name, each in losses.items()}
     if samples.task != "binary" or samples.score is None:
@@ -120,6 +120,15 @@ def matrix_of(samples: Samples) -> Floats:
         return confusion.confusion_matrix(samples.target, samples.prediction, len(samples.labels), samples.weight)
     pairs = zip(samples.target.T, samples.prediction.T, strict=True)
     return np.stack([confusion.confusion_matrix(*pair, 2, samples.weight) for pair in pairs])
+
+
+def _matrix_or_margins(samples: Samples) -> Matrix:
+    """Return the matrix, or its margins where it can't tell which classes are present: those of weightless samples."""
+    matrix, weight = matrix_of(samples), samples.weight
+    if samples.task == "multilabel" or weight is None or weight.all():
+        return matrix
+    of_each = np.concatenate([samples.target, samples.prediction])
+    return confusion.margins(matrix)._replace(present=np.bincount(of_each, minlength=len(samples.labels)) > 0)
 
 
 def matrix_scores(samples: Samples, beta: float = 1.0) -> dict[str, MatrixScore]:

@@ -52,6 +52,20 @@ def test_scores_of_several_labels_are_those_of_scikit_learn():
     assert [label["f"] for label in found["classes"]] == pytest.approx(metrics.f1_score(target, said, average=None))
 
 
+def test_classes_of_samples_that_weigh_nothing_count_as_in_scikit_learn():
+    random = np.random.default_rng(8)
+    target, said = random.integers(0, 4, (2, 300))
+    weight = np.where((target == 3) | (said == 3), 0, random.random(300))
+    samples = logged(target, said, labels=range(5), sample_weight=weight)
+    found, options = scoring.scores(samples), {"average": "macro", "sample_weight": weight, "zero_division": 0}
+    expected = metrics.precision_recall_fscore_support(target, said, **options)[:3]
+    assert [found[f"macro_{name}"] for name in ("precision", "recall", "f")] == pytest.approx(expected)
+    draws = [metrics.f1_score(target[places], said[places], average="macro", sample_weight=weight[places])
+             for places in random.integers(0, 300, (400, 300))]  # fmt: skip
+    interval = scoring.intervals(samples)["macro_f"]
+    assert (interval["low"], interval["high"]) == pytest.approx(np.quantile(draws, (0.025, 0.975)), abs=0.015)
+
+
 @given(cases(2, 3, most=12))
 @settings(max_examples=100, deadline=None)
 def test_every_report_is_json_without_nan(case):
