@@ -21,6 +21,7 @@ torch = pytest.importorskip("torch")
 import prevue_keras  # noqa: E402
 import prevue_torch  # noqa: E402
 
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # Keras, on torch
 PROJECT = "connectors"
 DATA = {"digits": load_digits, "cancer": load_breast_cancer}
 
