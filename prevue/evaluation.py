@@ -178,7 +178,11 @@ def _regression(true: Array, pred: Array) -> Samples:
 
 
 def _multilabel(true: Array, pred: Array, score: Array, labels: Any, score_type: str) -> Samples:
-    count = true.shape[1] if true.ndim == 2 else 0
+    # A table of one column came as that column.
+    true, pred, score = (
+        given[:, None] if given is not None and given.ndim == 1 else given for given in (true, pred, score)
+    )
+    count = true.shape[1]
     names = [str(number) for number in range(count)] if labels is None else [label_of(label) for label in labels]
     if len(names) != count or any(given is not None and given.shape != true.shape for given in (pred, score)):
         raise InvalidValue(f"y_true of shape {true.shape} needs as many labels, and y_pred and y_score of this shape")

@@ -137,7 +137,7 @@ class LogsResults(ABC):
         """
         if not self._is_recording:
             return
-        with self._guarded(("evaluation", shown(name)), f"evaluation {shown(name)}"):
+        with self._guarded(None, f"evaluation {shown(name)}"):
             told: dict[str, Any] = {"name": check_name(name, "evaluation name"), "split": check_split(split)}
             if step is not None:
                 told["step"] = check_int64("step", whole(step))
@@ -209,7 +209,10 @@ class LogsResults(ABC):
 
     @contextmanager
     def _guarded(self, kind: Any, what: str) -> Iterator[None]:
-        """Count the time of a call as ours, and turn whatever it raises into a warning."""
+        """Count the time of a call as ours, and turn whatever it raises into a warning.
+
+        Of one `kind` there is a warning in ten minutes; None: of one text.
+        """
         began = time.perf_counter_ns()
         try:
             yield

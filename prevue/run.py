@@ -284,7 +284,7 @@ class Run(LogsResults):
 
     def _leave_out(self, kind: Any, text: str) -> None:
         self._values.left_out += 1
-        notices.warn(kind, f"{text}. It is left out; the rest is logged")
+        notices.warn(text if kind is None else kind, f"{text}. It is left out; the rest is logged")
 
     def _append(self, record: dict[str, Any]) -> None:
         if self._is_closed or self._settings.mode == "disabled":

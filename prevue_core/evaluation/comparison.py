@@ -38,7 +38,8 @@ def matched(a: Samples, b: Samples, ids_a: list[str] | None, ids_b: list[str] | 
     InvalidValue where they can't be matched.
     """
     if (a.task, a.labels) != (b.task, b.labels):
-        raise InvalidValue(f"a {a.task} of {len(a.labels)} labels and a {b.task} of {len(b.labels)} are not comparable")
+        told = (f"{of.task} evaluation of {shown(of.labels)}" for of in (a, b))
+        raise InvalidValue("a {} and a {} are not comparable; log both with the same task and labels".format(*told))
     if a.positive != b.positive:
         told = (shown(of.labels[of.positive or 0]) for of in (a, b))
         raise InvalidValue("the positive class is {} in A and {} in B; log both with the same pos_label".format(*told))

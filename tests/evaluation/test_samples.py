@@ -48,6 +48,15 @@ def test_several_labels_at_once_need_no_row_that_adds_up():
     assert samples.prediction.astype(int).tolist() == [[1, 0, 1], [0, 0, 1]]
 
 
+def test_a_single_label_may_be_one_of_several_at_once():
+    samples = samples_of([[1], [0]], y_score=[[0.2], [0.7]], task="multilabel", labels=["art"])
+    assert (samples.labels, samples.target.tolist(), samples.prediction.tolist()) == (
+        ["art"],
+        [[True], [False]],
+        [[False], [True]],
+    )
+
+
 def test_numbers_with_fractions_are_a_regression():
     samples = samples_of([1, 2, 3], [1.1, 2.5, 2.9])
     assert (samples.task, samples.target.tolist(), samples.labels) == ("regression", [1.0, 2.0, 3.0], [])
