@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from frontend_bokeh import texts
+from frontend_bokeh import headlines, texts
 from prevue.api import StoredRun
 from prevue_core.contract import LOST
 
@@ -24,7 +24,6 @@ VARIED = [
     )
 ]
 SEED = re.compile(r"seed|path|folder|_dir$|_id$|(^|[._])name$")
-HEADLINES = (("val", "accuracy"), ("val", "loss"), ("train", "accuracy"), ("train", "loss"))
 # Fields of each run that may be a column; name, state and tags always are.
 SINGLE = ("started", "finished", "heard", "duration", "user", "group", "notes", "id")
 TIMES = ("started", "finished", "heard")
@@ -120,9 +119,8 @@ def _rank(field: str) -> int:
 
 def usual_metrics(known: dict[str, Any]) -> list[str]:
     """Return the best of the series that people look at first."""
-    rank = {key: place for place, key in enumerate(HEADLINES)}
     series = [one for one in known["series"] if one["split"] != "system"]
-    series.sort(key=lambda one: (rank.get((one["split"], one["name"]), len(rank)), -one["run_count"]))
+    series.sort(key=lambda one: (headlines.rank(one["split"], one["name"])[:2], -one["run_count"]))
     return [f"{one['field']}.best" for one in series[:DEFAULT_METRICS]]
 
 

@@ -1,6 +1,5 @@
 """The page that compares runs: in what their configurations, results, models and environments differ."""
 
-import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -8,7 +7,7 @@ from urllib.parse import quote
 
 from tornado.web import HTTPError
 
-from frontend_bokeh import architecture, columns, model_diff, texts
+from frontend_bokeh import architecture, columns, headlines, model_diff, texts
 from frontend_bokeh.columns import end_of
 from frontend_bokeh.pages import Page
 from frontend_bokeh.source import find_project, find_run
@@ -19,12 +18,6 @@ from prevue_core.contract import SYSTEM_SPLIT, decode_number
 MAX_RUNS = 20  # side by side
 USUAL_RUNS = 5  # the newest, where none are chosen
 MISSING = "–"
-# Metrics of which more is better, as far as their names tell: a score alone is one, but the Brier score is an error.
-SCORES = re.compile(
-    r"^score$|^(?!.*(error|gap|loss))(.*accuracy|(.*[^a-z])?(acc|auc|auroc|ap|map|f1|precision|recall|sensitivity"
-    r"|specificity|r2|iou|miou|dice|jaccard|kappa|mcc|bleu|rouge|ndcg|psnr|ssim|reward|explained_variance)($|[^a-z]))",
-    re.IGNORECASE,
-)
 CODE = ("git_commit", "git_dirty", "git_branch", "git_remote", "script", "command", "folder")
 
 
@@ -132,7 +125,7 @@ def metric_rows(summaries: list[list[dict[str, Any]]]) -> list[Row]:
         is_loss = any(one["kind"] == "loss" for one in series if one)
         values = [one["low" if is_loss else "high"] if one else None for one in series]
         finite = [value for value in values if value is not None]
-        is_result = len(set(finite)) > 1 and (is_loss or SCORES.match(name) is not None)
+        is_result = len(set(finite)) > 1 and (is_loss or headlines.SCORES.match(name) is not None)
         top = (min if is_loss else max)(finite) if is_result else None
         best = frozenset(place for place, value in enumerate(values) if top is not None and value == top)
         rows.append(Row(f"{name} {'lowest' if is_loss else 'highest'}", list(map(texts.number, values)), best, split))

@@ -16,6 +16,7 @@ from functools import partial
 from itertools import count
 from typing import Any, Protocol
 
+from frontend_bokeh import headlines
 from frontend_bokeh.auth import CLOSE_CODES
 from frontend_bokeh.blocks import fragment
 from frontend_bokeh.events import Events
@@ -386,17 +387,13 @@ def _shown(state: RunState) -> dict[str, Any]:
     }
 
 
-# What a list of runs shows of a run, the first that it has.
-_HEADLINES = (("val", "accuracy"), ("train", "accuracy"), ("val", "loss"), ("train", "loss"))
-
-
 def _live(state: RunState) -> list[Any]:
     """Return how far a run is, by its first process: the highest step, and split, name and last value of its headline
     metric."""
     first = state.series[min(state.series)] if state.series else {}
     series = {key: sums for key, sums in first.items() if key[0] != SYSTEM_SPLIT}  # whose steps are seconds
     step = max((sums["last_step"] for sums in series.values()), default=None)
-    key = next((key for key in (*_HEADLINES, *series) if key in series), None)
+    key = min(series, key=lambda key: headlines.rank(*key), default=None)
     return [step, *(key or (None, None)), None if key is None else series[key]["last"]]
 
 

@@ -42,6 +42,16 @@ def test_a_column_of_numbers_only_is_one_of_figures():
     assert [column.is_figure for column in columns.columns_of(types, known)] == [True, False, False]
 
 
+def test_of_a_search_the_usual_columns_are_its_scores_and_not_its_times():
+    names = ["train.fold/fit_time", "train.n_iter", "train.search/best_index", "val.search/best_score"]
+    names += ["val.search/mean_score", "val.search/rank_score", "val.search/std_score"]
+    parts = [name.split(".") for name in names]
+    known = [{"field": f"metrics.{one}.{name}", "split": one, "name": name, "run_count": 2} for one, name in parts]
+    assert columns.usual_metrics({"series": known}) == [
+        "metrics.val.search/best_score.best", "metrics.val.search/mean_score.best", "metrics.train.fold/fit_time.best",
+    ]  # fmt: skip
+
+
 def test_the_usual_columns_are_what_people_vary_and_the_best_of_what_is_looked_at_first():
     def key(name, examples, count):
         return {"field": name, "types": ["number"], "examples": examples, "run_count": count}

@@ -547,6 +547,17 @@ def test_who_joins_later_is_told_at_once(source):
     looking(source, scene)
 
 
+def test_a_list_of_runs_begins_with_the_number_that_says_most(source):
+    async def scene(hub, page):
+        source.log("c", ("train", "fit_time"), 0.1)
+        source.log("c", ("val", "best_score"), 0.9)
+        source.log("c", ("train", "n_iter"), 30)
+        says_most = ["val", "best_score", 0.9]
+        await page.until(lambda page: any(run["live"][1:] == says_most for run in page.metas[-1]["runs"]))
+
+    looking(source, scene)
+
+
 def test_a_project_at_which_nobody_looks_any_more_is_forgotten(source, monkeypatch):
     async def play() -> None:
         dashboard, page = Dashboard(gate=None), Page(source)
