@@ -26,7 +26,8 @@ def _edge(name: str, values: list[Any]) -> str | None:
     is_grid = len(tried) < len(values) or len(values) <= 2 * FEWEST_VALUES
     if len(tried) < FEWEST_VALUES or best not in (tried[0], tried[-1]) or not is_grid or _is_bound(best, tried):
         return None
-    return f"{name} = {best:g} is the {'lowest' if best == tried[0] else 'highest'} of {len(tried)}, {_listed(tried)}"
+    end = "lowest" if best == tried[0] else "highest"
+    return f"{name} = {best:g} is the {end} of the {len(tried)} values {_listed(tried)}"
 
 
 def _is_bound(best: float, tried: list[float]) -> bool:

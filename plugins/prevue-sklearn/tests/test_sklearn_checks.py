@@ -31,7 +31,7 @@ def said(backend, request):
 def test_a_best_parameter_at_the_edge_of_its_grid_is_told(said):
     why = said(GridSearchCV(SVC(), {"C": [1e-4, 1e-3, 0.01, 0.1], "gamma": ["scale", "auto"]}, cv=3))
     assert why == (
-        "Of the best candidate C = 0.1 is the highest of 4, 0.0001, 0.001, 0.01, 0.1. "
+        "Of the best candidate C = 0.1 is the highest of the 4 values 0.0001, 0.001, 0.01, 0.1. "
         "Better values may lie beyond: search on from there."
     )
 
