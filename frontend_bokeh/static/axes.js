@@ -29,6 +29,18 @@ class ClockTicker extends DurationTicker {
   }
 }
 
+/** Ticks at 1, 2 and 5 of each decade where Bokeh's would be evenly spaced numbers, whose texts overlap on a log axis. */
+class DecadeTicker extends LogTicker {
+  static __name__ = "PrevueDecadeTicker";
+  get_ticks_no_defaults(low, high, cross, ticks) {
+    const decades = Math.log10(high / low);
+    if (!(low > 0 && decades >= 1 && decades < 2)) return super.get_ticks_no_defaults(low, high, cross, ticks);
+    const first = Math.floor(Math.log10(low));
+    const round = [0, 1, 2].flatMap((n) => [1, 2, 5].map((mantissa) => +`${mantissa}e${first + n}`));
+    return {major: round.filter((tick) => low <= tick && tick <= high), minor: []};
+  }
+}
+
 function distance(ticks) {
   return ticks.length > 1 ? Math.abs(ticks[1] - ticks[0]) : 1;
 }
@@ -59,17 +71,25 @@ class LogFormatter extends TickFormatter {
   static __name__ = "PrevueLogFormatter";
   constructor({kind, ...attributes}) {
     super(attributes);
-    this._text = kind === "relative" ? duration : short;
+    this._text = kind === "relative" ? duration : alone;
   }
   doFormat(ticks) {
     return ticks.map((tick) => this._text(tick, tick));
   }
 }
 
+const unitOf = (largest) => (largest >= 1e9 ? [1e9, "G"] : largest >= 1e6 ? [1e6, "M"] : largest >= 1e4 ? [1e3, "k"] : [1, ""]);
+
 /** Return a number as 950, 12k or 1.25M: as exact as neighbours at `precision` need it. */
 export function short(value, precision, largest = Math.abs(value)) {
-  const [unit, letter] = largest >= 1e9 ? [1e9, "G"] : largest >= 1e6 ? [1e6, "M"] : largest >= 1e4 ? [1e3, "k"] : [1, ""];
+  const [unit, letter] = unitOf(largest);
   return value === 0 ? "0" : (value / unit).toFixed(decimals(precision / unit)).replace("-", "−") + letter;
+}
+
+/** Return a number above 0 as 0.25, 950, 12k or 2e−5, whatever its neighbours are. */
+function alone(value) {
+  const [unit, letter] = unitOf(value), exact = +(value / unit).toPrecision(6);
+  return (exact < 1e-3 ? exact.toExponential().replace("-", "−") : exact) + letter;
 }
 
 export function duration(seconds, precision = 1) {
@@ -106,7 +126,7 @@ const KINDS = {
 export function dressX(plot, axis, kind, isLog) {
   if (axis.kind === `${kind} ${isLog}`) return;
   axis.kind = `${kind} ${isLog}`;
-  const [ticker, formatter] = isLog ? [new LogTicker({desired_num_ticks: 6, mantissas: [1, 2, 5]}), new LogFormatter({kind})] : KINDS[kind]();
+  const [ticker, formatter] = isLog ? [new DecadeTicker({desired_num_ticks: 6, mantissas: [1, 2, 5]}), new LogFormatter({kind})] : KINDS[kind]();
   const Scale = isLog ? LogScale : LinearScale;
   if (!(plot.x_scale instanceof Scale)) plot.x_scale = new Scale();
   axis.setv({ticker, formatter});
@@ -114,8 +134,10 @@ export function dressX(plot, axis, kind, isLog) {
 
 /** Make a plot's y axis logarithmic or linear. */
 export function dressY(plot, axis, isLog) {
-  const [Scale, Ticker] = isLog ? [LogScale, LogTicker] : [LinearScale, BasicTicker];
+  const [Scale, Ticker] = isLog ? [LogScale, DecadeTicker] : [LinearScale, BasicTicker];
   if (plot.y_scale instanceof Scale) return;
   plot.y_scale = new Scale();
-  axis.ticker = new Ticker({desired_num_ticks: 4, ...(isLog ? {mantissas: [1, 2, 5]} : {})});
+  axis.linear ??= axis.formatter;
+  const ticker = new Ticker({desired_num_ticks: 4, ...(isLog ? {mantissas: [1, 2, 5]} : {})});
+  axis.setv({ticker, formatter: isLog ? new LogFormatter({kind: "metric"}) : axis.linear});
 }

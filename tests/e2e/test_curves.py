@@ -51,6 +51,13 @@ def test_a_log_x_axis_begins_behind_0_and_says_what_has_no_place(shown):
     assert shown.chart("few", "[...chart.sources.lines.data.xs[0]].map((x) => (x > 0 ? x : null))") == [None, 1, 2]
     expect(card(shown, "few").locator(".notice")).to_have_text("1 value at x ≤ 0 has no place on a log x axis")
     assert shown.query() == {"logx": ["1"]}
+    # Ticks stand apart, also where less than two decades are seen.
+    shown.page.get_by_label("Log Y").check()
+    shown.wait_chart("few", "chart.plot.y_scale.type === 'LogScale'")
+    ticks = """(({ticker, formatter}) => formatter.doFormat(ticker.get_ticks(%s, null, 0).major))(
+        chart.document.get_model_by_name("%s"))"""
+    assert shown.chart("few", ticks % ("8, 300", "x_axis")) == ["10", "20", "50", "100", "200"]
+    assert shown.chart("few", ticks % ("3e-4, 0.011", "y_axis")) == ["5e−4", "0.001", "0.002", "0.005", "0.01"]
     shown.page.get_by_role("radio", name="Wall").click()
     expect(shown.page.get_by_label("Log X")).to_be_disabled()
     assert shown.chart("few", "chart.plot.x_scale.type") == "LinearScale"
