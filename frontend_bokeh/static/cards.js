@@ -5,6 +5,7 @@ import {newCard, placelessText, tell} from "./cardtext.js";
 import {Chart} from "./charts.js";
 import {element, icon} from "./page.js";
 import {rowsBetween} from "./places.js";
+import {isOfAll, orderOf} from "./splits.js";
 import {Tools} from "./tools.js";
 import {startWalking} from "./walk.js";
 import {change, matches, view} from "./view.js";
@@ -16,7 +17,6 @@ const ZOOM_WAIT_MS = 120;
 const LOOK_WAIT_MS = 80;
 // Of a zoom's width: what is asked for beside it, so that lines come from the edges and a short average has its past.
 const BEFORE = 0.1, BEHIND = 0.02;
-const SPLITS = ["train", "val", "test"]; // stand side by side in this order
 
 export class Cards {
   /** `host`: where sections go. `tooltip`: `show(chart, event)` and `hide()`. `pointed(run)`: a curve is pointed at. */
@@ -50,7 +50,7 @@ export class Cards {
 
   /** Show the cards of the keys that pass the filter; return how many. */
   arrange() {
-    const keys = this._project.shownKeys().filter((key) => matches(view.metrics, key.id));
+    const keys = this._project.shownKeys().filter((key) => matches(view.metrics, isOfAll(key.id) ? key.name : key.id));
     this._host.style.setProperty("--columns", view.columns);
     const shown = JSON.stringify(keys.map((key) => [key.id, view.pins.has(key.id)]));
     if (shown !== this._shownKeys) {
@@ -75,7 +75,7 @@ export class Cards {
   }
 
   _section(title, keys, isOpen) {
-    const order = (key) => `${key.name}\u0000${SPLITS.indexOf(key.split) + 1 || 9}${key.split}`;
+    const order = (key) => `${key.name}\u0000${orderOf(key.split)}${key.split}`;
     keys.sort((a, b) => (order(a) < order(b) ? -1 : 1));
     return element("details", {class: "section", "data-title": title, open: isOpen ? "" : null},
       element("summary", {}, icon("chevron"), element("h2", {}, title), element("span", {class: "count"}, String(keys.length))),
@@ -141,7 +141,7 @@ export class Cards {
 
   /** Whether there is something to draw, or to say. */
   _isThere(key) {
-    return this._project.failed.has(key) || this.tracksOf(key).every(({id}) => this.blocksOf(key).has(id));
+    return Boolean(this._project.failureOf(key)) || this.tracksOf(key).every(({id}) => this.blocksOf(key).has(id));
   }
 
   async _buildOne(key) {
@@ -187,7 +187,7 @@ export class Cards {
 
   /** Ask for what has never come. */
   fetchMissing() {
-    const lacks = (key) => this._project.failed.has(key) || this.tracksOf(key).some(({id}) => !this.blocksOf(key).has(id));
+    const lacks = (key) => this._project.failureOf(key) || this.tracksOf(key).some(({id}) => !this.blocksOf(key).has(id));
     this.fetch(this._needed().filter(lacks));
     this._fetchZooms();
   }
@@ -240,7 +240,7 @@ export class Cards {
 
   /** The keys whose charts look otherwise when keys have others blocks: all, if the x axis is among them. */
   _moved(keys) {
-    return view.over && keys.includes(view.over) ? this._needed() : keys;
+    return view.over && keys.includes(view.over) ? this._needed() : this._project.chartsOf(keys);
   }
 
   // What a chart and its tools need of the page
@@ -320,7 +320,7 @@ export class Cards {
     const card = this._cards.get(chart.key);
     const {curves, key} = chart;
     card.querySelector(".tool.pin").setAttribute("aria-pressed", String(view.pins.has(key)));
-    const error = this._project.failed.get(key);
+    const error = this._project.failureOf(key);
     const isWaiting = !curves.length && !error && this.tracksOf(key).length > 0;
     card.dataset.state = isWaiting ? "loading" : curves.length ? "drawn" : error ? "failed" : "empty";
     tell(card, chart);

@@ -2,17 +2,20 @@
 
 import {element, number} from "./page.js";
 import {nameOf} from "./ranks.js";
+import {isOfAll, labelOf, legendOf} from "./splits.js";
 import {view} from "./view.js";
 
 /** Return the card of a key's chart, which is not there yet; `tools` stand in its head. */
 export function newCard(key, tools) {
-  return element("article", {class: "card", "data-key": key.id, "aria-label": key.id},
+  const label = labelOf(key.id);
+  return element("article", {class: "card", "data-key": key.id, "aria-label": label},
     element("header", {},
-      element("h3", {title: key.id}, element("span", {class: "split"}, `${key.split}/`), key.name),
+      element("h3", {title: label}, element("span", {class: "split"}, isOfAll(key.id) ? "" : `${key.split}/`), key.name),
+      element("span", {class: "splits"}),
       element("span", {class: "odd badge", hidden: ""}),
       element("span", {class: "points"}),
       tools),
-    element("div", {class: "plot", role: "img", tabindex: 0, "aria-label": key.id}),
+    element("div", {class: "plot", role: "img", tabindex: 0, "aria-label": label}),
     element("p", {class: "notice"}));
 }
 
@@ -21,6 +24,7 @@ export function tell(card, chart) {
   const {key, curves, zoom} = chart, odd = card.querySelector(".odd");
   card.classList.toggle("zoomed", Boolean(zoom));
   card.querySelector(".points").replaceChildren(...(curves.length ? [pointsText(chart), ...meansNote(chart), ...zoomNote(chart)] : []));
+  card.querySelector(".splits").replaceChildren(...legendOf(curves));
   odd.textContent = oddText(curves);
   odd.hidden = odd.textContent === "";
   card.querySelector(".plot").setAttribute("aria-label", describe(key, curves));
@@ -70,7 +74,7 @@ function oddText(curves) {
 /** Return what a chart shows, in words. */
 function describe(key, curves) {
   const last = curves.map((curve) => `${nameOf(curve)} ${number(curve.block.columns.last.at(-1))}`);
-  return `${key}; last values: ${last.join(", ") || "none"}`;
+  return `${labelOf(key)}; last values: ${last.join(", ") || "none"}`;
 }
 
 /** Return a table of the events on a chart. */

@@ -5,8 +5,9 @@ import {embed} from "./embed.js";
 import {looksOfEvent, placeOf} from "./events.js";
 import {groupNamed, grouped} from "./groups.js";
 import {extentOf, isRising, rowAt, xsOf} from "./places.js";
-import {dashOfRank, isSplit, shadeOf} from "./ranks.js";
+import {dashOfRank, isSplit, shadeOf, trackId} from "./ranks.js";
 import {nearest, seed, smooth} from "./series.js";
+import {dashOf, splitOf} from "./splits.js";
 import {isLogX, view} from "./view.js";
 
 export const PALETTE = { // that of prevue.css, for drawing
@@ -29,10 +30,15 @@ export function runColor(run) {
   return PALETTE[view.theme][numberOf(run) % PALETTE[view.theme].length];
 }
 
-/** Where a run is split by rank, each rank has a shade of that colour, and is dashed in its own way. */
-export function looksOf({run, rank}) {
-  if (isSplit(run) && !groupNamed(run)) return {color: shadeOf(runColor(run), run, rank, TEXT[view.theme]), dash: dashOfRank(run, rank)};
-  return {color: runColor(run), dash: DASHES[Math.floor(numberOf(run) / 8) % DASHES.length]};
+/**
+ * Where a run is split by rank, each rank has a shade of that colour, and is dashed in its own way. `split`: it is one of
+ * several on the chart, and dashes tell those apart.
+ */
+export function looksOf({run, rank, split}) {
+  const isByRank = isSplit(run) && !groupNamed(run);
+  const color = isByRank ? shadeOf(runColor(run), run, rank, TEXT[view.theme]) : runColor(run);
+  const dash = isByRank ? dashOfRank(run, rank) : DASHES[Math.floor(numberOf(run) / 8) % DASHES.length];
+  return {color, dash: split ? dashOf(split) : dash};
 }
 
 /**
@@ -122,16 +128,16 @@ export class Chart {
     this.curves = [];
     for (const track of this._page.tracksOf(this.key)) {
       const block = this.window?.blocks.get(track.id) ?? blocks.get(track.id);
-      const x = block && this._xs(block, track, this.window?.over?.get(track.id));
+      const x = block && this._xs(block, track, this.window?.over);
       if (x?.length) this.curves.push({...track, block, x, y: this._smoothed(block, blocks.get(track.id))});
     }
     this.groups = this.curves.length && groupNamed(this.curves[0].run) ? grouped(this.curves) : null;
     this.draw();
   }
 
-  /** The x values of a track's block. `over`: of the other metric, what came for a zoom. */
-  _xs(block, {id, run}, over = view.axis === "metric" ? this._page.blocksOf(view.over).get(id) : undefined) {
-    return xsOf(block, run, over);
+  /** The x values of a track's block. `over`: the blocks of the other metric that came for a zoom. */
+  _xs(block, {run, rank}, over = view.axis === "metric" ? this._page.blocksOf(view.over) : undefined) {
+    return xsOf(block, run, over?.get(trackId(run.id, rank, view.over)));
   }
 
   /** A window's average goes on from what was before it: that is in the block of the whole range. */
@@ -270,13 +276,13 @@ export class Chart {
 
   /** The events of the shown runs, each where its first curve has it, if that is anywhere on the axis. */
   *_placedEvents() {
-    const split = this.key.slice(0, this.key.indexOf("/")), seen = new Set();
+    const seen = new Set();
     for (const {curve, whole, x} of this.wholes()) {
       const {run} = curve;
       if (seen.has(run.id)) continue;
       seen.add(run.id);
       for (const event of this._page.eventsOf(run.id)) {
-        const at = placeOf(event, {run, split, block: whole, x});
+        const at = placeOf(event, {run, split: splitOf(curve.key), block: whole, x});
         if (Number.isFinite(at) && (!isLogX() || at > 0)) yield {event, run, curve, x: at};
       }
     }
@@ -303,10 +309,10 @@ export class Chart {
   }
 
   _rowsAt(x, curves) {
-    return curves.map(({run, rank, block: {columns, odd}, x: xs, y}) => {
+    return curves.map(({run, rank, split, block: {columns, odd}, x: xs, y}) => {
       const row = rowAt(xs, x);
       const of = Object.fromEntries(["step", "epoch", "low", "high", "mean", "last", "count"].map((name) => [name, columns[name][row]]));
-      return {run, rank, ...of, x: xs[row], value: Number.isFinite(y[row]) ? y[row] : of.last, odd: odd.find((one) => one.row === row)};
+      return {run, rank, split, ...of, x: xs[row], value: Number.isFinite(y[row]) ? y[row] : of.last, odd: odd.find((one) => one.row === row)};
     });
   }
 

@@ -66,6 +66,10 @@ export function startControls(unzoom) {
     unzoom(); // it may begin at 0 or before
     change({logX: checked});
   });
+  $("#together").addEventListener("change", ({target: {checked}}) => {
+    unzoom(); // its charts are others
+    change({together: checked});
+  });
   $("#rank").addEventListener("change", (event) => change({rank: readRank(event.target.value)}));
   $("#group").addEventListener("change", (event) => change({group: event.target.value}));
   for (const kind of ["focus", "pointerenter"]) {
@@ -96,6 +100,7 @@ export function startControls(unzoom) {
     $("#logx").checked = isLogX();
     $("#logx").disabled = view.axis === "wall";
     $("#robust").checked = view.robust;
+    $("#together").checked = view.together;
     $("#events").checked = view.events;
     $("#linked").checked = view.linked;
     $("#rank").value = view.rank;

@@ -1,5 +1,7 @@
 // A chart as a file: what is drawn, as PNG, SVG or CSV.
 
+import {splitOf} from "./splits.js";
+
 /** Return a chart as a Blob of `kind`: png, svg or csv. */
 export function exported(chart, kind) {
   return {png, svg, csv}[kind](chart);
@@ -22,12 +24,12 @@ function png(chart) {
 }
 
 function csv(chart) {
-  const rows = ["run,name,rank,step,epoch,time,mean,low,high,last,count,smoothed"];
-  for (const {run, rank, block: {columns}, y} of chart.curves) {
+  const rows = ["run,name,rank,split,step,epoch,time,mean,low,high,last,count,smoothed"];
+  for (const {run, rank, key, block: {columns}, y} of chart.curves) {
     const {step, epoch, time, mean, low, high, last, count} = columns;
     for (let i = 0; i < step.length; i++) {
       const at = new Date(time[i] * 1000).toISOString();
-      rows.push([run.id, cell(run.name), rank, step[i], epoch[i], at, mean[i], low[i], high[i], last[i], count[i], y[i]].join(","));
+      rows.push([run.id, cell(run.name), rank, splitOf(key), step[i], epoch[i], at, mean[i], low[i], high[i], last[i], count[i], y[i]].join(","));
     }
   }
   return new Blob([rows.join("\n") + "\n"], {type: "text/csv"});

@@ -48,7 +48,7 @@ export function groupNamed(run) {
  * and high are a standard deviation away from the mean, least and most are of the `count` curves that reach a cell.
  */
 export function grouped(curves) {
-  const byName = Map.groupBy(curves, ({run}) => groupNamed(run).name);
+  const byName = Map.groupBy(curves, ({run, split}) => [groupNamed(run).name, split].filter(Boolean).join(" · "));
   return [...byName].map(([name, found]) => {
     const some = found.map(rising);
     const x = cells(some);

@@ -2,11 +2,12 @@
 // track: a run's process.
 //
 // The server numbers keys and runs anew when it is started, so numbers are used on the wire only. Here a key is called
-// `split/name` and a run by its id.
+// `split/name` and a run by its id. A chart's key can stand for several (splits.js), which only this module knows.
 
 import {ranksOf, trackId, tracksOf} from "./ranks.js";
 import {fragments, join} from "./series.js";
-import {isShown} from "./view.js";
+import {chartsOfAll, isOfAll, splitOf} from "./splits.js";
+import {isShown, view} from "./view.js";
 
 export class Project {
   /** `watched()` says which keys get what is logged; `listener` has `meta()`, `blocks(keys)`, `live()`, `events()`. */
@@ -17,7 +18,8 @@ export class Project {
     this.error = null; // why the backend is not heard of now
     this.runs = new Map(); // by id
     this.keys = new Map(); // by id: {id, split, name}
-    this.failed = new Map(); // by key: why its blocks did not come
+    this._failed = new Map(); // by key: why its blocks did not come
+    this._ofAll = new Map(); // by the key of a chart of all splits: the keys that it stands for
     this._blocks = new Map(); // by key: Map by track
     this._events = new Map(); // by run: Map by id of the event
     this._numbers = null; // of this session: {keys, runs} by id, {keyOf, runOf} by number
@@ -27,8 +29,14 @@ export class Project {
   }
 
   blocksOf(key) {
+    if (isOfAll(key)) return new Map(this._keysOf([key]).flatMap((one) => [...this.blocksOf(one)]));
     if (!this._blocks.has(key)) this._blocks.set(key, new Map());
     return this._blocks.get(key);
+  }
+
+  /** Why the blocks of a key did not come; undefined: they did, or are to come. */
+  failureOf(key) {
+    return this._keysOf([key]).map((one) => this._failed.get(one)).find(Boolean);
   }
 
   /** What is marked on the curves of a run, in order. */
@@ -42,13 +50,29 @@ export class Project {
 
   /** What is shown of this key. */
   tracksOf(key) {
-    return tracksOf(key, this.shownRuns());
+    const runs = this.shownRuns();
+    if (!isOfAll(key)) return tracksOf(key, runs);
+    return this._keysOf([key]).flatMap((one) => tracksOf(one, runs).map((track) => ({...track, split: splitOf(one)})));
   }
 
-  /** The keys that any run has in the ranks that are shown. */
+  /** The keys of charts: those that any run has in the ranks that are shown, or of some one for all splits. */
   shownKeys() {
     const runs = [...this.runs.values()].map((run) => ranksOf(run).map((rank) => run.ranks.get(rank))).flat();
-    return [...this.keys.values()].filter((key) => runs.some((keys) => keys.has(key.id)));
+    const keys = [...this.keys.values()].filter((key) => runs.some((keys) => keys.has(key.id)));
+    if (!view.together) return keys;
+    const charts = chartsOfAll(keys), inside = new Set([...charts.values()].flat());
+    return [...keys.filter((key) => !inside.has(key)), ...[...charts].map(([id, [{name}]]) => ({id, name, split: ""}))];
+  }
+
+  /** The keys that those of charts stand for. */
+  _keysOf(charts) {
+    return [...new Set(charts.flatMap((key) => (isOfAll(key) ? (this._ofAll.get(key) ?? []).map(({id}) => id) : [key])))];
+  }
+
+  /** The keys of charts that draw any of these. */
+  chartsOf(keys) {
+    const charts = [...this._ofAll].filter(([, some]) => some.some(({id}) => keys.includes(id)));
+    return [...keys, ...charts.map(([key]) => key)];
   }
 
   /** A new session begins: numbers and unanswered questions were those of the old one. */
@@ -65,6 +89,7 @@ export class Project {
       this._numbers = {keys: new Map(ids.map((id, no) => [id, no])), runs: new Map(runs.map((run) => [run.id, run.no])),
         keyOf: ids, runOf: new Map(runs.map((run) => [run.no, run.id]))};
       this.keys = new Map(ids.map((id, no) => [id, {id, ...keys[no]}]));
+      this._ofAll = chartsOfAll([...this.keys.values()]);
       this.runs = new Map(runs.map((run) => [run.id, this._run(run, ids)]));
       this.isKnown = true;
     }
@@ -96,7 +121,7 @@ export class Project {
 
   /** Ask for the blocks of keys, of the shown runs or of those given. */
   want(keys, px, runs = this.shownRuns()) {
-    const asked = keys.filter((key) => tracksOf(key, runs).length);
+    const asked = this._keysOf(keys).filter((key) => tracksOf(key, runs).length);
     this._ask("want", asked, runs, {px}, (parts) => {
       for (const part of parts) this._keep(part);
     });
@@ -112,8 +137,9 @@ export class Project {
 
   /** Ask for a range of steps of keys; `take` gets of each key its blocks by track. Return what names the question. */
   askRange(keys, px, low, high, take) {
-    return this._ask("zoom", keys, this.shownRuns(), {px, low, high}, (parts) => {
-      take(keys.map((key) => new Map(parts.filter((part) => part.key === key).map((part) => [part.track, part]))));
+    return this._ask("zoom", this._keysOf(keys), this.shownRuns(), {px, low, high}, (parts) => {
+      const of = (some) => parts.filter(({key}) => some.includes(key)).map((part) => [part.track, part]);
+      take(keys.map((key) => new Map(of(this._keysOf([key])))));
     });
   }
 
@@ -129,8 +155,7 @@ export class Project {
 
   /** Whether the blocks of a key are under way, of all that is shown of it by now. */
   isAsked(key) {
-    const isAnswer = ({kind, keys, tracks}) =>
-      kind === "want" && keys.includes(key) && this.tracksOf(key).every(({id}) => tracks.has(id));
+    const isAnswer = ({kind, tracks}) => kind === "want" && this.tracksOf(key).every(({id}) => tracks.has(id));
     return [...this._questions.values()].some(isAnswer);
   }
 
@@ -145,7 +170,7 @@ export class Project {
 
   /** What is followed: keys, and the ranks of all runs that are shown. */
   _watched() {
-    const watch = this._watchedKeys().map((key) => this._numbers.keys.get(key)).filter((no) => no !== undefined);
+    const watch = this._keysOf(this._watchedKeys()).map((key) => this._numbers.keys.get(key)).filter((no) => no !== undefined);
     return {watch, ranks: [...new Set([...this.runs.values()].flatMap(ranksOf))]};
   }
 
@@ -159,8 +184,8 @@ export class Project {
     this._questions.delete(re);
     if (!question) return; // of a session before
     for (const key of question.keys) {
-      if (error) this.failed.set(key, error);
-      else this.failed.delete(key);
+      if (error) this._failed.set(key, error);
+      else this._failed.delete(key);
     }
     if (!error) question.take([...this._parts(buffer)]);
     this._listener.blocks(question.keys);
@@ -169,7 +194,7 @@ export class Project {
   *_parts(buffer) {
     for (const part of fragments(buffer)) {
       const key = this._numbers?.keyOf[part.key], run = this._numbers?.runOf.get(part.run);
-      if (key !== undefined && run !== undefined) yield {...part, key, run, track: trackId(run, part.rank)};
+      if (key !== undefined && run !== undefined) yield {...part, key, run, track: trackId(run, part.rank, key)};
     }
   }
 

@@ -1,6 +1,7 @@
 // The ranks of a distributed training's processes: whose curves are shown, and how they are told apart.
 //
-// A track is a run's process as a chart sees it: {id, run, rank}. Most runs have one process, which is always shown.
+// A track is what a run's process logged under one key: {id, run, rank, key}. Most runs have one process, which is always
+// shown.
 
 import {view} from "./view.js";
 
@@ -8,7 +9,7 @@ export const RANKS_SHOWN = 16; // of a run that is split by rank
 const DASHES = [[], [7, 4], [2, 3], [8, 3, 2, 3]];
 const DEEPEST = 0.6; // of the way to the colour of text
 
-export const trackId = (runId, rank) => `${runId}@${rank}`;
+export const trackId = (runId, rank, key) => `${runId}@${rank} ${key}`;
 export const isDistributed = (run) => run.ranks.size > 1;
 export const isSplit = (run) => view.rank === "all" && isDistributed(run);
 
@@ -23,11 +24,12 @@ export function ranksOf(run) {
 
 /** Return the tracks of runs that have a series of a key. */
 export function tracksOf(key, runs) {
-  return runs.flatMap((run) => ranksOf(run).filter((rank) => run.ranks.get(rank).has(key)).map((rank) => ({id: trackId(run.id, rank), run, rank})));
+  const ranks = (run) => ranksOf(run).filter((rank) => run.ranks.get(rank).has(key));
+  return runs.flatMap((run) => ranks(run).map((rank) => ({id: trackId(run.id, rank, key), run, rank, key})));
 }
 
-/** Return what a track is called. */
-export const nameOf = ({run, rank}) => (isDistributed(run) ? `${run.name} · rank ${rank}` : run.name);
+/** Return what a track is called; `split`: it has one of several on its chart. */
+export const nameOf = ({run, rank, split}) => [run.name, isDistributed(run) ? `rank ${rank}` : "", split ?? ""].filter(Boolean).join(" · ");
 
 /** Return how a rank's line is dashed where a run is split. */
 export const dashOfRank = (run, rank) => DASHES[Math.max(0, ranksOf(run).indexOf(rank)) % DASHES.length];

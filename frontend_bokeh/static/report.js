@@ -4,7 +4,7 @@ import {newCard, placelessText, tell} from "./cardtext.js";
 import {Chart, PALETTE} from "./charts.js";
 import {element, radiogroup} from "./page.js";
 import {show} from "./panels.js";
-import {trackId} from "./ranks.js";
+import {trackId, tracksOf} from "./ranks.js";
 import {fragments} from "./series.js";
 import {Tools} from "./tools.js";
 import {Tooltip} from "./tooltip.js";
@@ -18,7 +18,7 @@ const given = JSON.parse($("#given").textContent);
 const runs = given.runs.map((run) => ({...run, ranks: new Map([[run.rank, new Set(run.keys)]])}));
 const blocks = new Map(given.keys.map(({id}) => [id, new Map()]));
 for (const part of fragments(await unpacked(given.blocks))) {
-  blocks.get(given.keys[part.key].id).set(trackId(runs[part.run].id, part.rank), part);
+  blocks.get(given.keys[part.key].id).set(trackId(runs[part.run].id, part.rank, given.keys[part.key].id), part);
 }
 
 function unpacked(text) {
@@ -37,7 +37,7 @@ class Page {
   }
 
   tracksOf(key) {
-    return runs.filter((run) => !isHidden(run) && run.keys.includes(key)).map((run) => ({id: trackId(run.id, run.rank), run, rank: run.rank}));
+    return tracksOf(key, runs.filter((run) => !isHidden(run)));
   }
 
   eventsOf(run) {

@@ -144,7 +144,7 @@ onChange((changed) => {
   if (!project.isKnown) return;
   const any = (...names) => names.some((name) => changed.has(name));
   if (any("runs", "only")) seeker.look();
-  if (any("runs", "hidden", "only", "found", "sort", "metrics", "columns", "theme", "rank", "pins", "group")) arrange();
+  if (any("runs", "hidden", "only", "found", "sort", "metrics", "columns", "theme", "rank", "together", "pins", "group")) arrange();
   if (any("group", "found", "only", "runs")) learnConfigs();
   if (any("runs", "hidden", "only", "found")) cards.fetchRuns(newlyShown());
   if (any("rank")) cards.fetchAll(); // what was not shown has been left behind

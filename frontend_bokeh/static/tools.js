@@ -3,6 +3,7 @@
 import {tableOf, tableOfEvents} from "./cardtext.js";
 import {exported} from "./export.js";
 import {element, icon, localTimes, placeBelow, toast} from "./page.js";
+import {labelOf} from "./splits.js";
 import {change, view} from "./view.js";
 
 const HEIGHT = 210, TALL = 420, AROUND = 90; // CSS pixels: of plots, and of what is around one that fills the window
@@ -20,7 +21,7 @@ export class Tools {
 
   /** Return the buttons of a key's card. */
   of(key) {
-    const tool = (name, label, act) => element("button", {class: `tool ${name}`, "aria-label": `${label}: ${key.id}`, title: label, onclick: act}, icon(name));
+    const tool = (name, label, act) => element("button", {class: `tool ${name}`, "aria-label": `${label}: ${labelOf(key.id)}`, title: label, onclick: act}, icon(name));
     return element("div", {class: "tools"},
       tool("reset", "reset zoom", () => this._page.unzoom(this._page.charts.get(key.id))),
       tool("table", "view as table", () => this._showTable(key.id)),
@@ -90,7 +91,7 @@ export class Tools {
     this._menu.hidePopover();
     const {id, split, name} = this._saving;
     const blob = await exported(this._page.charts.get(id), kind);
-    const link = element("a", {href: URL.createObjectURL(blob), download: `${split}-${name.replaceAll("/", "-")}.${kind}`});
+    const link = element("a", {href: URL.createObjectURL(blob), download: `${[split, name.replaceAll("/", "-")].filter(Boolean).join("-")}.${kind}`});
     link.click();
     URL.revokeObjectURL(link.href);
     toast(`Saved ${link.download}`);
@@ -98,7 +99,7 @@ export class Tools {
 
   _showTable(key) {
     const dialog = document.querySelector("#table");
-    dialog.querySelector("h2").textContent = key;
+    dialog.querySelector("h2").textContent = labelOf(key);
     const {curves = [], events = []} = this._page.charts.get(key) ?? {};
     dialog.querySelector(".scroll").replaceChildren(...(curves.length ? [tableOf(curves)] : [element("p", {}, "No run that is shown has a value.")]),
       ...(events.length ? [element("h3", {}, "Events"), tableOfEvents(events)] : []));

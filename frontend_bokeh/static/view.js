@@ -14,6 +14,7 @@ export const view = {
   log: false, // the y axis
   logX: false,
   robust: false, // the y axis leaves outliers out
+  together: false, // all splits of a metric are in one chart
   rank: 0, // of distributed trainings: a process, or "all"
   group: "", // key of the configuration by which runs are grouped; none: they are not
   events: true, // are marked on the curves
@@ -54,6 +55,7 @@ export function readAddress() {
   view.log = query.get("log") === "1";
   view.logX = query.get("logx") === "1";
   view.robust = query.get("robust") === "1";
+  view.together = query.get("splits") === "together";
   view.pins = new Set(query.getAll("pin"));
   view.rank = readRank(query.get("rank"));
   view.group = query.get("group") ?? "";
@@ -87,6 +89,7 @@ function writeAddress() {
   if (view.log) query.set("log", "1");
   if (view.logX) query.set("logx", "1");
   if (view.robust) query.set("robust", "1");
+  if (view.together) query.set("splits", "together");
   for (const key of view.pins) query.append("pin", key);
   if (view.rank !== 0) query.set("rank", view.rank);
   if (view.group) query.set("group", view.group);

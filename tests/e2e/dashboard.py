@@ -69,7 +69,7 @@ class ProjectPage:
 
     def plot(self, metric: str) -> dict[str, float]:
         """Return where on the page the frame of a chart is, in CSS pixels."""
-        card = self.page.locator(f"article[aria-label$='{metric}'] .plot")
+        card = self.page.locator(f"article[data-key$='{metric}'] .plot")
         card.scroll_into_view_if_needed()
         frame = self.chart(
             metric, "(({left, top, width, height}) => ({left, top, width, height}))(chart.view.frame.bbox)"

@@ -134,7 +134,7 @@ def assert_whole(shown):
             """([name, steps]) => {
                 const {project} = window.prevue;
                 const run = [...project.runs.values()].find((run) => run.name === name);
-                const block = project.blocksOf("train/loss").get(`${run.id}@0`);
+                const block = project.blocksOf("train/loss").get(`${run.id}@0 train/loss`);
                 return block && block.total === steps && block.columns.count.reduce((a, b) => a + b) === steps;
             }""",
             [name, steps],
@@ -142,7 +142,7 @@ def assert_whole(shown):
         drawn = shown.page.evaluate(
             """(name) => {
                 const run = [...prevue.project.runs.values()].find((run) => run.name === name);
-                return [...prevue.project.blocksOf("train/loss").get(`${run.id}@0`).columns.step];
+                return [...prevue.project.blocksOf("train/loss").get(`${run.id}@0 train/loss`).columns.step];
             }""",
             name,
         )
