@@ -10,6 +10,7 @@ SCORES = re.compile(
     re.IGNORECASE,
 )
 _USUAL = (("val", "accuracy"), ("val", "loss"), ("train", "accuracy"), ("train", "loss"))
+_ACCURACY = re.compile(r"((binary|categorical|sparse_categorical)_)?acc(uracy)?", re.IGNORECASE)
 _SPLITS = ("val", "test")
 _RESULT = re.compile(r"(?!std_|rank_)(.*_)?(loss|error|score|mse|rmse|mae|mape|perplexity)$", re.IGNORECASE)
 
@@ -17,8 +18,9 @@ _RESULT = re.compile(r"(?!std_|rank_)(.*_)?(loss|error|score|mse|rmse|mae|mape|p
 @lru_cache(1 << 14)  # asked at each look, of each series
 def rank(split: str, name: str) -> tuple[int, int, str]:
     """Return what sorts series by how much they say of a run: accuracy and loss, other results, then all else."""
-    if (split, name) in _USUAL:
-        return _USUAL.index((split, name)), 0, name
+    usual = split, "accuracy" if _ACCURACY.fullmatch(name) else name
+    if usual in _USUAL:
+        return _USUAL.index(usual), 0, name
     last_part = name.rpartition("/")[2]
     is_result = _RESULT.match(last_part) is not None or SCORES.match(last_part) is not None
     place = _SPLITS.index(split) if split in _SPLITS else len(_SPLITS)

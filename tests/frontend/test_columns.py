@@ -61,8 +61,8 @@ def test_the_usual_columns_are_what_people_vary_and_the_best_of_what_is_looked_a
 
     fields = [key("config.same", [1], 9), key("config.alpha", [1, 2], 9), key("config.seed", [1, 2], 9)]
     fields += [key("config.optim.depth", [1, 2], 7), key("config.lr", [1, 2], 5), key("env.cpus", [1, 2], 9)]
-    names = [series("system", "cpu"), series("train", "loss"), series("train", "lr"), series("val", "accuracy")]
+    names = [series("system", "cpu"), series("train", "loss"), series("train", "lr"), series("val", "acc")]
     assert columns.default_fields({"fields": fields, "series": names}) == [
         "started", "duration", "config.lr", "config.optim.depth", "config.alpha",
-        "metrics.val.accuracy.best", "metrics.train.loss.best", "metrics.train.lr.best",
+        "metrics.val.acc.best", "metrics.train.loss.best", "metrics.train.lr.best",
     ]  # fmt: skip
