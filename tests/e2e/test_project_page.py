@@ -326,7 +326,9 @@ def test_the_tooltip_has_one_row_a_run(shown):
     shown.wait("() => document.querySelector('#tooltip').hidden")
 
 
-@pytest.mark.parametrize(("kind", "begin"), [("csv", b"run,name,rank,split,step,"), ("png", b"\x89PNG"), ("svg", b"<svg")])
+@pytest.mark.parametrize(
+    ("kind", "begin"), [("csv", b"run,name,rank,split,step,"), ("png", b"\x89PNG"), ("svg", b"<svg")]
+)
 def test_a_chart_is_saved(shown, kind, begin):
     card = shown.page.locator("article[aria-label='train/loss']")
     card.hover()
