@@ -27,6 +27,7 @@ from prevue_core.evaluation_records import (
     BINARY,
     DECISION,
     LOGIT,
+    MAX_EXACT_SCORES,
     MULTICLASS,
     MULTILABEL,
     PROBABILITY,
@@ -47,7 +48,7 @@ class Samples:
     prediction: Array
     labels: list[str] = field(default_factory=list)
     positive: int | None = None
-    scores: Array = None  # (n, score count)
+    scores: Array = None  # (n, score count), float32 or float64
     score_type: str | None = None
     classes: Array = None  # (n, 6): whose scores those are
     weight: Array = None
@@ -142,7 +143,10 @@ def _of_task(
         return _regression(true, score if pred is None else pred)
     if score is not None:
         with np.errstate(over="ignore"):  # what float32 cannot hold is infinite then, and refused
-            score = finite("y_score", finite("y_score", score).astype("float32"))
+            narrow = finite("y_score", finite("y_score", score).astype("float32"))
+        # A naive Bayes is sure by 1 - 1e-9 and 1 - 1e-12, which float32 makes equal: another area below the curve.
+        is_narrow = score.dtype in ("float16", "float32") or (task != BINARY and score.size > MAX_EXACT_SCORES)
+        score = narrow if is_narrow else score.astype(float)
     if task == MULTILABEL:
         return _multilabel(true, pred, score, labels, score_type)
     if labels is None:

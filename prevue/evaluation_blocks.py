@@ -105,7 +105,8 @@ def _block_size(samples: Samples, score_count: int) -> int:
     texts = [texts for texts in (samples.sample_ids, *samples.slices.values()) if texts]
     text = sum(max(len(text.encode()) for text in column) + 3 for column in texts)
     width = samples.target.shape[1] // 8 if samples.task == MULTILABEL else 8
-    numbers = 4 * score_count + 2 * width + 8 * (1 + len(samples.features))
+    score_bytes = 0 if samples.scores is None else samples.scores.itemsize
+    numbers = score_bytes * score_count + 2 * width + 8 * (1 + len(samples.features))
     numbers += 4 * TOP_SCORES if samples.classes is not None else 0
     return max(1, min(BLOCK_SAMPLES, BLOCK_BYTES // (numbers + text)))
 
@@ -119,7 +120,7 @@ def _block(samples: Samples, first: int, end: int) -> dict[str, Any]:
             np.packbits(values, axis=1, bitorder="little") if samples.task == MULTILABEL else values, kind
         )
     if samples.scores is not None:
-        block["scores"] = _packed(samples.scores[rows], "<f4")
+        block["scores"] = _packed(samples.scores[rows], f"<f{samples.scores.itemsize}")
     if samples.classes is not None:
         block["classes"] = _packed(samples.classes[rows], "<i4")
     if samples.weight is not None:

@@ -22,7 +22,7 @@ to 21.
 |---|---|---|
 | `first`, `count` | | number of the block's first sample, and how many there are |
 | `target`, `prediction` | int32, float64 for a regression, bits for `multilabel` | class numbers, values, or a bit for each class |
-| `scores` | `score_count` x float32 | |
+| `scores` | `score_count` x float32 or float64, the same in all blocks | |
 | `classes` | 6 x int32 | whose scores those are, where only the five highest and the true class's are sent |
 | `weight` | float64 | how many samples this one stands for; left out: 1 |
 | `sample_ids` | | list of text |
@@ -47,6 +47,7 @@ PROBABILITY, LOGIT, DECISION = SCORE_TYPES = ("probability", "logit", "decision"
 
 MAX_SAMPLES = 1_000_000  # stored
 MAX_SCORES = 20_000_000  # stored; beyond, TOP_SCORES a sample
+MAX_EXACT_SCORES = 2_000_000  # as float64; beyond, float32 for more than two classes
 TOP_SCORES = 6  # the five highest and the true class's
 MAX_CLASSES = 10_000
 MAX_COLUMNS = 100  # slices, features
@@ -131,7 +132,7 @@ class Block:
     count: int
     target: "array[Any]"
     prediction: "array[Any]"
-    scores: "array[float]"  # empty where there are none, as those below
+    scores: "array[float]"  # float32 or float64; empty where there are none, as those below
     classes: "array[int]"
     weight: "array[float]"
     features: "array[float]"
@@ -150,7 +151,7 @@ def check_predictions(record: Record, evaluation: Evaluation) -> Block:
         count,
         target=unpacked(record, "target", kind, count * width),
         prediction=unpacked(record, "prediction", kind, count * width),
-        scores=unpacked(record, "scores", "f", count * evaluation.score_count),
+        scores=_scores(record, count * evaluation.score_count),
         classes=unpacked(record, "classes", "i", count * TOP_SCORES if evaluation.is_top else 0),
         weight=unpacked(record, "weight", "d", count if "weight" in record else 0),
         features=unpacked(record, "features", "d", count * len(evaluation.features), is_finite=False),
@@ -165,6 +166,11 @@ def check_predictions(record: Record, evaluation: Evaluation) -> Block:
                 last = len(evaluation.labels) - 1
                 raise InvalidValue(f"class numbers {min(numbers)} to {max(numbers)} are not within 0 to {last}")
     return block
+
+
+def _scores(record: Record, count: int) -> "array[float]":
+    is_exact = len(str(record.get("scores", ""))) == 4 * -(-8 * count // 3) > 0  # the length of their base64
+    return unpacked(record, "scores", "d" if is_exact else "f", count)
 
 
 def packed(values: "array[Any]") -> str:

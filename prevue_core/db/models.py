@@ -316,7 +316,7 @@ class Prediction(Table):
     weight = peewee.DoubleField(default=1)  # how many samples it stands for
     target_set = peewee.BlobField(null=True)  # of several labels at once: a bit for each, the first the lowest
     prediction_set = peewee.BlobField(null=True)
-    scores = peewee.BlobField(null=True)  # float32, little endian: one for each label
+    scores = peewee.BlobField(null=True)  # float32 or float64, little endian: one for each label
     score_classes = peewee.BlobField(null=True)  # int32: whose these are, where they are the highest only
     slices = peewee.TextField(null=True)  # JSON list, in the order of the evaluation's names
     features = peewee.BlobField(null=True)  # float64, in the order of the evaluation's names

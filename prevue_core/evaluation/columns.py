@@ -10,7 +10,7 @@ from prevue_core.evaluation.mistakes import confidence, ordered
 from prevue_core.evaluation.samples import Samples, grouped
 
 MOST_SAMPLES = 5_000
-MOST_SCORES = 200_000  # of all classes together: a page of a megabyte
+MOST_SCORES = 200_000  # of all classes together: a page of two megabytes
 
 Json = dict[str, Any]
 
@@ -33,7 +33,7 @@ def columns(samples: Samples, places: Ints) -> Json:
     """Return columns of the samples at `places`, a value each.
 
     `target` and `prediction`: numbers of classes, lists of them, or values. `worst`, `sure`: each sample's place in
-    those orders. `scores`: base64 of float32 for each label, of two classes for the positive only; None: none are kept.
+    those orders. `scores`: base64 of float64 for each label, of two classes for the positive only; None: none are kept.
     """
     part = samples.only(places)
     return {
@@ -69,7 +69,7 @@ def _scores(samples: Samples) -> dict[str, str] | None:
     wanted = [samples.positive or 0] if samples.task == "binary" else range(len(samples.labels))
     found = {str(label): samples.score_of(label) for label in wanted}
     kept = {label: score for label, score in found.items() if score is not None}
-    return {label: base64.b64encode(score.astype("<f4").tobytes()).decode() for label, score in kept.items()} or None
+    return {label: base64.b64encode(score.astype("<f8").tobytes()).decode() for label, score in kept.items()} or None
 
 
 def _coded(values: Any) -> Json:

@@ -21,7 +21,7 @@ class Samples:
     positive: int | None = None  # class of a binary task whose score is `score`
     score_type: str | None = None  # probability, logit or decision
     score: Floats | None = None  # (n,) of the positive class; of more classes of the one predicted
-    scores: npt.NDArray[np.float32] | None = None  # (n, k), or (n, 6) of `classes`
+    scores: npt.NDArray[np.floating[Any]] | None = None  # (n, k), or (n, 6) of `classes`; float32 or float64
     classes: Ints | None = None
     weight: Floats | None = None  # None: each counts 1
     slices: dict[str, npt.NDArray[Any]] = field(default_factory=dict)  # (n,) texts
@@ -49,7 +49,7 @@ class Samples:
     def probabilities(self) -> npt.NDArray[np.floating[Any]] | None:
         """Return the probability of each class, (n, k); None where scores only rank, or some are missing.
 
-        Those that were logged are returned as they are stored, float32: in other floats they would take twice the room.
+        Those that were logged are returned as they are stored: float32 in other floats would take twice the room.
         """
         if self.score_type in (None, "decision") or self.classes is not None:
             return None

@@ -352,7 +352,7 @@ def test_samples_of_a_class_that_there_is_not_are_refused(client, task):
 def test_samples_come_as_columns_and_a_project_lists_its_evaluations(client, binary):
     held = asked(client, binary, "/columns").json
     assert (held["total"], held["sample_id"][7], held["target"]) == (400, "s7", TARGET.tolist())
-    assert np.frombuffer(base64.b64decode(held["scores"]["1"]), "<f4").tolist() == SCORE.tolist()
+    assert np.frombuffer(base64.b64decode(held["scores"]["1"]), "<f8").tolist() == SCORE.tolist()
     first = asked(client, binary, "/samples", order="worst", limit=1).json["items"][0]
     assert held["order"]["worst"][first["sample_no"]] == 0
     project = client.get(f"/api/v1/runs/{binary.run_id}").json["project_id"]

@@ -5,10 +5,11 @@ import orjson
 import pytest
 
 from core.stream import started
-from prevue import evaluation_blocks
+from prevue import evaluation, evaluation_blocks
 from prevue.evaluation import samples_of
 from prevue.evaluation_blocks import records_of
 from prevue_core.db.models import Evaluation, Prediction
+from prevue_core.db.queries.evaluations import samples
 from prevue_core.errors import SequenceGap
 
 random = np.random.default_rng(7)
@@ -42,14 +43,28 @@ def test_two_classes_are_stored_sample_by_sample():
     assert {(sample.weight, sample.scores, sample.sample_id) for sample in stored} == {(1.0, None, None)}
 
 
+@pytest.mark.parametrize("kind", ["<f4", "<f8"])
 @pytest.mark.usefixtures("database")
-def test_scores_of_many_classes_come_back_as_they_were():
-    scores = random.normal(size=(300, 7)).astype("float32")
+def test_scores_of_many_classes_come_back_as_they_were(kind):
+    scores = random.normal(size=(300, 7)).astype(kind)
     row, stored = sent(np.arange(300) % 7, None, scores)
 
     assert (row.task, row.score_count, row.score_type) == ("multiclass", 7, "logit")
-    assert (floats(sample.scores for sample in stored) == scores).all()
+    assert (floats((sample.scores for sample in stored), kind) == scores).all()
+    assert (samples(row.run_id, row.evaluation_id).scores == scores).all()
     assert [sample.score for sample in stored] == scores.max(axis=1).tolist()
+
+
+@pytest.mark.usefixtures("database")
+def test_scores_of_very_many_samples_are_stored_as_float32_and_blocks_of_both_are_refused(monkeypatch):
+    given = samples_of(np.arange(60) % 3, None, random.normal(size=(60, 3)))
+    monkeypatch.setattr(evaluation_blocks, "BLOCK_SAMPLES", 30)
+    monkeypatch.setattr(evaluation, "MAX_EXACT_SCORES", 179)
+    many = samples_of(np.arange(60) % 3, None, given.scores)
+    exact, short = (list(records_of(told, name="test", split="test")) for told in (given, many))
+    assert [len(records[1]["scores"]) for records in (exact, short)] == [960, 480]  # base64 of 30 x 3 numbers
+    (refused,) = started().send(*exact[:2], short[2] | {"key": exact[0]["key"]}).rejected
+    assert refused["reason"] == "scores of a sample have 12 bytes, those before 24; send all as float32 or float64"
 
 
 @pytest.mark.usefixtures("database")

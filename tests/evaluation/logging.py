@@ -7,7 +7,7 @@ from prevue_core.evaluation.samples import Samples
 
 
 def logged(*args, **options):
-    """Return the samples as they are behind the wire: scores as float32."""
+    """Return the samples as they are behind the wire: one score of two classes as float64."""
     told = client.samples_of(*args, **options)
     is_binary = told.task == "binary"
     return Samples(

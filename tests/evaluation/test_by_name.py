@@ -47,7 +47,7 @@ def of_probabilities(target, scores, weight):
 @given(cases(2, 2), st.sampled_from([0.5, 1.0, 2.0]))
 @settings(max_examples=200, deadline=None)
 def test_two_classes(case, beta):
-    target, score, weight = case.target, case.scores[:, 1].astype("float32"), case.weight
+    target, score, weight = case.target, case.scores[:, 1], case.weight
     said, is_mixed = (score >= 0.5).astype(int), 0 < target.sum() < len(target)
     options = {"beta": beta, "zero_division": 0, "sample_weight": weight, "labels": [1], "average": None}
     precision, recall, f, _ = metrics.precision_recall_fscore_support(target, said, **options)
@@ -65,7 +65,7 @@ def test_two_classes(case, beta):
 @given(cases(3, 4), st.sampled_from([0.5, 1.0, 2.0]))
 @settings(max_examples=200, deadline=None)
 def test_several_classes(case, beta):
-    target, scores, weight = case.target, case.scores.astype("float32"), case.weight
+    target, scores, weight = case.target, case.scores, case.weight
     said = scores.argmax(axis=1)
     expected = of_matrix(target, said, weight)
     for how in ("macro", "weighted"):
@@ -138,7 +138,7 @@ def matches(found, score, *columns):
 def test_intervals_of_two_classes_are_those_of_scipy(is_weighted):
     random = np.random.default_rng(3)
     target = random.integers(0, 2, 150)
-    score = np.clip(target * 0.3 + random.random(150) * 0.7, 0.01, 0.99).astype("float32")
+    score = np.clip(target * 0.3 + random.random(150) * 0.7, 0.01, 0.99)
     weight = random.gamma(2, size=150) if is_weighted else np.ones(150)
     found = scoring.intervals(logged(target, None, score, sample_weight=weight if is_weighted else None))
     scores = {

@@ -23,14 +23,14 @@ def digits():
     x, y = datasets.load_digits(return_X_y=True)
     x_train, x_test, y_train, y_test = model_selection.train_test_split(x, y, random_state=0)
     model = naive_bayes.GaussianNB(var_smoothing=1e-2).fit(x_train, y_train)
-    return y_test, model.predict_proba(x_test).astype("float32")
+    return y_test, model.predict_proba(x_test)
 
 
 @given(cases(3, 4, most=15))
 @settings(max_examples=200, deadline=None)
 def test_areas_of_all_classes_together_are_those_of_scikit_learn(case):
     micro, macro, *each = curves(logged(case.target, None, case.scores, **options(case)), range(case.classes))
-    one_hot, scores = np.eye(case.classes)[case.target], case.scores.astype("float32")
+    one_hot, scores = np.eye(case.classes)[case.target], case.scores
     weight = {"sample_weight": case.weight}
 
     assert micro["roc_auc"] == pytest.approx(metrics.roc_auc_score(one_hot, scores, average="micro", **weight))
@@ -97,7 +97,7 @@ def test_no_second_copy_is_made_of_many_scores():
 def test_curves_of_very_many_samples_are_thinned_by_half_a_pixel_and_their_areas_are_of_all():
     random = np.random.default_rng(5)
     target = (random.random(150_000) < 0.1).astype(int)
-    score = (random.normal(size=150_000) + target).round(5).astype("float32")  # some are equal
+    score = (random.normal(size=150_000) + target).round(5)  # some are equal
     weight = random.gamma(2, size=150_000)
     (found,) = curves(logged(target, None, score, sample_weight=weight), [1])
 
@@ -130,7 +130,7 @@ def farthest(x, y, drawn):
 def test_the_accuracy_among_the_highest_scores_is_that_of_scikit_learn(case):
     found = report.report(logged(case.target, None, case.scores, **options(case)))["top_k"]
     weight, labels = {"sample_weight": case.weight}, range(case.classes)
-    scores = case.scores.astype("float32")
+    scores = case.scores
 
     for k in range(1, case.classes):
         assert found[k - 1] == pytest.approx(
@@ -160,7 +160,7 @@ def test_the_heaviest_confusions_come_first_and_a_matrix_may_have_shares(digits)
 def test_the_best_threshold_costs_least_of_all_ways_to_cut(case):
     prices = Prices(true_positive=-1, false_positive=2, false_negative=5, true_negative=0.5)
     samples = logged(case.target, None, case.scores, **{**options(case), "task": "binary"})
-    score, weight = case.scores[:, 1].astype("float32"), np.ones(len(case.target))
+    score, weight = case.scores[:, 1], np.ones(len(case.target))
     weight = weight if case.weight is None else case.weight
 
     def cost(threshold):

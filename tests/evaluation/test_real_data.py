@@ -19,7 +19,7 @@ def classified(request):
         "cancer": (datasets.load_breast_cancer, naive_bayes.GaussianNB(), 1),
     }[request.param]
     x_train, x, y_train, y = model_selection.train_test_split(*data(return_X_y=True), random_state=0)
-    scores = model.fit(x_train, y_train).predict_proba(x).astype("float32")
+    scores = model.fit(x_train, y_train).predict_proba(x)
     return y, scores, label
 
 

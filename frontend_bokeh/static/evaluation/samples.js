@@ -30,7 +30,7 @@ export class Held {
     }
     if (by !== undefined) {
       const values = this.valuesBy(by),
-        [from, to] = [low ?? -Infinity, high ?? Infinity].map((end) => (by.startsWith("score:") ? Math.fround(end) : end));
+        [from, to] = [low ?? -Infinity, high ?? Infinity];
       tests.push((i) => values[i] >= from && values[i] < to);
     }
     return [...columns.sample_no.keys()].filter((i) => tests.every((test) => test(i)));
@@ -46,7 +46,7 @@ export class Held {
       key = isOther ? evaluation.positive : name;
     if (!this._scores.has(key)) {
       const bytes = Uint8Array.from(atob(columns.scores[key]), (letter) => letter.charCodeAt(0));
-      this._scores.set(key, new Float32Array(bytes.buffer));
+      this._scores.set(key, new Float64Array(bytes.buffer));
     }
     return isOther ? this._scores.get(key).map((score) => -score) : this._scores.get(key);
   }

@@ -35,7 +35,7 @@ class SampleColumnsSchema(ma.Schema):
     sure = ma.fields.List(ma.fields.Float(), required=True, allow_none=True)
     order = ma.fields.Dict(required=True, metadata={"description": "of each sample, its place: worst, surest, unsure"})
     scores = ma.fields.Dict(
-        required=True, allow_none=True, metadata={"description": "by number of a label, float32 in base64"}
+        required=True, allow_none=True, metadata={"description": "by number of a label, float64 in base64"}
     )
     slices = ma.fields.Dict(required=True, metadata={"description": "by name: values, and their numbers as codes"})
     features = ma.fields.Dict(required=True)

@@ -134,7 +134,7 @@ _RECORDS: dict[str, tuple[dict[str, Any], list[str]]] = {
             "count": {"type": "integer", "minimum": 1, "maximum": BLOCK_SAMPLES},
             "target": {**_PACKED, "description": "int32, of a regression float64, of several labels bits"},
             "prediction": {**_PACKED, "description": "as `target`"},
-            "scores": {**_PACKED, "description": "`score_count` float32 a sample"},
+            "scores": {**_PACKED, "description": "`score_count` float32 or float64 a sample, the same in all blocks"},
             "classes": {**_PACKED, "description": "6 int32 a sample: whose scores they are, where only 6 are sent"},
             "weight": {**_PACKED, "description": "float64; left out: 1"},
             "features": {**_PACKED, "description": "float64, those of a sample together"},

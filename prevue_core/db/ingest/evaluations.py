@@ -6,11 +6,13 @@ from itertools import repeat
 from typing import Any
 
 import orjson
+import peewee
 
 from prevue_core.db.connection import insert_rows, is_sqlite
 from prevue_core.db.ingest.batch import Batch
 from prevue_core.db.ingest.fields import Record
 from prevue_core.db.models import Evaluation as Row
+from prevue_core.db.models import Prediction
 from prevue_core.errors import InvalidValue
 from prevue_core.evaluation_records import (
     BINARY,
@@ -61,6 +63,8 @@ def add_predictions(batch: Batch, record: Record) -> None:
     block = check_predictions(record, told := _told(row))
     if block.first != row.received_count:
         raise InvalidValue(f"sample {block.first} stands where {row.received_count} should; send samples in order")
+    if block.first and block.scores and told.task != BINARY:
+        _check_width(row, block.scores.itemsize * told.score_count)
     numbers = range(block.first, block.first + block.count)
     rows = zip(repeat(batch.run_id), repeat(row.evaluation_id), numbers, *_columns(told, block), strict=False)
     insert_rows("predictions", COLUMNS, list(rows))
@@ -71,6 +75,15 @@ def add_predictions(batch: Batch, record: Record) -> None:
 
 def _row(batch: Batch, key: str) -> Any:
     return Row.get_or_none(Row.run_id == batch.run_id, Row.evaluation_key == key)
+
+
+def _check_width(row: Any, width: int) -> None:
+    is_first = (Prediction.run_id == row.run_id) & (Prediction.evaluation_id == row.evaluation_id)
+    stored = Prediction.select(peewee.fn.LENGTH(Prediction.scores)).where(is_first, Prediction.sample_no == 0).scalar()
+    if stored != width:
+        raise InvalidValue(
+            f"scores of a sample have {width} bytes, those before {stored}; send all as float32 or float64"
+        )
 
 
 def _told(row: Any) -> Evaluation:

@@ -168,7 +168,7 @@ def _read(row: Any) -> Samples:
         told["positive"],
         told["score_type"],
         score=np.array(found["score"], float) if "score" in found else None,
-        scores=_blobs(found["scores"], "<f4", row.score_count) if "scores" in found else None,
+        scores=_scores(found["scores"], len(target), row.score_count) if "scores" in found else None,
         classes=_blobs(found["score_classes"], "<i4", TOP_SCORES).astype(int) if is_top else None,
         weight=found.get("weight"),
         slices={name: _texts(values) for name, values in zip(told["slices"], slices, strict=False)},
@@ -207,6 +207,11 @@ def _rows(row: Any, names: list[str]) -> Iterator[list[tuple[Any, ...]]]:
     cursor = execute(query, Prediction.run_id.db_value(row.run_id), row.evaluation_id, row.received_count)
     while rows := cursor.fetchmany(_ROWS_AT_ONCE):
         yield rows
+
+
+def _scores(values: bytearray, count: int, width: int) -> Any:
+    size = len(values) // max(1, count * width)
+    return _blobs(values, f"<f{size or 4}", width)
 
 
 def _labels(values: Any, task: str, count: int) -> Any:
