@@ -205,7 +205,7 @@ def _lines(found: Findings, run: str | None) -> Iterator[str]:
     size = f"{found.spool_bytes / 1e6:.1f} MB, {found.free_bytes / 1e9:.1f} GB free"
     yield f"spool   {found.spool}: {records} records wait, {size}"
     for writer in found.writers:
-        what = writer.problem or ("its training runs" if writer.is_in_use else "`prevue sync` sends them")
+        what = writer.problem or ("its training runs" if writer.is_in_use else _how_to_send(writer.url, found.url))
         yield f"run     {writer.run_id}: {writer.records} records for {writer.url}; {what}"
     for count in found.run or []:
         rank = f"rank {count.rank}{f' of {count.world_size}' if count.world_size else ''}"
@@ -218,6 +218,12 @@ def _lines(found: Findings, run: str | None) -> Iterator[str]:
         ]
         yield f"writer  {count.writer_id} ({whose}): {spooled}, {count.stored or 0} stored{''.join(lost)}"
     yield from (f"problem {problem}" for problem in found.problems)
+
+
+def _how_to_send(address: str, url: str) -> str:
+    if address == url:
+        return "`prevue sync` sends them"
+    return f"`prevue sync --all` sends them there, `prevue sync --from {address}` to {url}"
 
 
 def _ahead(seconds: float) -> str:

@@ -3,7 +3,7 @@
 import json
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import click
@@ -38,26 +38,42 @@ class Waiting:
     problem: str | None = None
 
 
-@click.command(epilog=examples("prevue sync", "prevue sync --all", "prevue sync 019ab1c2-... --verify"))
+@click.command(
+    epilog=examples(
+        "prevue sync",
+        "prevue sync --all",
+        "prevue sync --from http://localhost:8008",
+        "prevue sync 019ab1c2-... --verify",
+    )
+)
 @click.argument("run", required=False)
 @click.option("--all", "all_servers", is_flag=True, help="For every server, not only --url.")
+@click.option("--from", "meant_for", metavar="URL", help="Send to --url what waits for this address.")
 @click.option("--verify", is_flag=True, help="Ask for what was sent in the last day, and send again what is missing.")
 @url_option
 @json_option
-def sync(run: str | None, all_servers: bool, verify: bool, url: str | None, as_json: bool) -> None:
+def sync(
+    run: str | None, all_servers: bool, meant_for: str | None, verify: bool, url: str | None, as_json: bool
+) -> None:
     """Send the records that wait on this machine, of all runs or of RUN (its id).
 
     Records wait where a training had no server, was killed, or ran offline. What the server has already is not stored
-    again. Exit code 1: some could not be sent; they stay and wait.
+    again. Exit code 1: some could not be sent; they stay and wait. What a training logged to a mistyped address, or to
+    one that is no more, waits for that: --from sends it to --url.
 
     With --verify the server is also asked for runs that it has, as far as they are kept here (PREVUE_KEEP_MB), and what
     it lacks is sent again: it was restored from a backup that is older than they are.
     """
+    if meant_for is not None and (all_servers or verify):
+        raise click.UsageError("--from goes with neither --all nor --verify")
     verified = _verify(url, all_servers, run, show=not as_json) if verify else None
-    waiting = [writer for writer in waiting_writers(url, all_servers=all_servers) if run in (None, writer.run_id)]
-    sent = sum(_send(writer, show=not as_json) for writer in waiting if not writer.is_in_use and not writer.problem)
-    bounds = client_settings(url=url).bounds
-    prune(client_settings(url=url).spool_root, kept_bytes=bounds.kept_bytes)
+    waiting = waiting_writers(meant_for or url, all_servers=all_servers)
+    waiting = [writer for writer in waiting if run in (None, writer.run_id)]
+    settings = client_settings(url=url)
+    target = settings if meant_for is not None else None
+    sendable = [writer for writer in waiting if not writer.is_in_use and not writer.problem]
+    sent = sum(_send(writer, target, show=not as_json) for writer in sendable)
+    prune(settings.spool_root, kept_bytes=settings.bounds.kept_bytes)
     problems = [(writer.run_id, writer.problem) for writer in waiting if writer.problem and not writer.is_in_use]
     problems += [(check.run_id, check.problem) for check in verified or [] if check.problem]
     in_use = sum(writer.is_in_use for writer in waiting)
@@ -71,6 +87,10 @@ def sync(run: str | None, all_servers: bool, verify: bool, url: str | None, as_j
         for counts in _by_run(verified or []):
             click.echo(_told(counts))
         click.echo(f"{sent} records sent." + (f" {in_use} trainings are running and send their own." if in_use else ""))
+        if not waiting and (run or meant_for):
+            click.echo(f"Nothing{f' of run {run}' if run else ''} waits here for {meant_for or settings.url}.")
+        elif others := _waiting_elsewhere(settings.url, waiting):
+            click.echo(f"{others} records wait for other addresses; `prevue doctor` lists them.")
     if problems:
         raise SystemExit(1)
 
@@ -79,6 +99,13 @@ def waiting_writers(url: str | None, *, all_servers: bool) -> list[Waiting]:
     """Return the writers on this machine whose records the server does not have yet, the oldest first."""
     folders = [path for server in _servers(url, all_servers) for path in writer_folders(server)]
     return [writer for path in folders if (writer := _look(path)) is not None]
+
+
+def _waiting_elsewhere(url: str, seen: list[Waiting]) -> int:
+    """Return how many records wait on this machine for others than `url`, those of the writers seen not counted."""
+    folders = {writer.folder for writer in seen}
+    rest = (one for one in waiting_writers(url, all_servers=True) if one.folder not in folders)
+    return sum(one.records for one in rest if one.url != url and not one.is_in_use)
 
 
 def _servers(url: str | None, all_servers: bool) -> list[Path]:
@@ -150,10 +177,15 @@ def _look(folder: Path) -> Waiting | None:
             release(folder, lock)
 
 
-def _send(writer: Waiting, *, show: bool) -> int:
-    """Send what a writer left and return how many records that were; `writer.problem` says why some are left."""
+def _send(writer: Waiting, target: ClientSettings | None, *, show: bool) -> int:
+    """Send what a writer left and return how many records that were; `writer.problem` says why some are left.
+
+    `target`: a server other than the one that the records were for. What it has is not kept: nobody would look there.
+    """
     before = writer.records
     settings = client_settings(url=writer.url)
+    if target is not None:
+        settings = replace(target, bounds=replace(target.bounds, kept_bytes=0))
     with HttpTransport(settings.url, settings.bearer) as transport:
         steps = deliver_leftover(writer.folder, transport, settings.bounds)
         if show:

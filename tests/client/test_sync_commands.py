@@ -107,6 +107,23 @@ def test_sync_sends_to_one_server_and_with_all_to_each(backend, command, left_be
     assert json.loads(command("sync", "--all", "--json").output)["sent"] == 7
 
 
+def test_sync_sends_what_waits_for_a_mistyped_address(backend, command, left_behind, spool_dir):
+    run = left_behind(url="http://localhost:1")
+    told = "0 records sent.\n7 records wait for other addresses; `prevue doctor` lists them.\n"
+    assert command("sync").output == told
+    assert "sync --from http://localhost:1` to " in command("doctor").output
+    result = command("sync", "--from", "http://localhost:1", run.run_id)
+    assert (result.exit_code, result.output.splitlines()[-1]) == (0, "7 records sent.")
+    assert {record["run_id"] for record in backend.records if record["type"] == "start"} == {run.run_id}
+    assert command("sync", "--from", "http://localhost:1").output.endswith("waits here for http://localhost:1.\n")
+    assert not list(spool_dir.rglob("*.ndjson"))  # nobody would ask for it there
+
+
+def test_sync_says_where_nothing_of_a_run_waits(backend, command, left_behind):
+    left_behind()
+    assert command("sync", "nope").output.endswith(f"Nothing of run nope waits here for {backend.url}.\n")
+
+
 def test_sync_sends_the_token_of_the_environment(backend, command, left_behind, monkeypatch):
     left_behind()
     monkeypatch.setenv("PREVUE_TOKEN", "a-token")
