@@ -79,7 +79,7 @@ def logged(backend):
                 assert (held["target"], row["labels"]) == (v.tolist(), names.tolist())
                 assert held["prediction"] == said.tolist()
                 label = str(row["positive"] or 0)
-                shown = np.frombuffer(base64.b64decode(held["scores"][label]), "<f4")
+                shown = np.frombuffer(base64.b64decode(held["scores"][label]), "<f8")
                 found[data, connector] = row, v, said, (int(label), shown)
     return found
 
@@ -103,7 +103,7 @@ def test_a_test_is_drawn_along_and_clicked_whichever_connector_logged_it(open_pa
     assert page.evaluate("() => window.prevue.page.label") == label
 
     def counted(threshold):
-        is_it, is_said = target == label, score >= np.float32(threshold)
+        is_it, is_said = target == label, score >= threshold
         return [np.sum(is_it & is_said), np.sum(is_it & ~is_said), np.sum(~is_it & is_said), np.sum(~is_it & ~is_said)]
 
     chart = page.locator("#view-scores svg.chart")
