@@ -178,7 +178,10 @@ def _regression(true: Array, pred: Array) -> Samples:
             ", or one of the classes y_true.argmax(1)" if _sums_to_1(true) else ""
         )  # as mixup and smoothing leave them
         raise InvalidValue(f"y_true of shape {true.shape} has several targets; log an evaluation for each{shares}")
-    return Samples(REGRESSION, finite("y_true", true).astype(float), finite("y_pred", pred).astype(float))
+    true, pred = (finite(what, given).astype(float) for what, given in (("y_true", true), ("y_pred", pred)))
+    with np.errstate(over="ignore"):
+        refuse_rows("y_pred", ~np.isfinite(pred - true), "farther from y_true than a float can tell")
+    return Samples(REGRESSION, true, pred)
 
 
 def _multilabel(true: Array, pred: Array, score: Array, labels: Any, score_type: str) -> Samples:

@@ -53,7 +53,7 @@ def records_of(samples: Samples, **told: Any) -> Iterator[dict[str, Any]]:
 
 
 def _few_samples(samples: Samples) -> Samples:
-    """Keep at most MAX_SAMPLES, as many of each class as its share; each then stands for several."""
+    """Keep at most MAX_SAMPLES, as many of each class as its share, one at least; each then stands for several."""
     count = len(samples.target)
     if count <= MAX_SAMPLES:
         return samples
@@ -61,13 +61,14 @@ def _few_samples(samples: Samples) -> Samples:
     groups = samples.target if is_classes else np.zeros(count, int)
     random = np.random.default_rng(0)  # the same samples of the same test set each time, so that models can be compared
     weight, kept = np.ones(count) if samples.weight is None else samples.weight.copy(), []
-    for group in np.unique(groups):
+    different = np.unique(groups)
+    for group in different:
         places = np.flatnonzero(groups == group)
-        share = max(1, len(places) * MAX_SAMPLES // count)
+        share = 1 + (len(places) - 1) * (MAX_SAMPLES - len(different)) // (count - len(different))
         chosen = random.choice(places, share, replace=False)
         weight[chosen] *= len(places) / share
         kept.append(chosen)
-    places = np.sort(np.concatenate(kept))[:MAX_SAMPLES]
+    places = np.sort(np.concatenate(kept))
     return Samples(
         samples.task,
         samples.target[places],

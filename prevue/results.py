@@ -140,7 +140,8 @@ class LogsResults(ABC):
         with self._guarded(None, f"evaluation {shown(name)}"):
             told: dict[str, Any] = {"name": check_name(name, "evaluation name"), "split": check_split(split)}
             if step is not None:
-                told["step"] = check_int64("step", whole(step))
+                number = whole(step)
+                told["step"] = check_int64("step", step if number is None else number)
             try:
                 from prevue.evaluation import samples_of
                 from prevue.evaluation_blocks import records_of

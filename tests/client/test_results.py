@@ -422,11 +422,11 @@ def test_an_alert_has_a_level_and_a_title_above_its_text(run, kept):
 
 
 def test_each_evaluation_that_is_refused_says_why(run, caplog):
-    for split in ("A", "B", "A"):
-        run.log_evaluation([0, 1], [0, 1], split=split)
+    for split, step in (("A", 1), ("test", "x"), ("A", 1)):
+        run.log_evaluation([0, 1], [0, 1], split=split, step=step)
     first, second = (record.message for record in caplog.records)
     assert "split 'A'" in first
-    assert "split 'B'" in second
+    assert "step 'x' is not a whole number" in second
 
 
 def test_an_alert_of_no_level_is_a_warning(run, kept, caplog):

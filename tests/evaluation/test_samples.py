@@ -185,6 +185,7 @@ def test_what_the_server_would_refuse_is_refused_before_anything_is_sent():
         ({"y_true": [0, 1, 1, 0], "y_score": [0.1, np.nan, 0.3, np.inf]}, "y_score is NaN or infinite in rows 1, 3"),
         ({"y_true": [0, 1] * 9, "y_score": [np.nan] * 18}, "in rows 0, 1, 2, 3, 4 and 13 more"),
         ({"y_true": [1.5, np.nan], "y_pred": [1, 2]}, "y_true is NaN or infinite in row 1"),
+        ({"y_true": [0, 1e308], "y_pred": [0.5, -1e308]}, "y_pred is farther from y_true than .* in row 1"),
         ({"y_true": [0, 1]}, "y_pred and y_score are both missing"),
         ({"y_true": [], "y_pred": []}, "y_true is empty"),
         ({"y_true": [0, 1], "y_pred": [0]}, "y_pred has 1 samples, y_true 2"),
