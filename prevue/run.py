@@ -81,6 +81,10 @@ class Run(LogsResults):
         self._run_began: float | None = None  # UNIX seconds; None: when this process began it
         self.logged = 0
 
+    def __repr__(self) -> str:
+        name = f"{self._start['run_name']!r} " if "run_name" in self._start else ""
+        return f"<Run {name}{self.run_id} of project {self._settings.project!r} at {self.url}>"
+
     @property
     def url(self) -> str:
         """The server's address."""

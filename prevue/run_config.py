@@ -62,9 +62,7 @@ def checked_config(config: Any) -> dict[str, Any]:
     def refuse(name: str, error: InvalidValue) -> None:
         raise error
 
-    if config is not None and not isinstance(config, Mapping):
-        raise InvalidValue(f"config {shown(config)} is not a dict; use names and values")
-    checked = dict(_checked(config or {}, refuse))
+    checked = dict(_checked(_named(config), refuse))
     if (size := len(orjson.dumps(checked))) > MAX_CONFIG_BYTES:
         raise InvalidValue(_too_large(size, checked))
     return checked

@@ -151,7 +151,11 @@ def connect(settings: ServerSettings) -> "peewee.Database":
     except ImportError as error:
         raise click.ClickException(f"{error.name} is not installed: pip install 'prevue[server]'") from None
     if settings.database_url.startswith("sqlite:") and str(settings.data_dir) in settings.database_url:
-        settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        try:
+            settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        except OSError as error:
+            why = f"the database cannot be kept in {settings.data_dir}: {error.strerror}"
+            raise click.ClickException(f"{why}; give another folder with --data or PREVUE_DATA_DIR") from None
     try:
         return connection.connect(settings.database_url)
     except SettingsError as error:

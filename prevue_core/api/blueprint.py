@@ -133,6 +133,8 @@ def _http_error(error: HTTPException) -> flask.Response:
     if isinstance(error, InternalServerError) and error.original_exception is not None:
         log.error("request %s failed", request_id(), exc_info=error.original_exception)
         return problem(500, "the server made a mistake; its log has more under this request_id")
+    if isinstance(error, NotFound) and flask.request.routing_exception is error:
+        return problem(404, f"there is nothing at {flask.request.path}; the API page is {PREFIX[:4]}/docs/")
     data = getattr(error, "data", None) or {}
     messages = data.get("messages")
     more = {"errors": messages} if messages else {}

@@ -30,7 +30,9 @@ RECORDS = f"/api/v1/runs/{NOBODY}/writers/{NOBODY}/records"
     ],
 )
 def test_an_unknown_address_is_404(client, problem_of, path):
-    assert problem_of(client.get(path), 404)["type"] == "about:blank"
+    problem = problem_of(client.get(path), 404)
+    assert problem["type"] == "about:blank"
+    assert problem["detail"] == f"there is nothing at {path}; the API page is /api/docs/"
 
 
 @pytest.mark.parametrize(

@@ -1,3 +1,4 @@
+import argparse
 import math
 import pickle
 import re
@@ -90,6 +91,17 @@ def test_run_ids_sort_by_time_and_are_version_7(new_run):
 def test_what_no_server_would_take_raises_at_init(given, told):
     with pytest.raises(InvalidValue, match=told):
         prevue.init(mode="offline", **given)
+
+
+def test_a_configuration_may_be_what_argparse_returns(new_run):
+    arguments = argparse.ArgumentParser()
+    arguments.add_argument("--lr", type=float, default=0.1)
+    assert dict(new_run(mode="offline", config=arguments.parse_args([])).config) == {"lr": 0.1}
+
+
+def test_a_notebook_shows_which_run_it_is(new_run):
+    run = new_run("digits", "first", mode="offline")
+    assert repr(run) == f"<Run 'first' {run.run_id} of project 'digits' at {run.url}>"
 
 
 @pytest.mark.parametrize(("depth", "is_accepted"), [(20, True), (21, False)])

@@ -45,6 +45,13 @@ def test_a_data_folder_is_made_for_its_owner_alone(call, tmp_path):
     assert (tmp_path / "new" / "folder").stat().st_mode & 0o777 == 0o700
 
 
+def test_a_folder_that_cannot_be_made_is_told(call, tmp_path):
+    (tmp_path / "file").write_text("")
+    folder = tmp_path / "file" / "folder"
+    code, told = call(db_commands.upgrade, "--data", str(folder))
+    assert (code, told.startswith(f"Error: the database cannot be kept in {folder}: ")) == (1, True)
+
+
 def test_upgrade_refuses_a_newer_database(call):
     call(db_commands.upgrade)
     connection.db.execute_sql("INSERT INTO schema_migrations (name, applied) VALUES ('9999_newer', '2100-01-01')")
