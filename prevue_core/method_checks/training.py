@@ -79,7 +79,7 @@ def stalled(facts: RunFacts) -> str | None:
     train = loss(facts, "train")
     if train is None or len(train) < FEWEST_POINTS or train.broken or beginning(train) <= 0:
         return None
-    fall = beginning(train) - min(smoothed(train.values))
+    fall = max(0.0, beginning(train) - min(smoothed(train.values)))
     if fall >= LEAST_FALL * beginning(train) or end(train) > WORST * beginning(train):
         return None
     return (
@@ -99,7 +99,7 @@ def constant_rate(facts: RunFacts) -> str | None:
     fall, half = beginning(train) - min(train.values), len(later) // 2
     still = abs(sum(later[:half]) / half - sum(later[half:]) / (len(later) - half))
     jumps = pstdev(later)
-    if fall <= 0 or jumps < ROUGHNESS * fall or still > MOST_TREND * jumps:
+    if fall <= LEAST_FALL * abs(beginning(train)) or jumps < ROUGHNESS * fall or still > MOST_TREND * jumps:
         return None
     return (
         f"The learning rate {rate.name} stayed at {rate.values[0]:.3g} for all {len(rate)} points, and in the second "
@@ -182,9 +182,9 @@ CHECKS = [
         "constant_rate",
         "Learning rate never moved",
         "Speaks where the logged learning rate is one number all along while, in the second half of at least 20 "
-        "points, the training loss does not fall any more but jumps by more than 5% of its whole fall. The noise of "
-        "stochastic gradients does not vanish at a minimum, so that the rate must: *Deep Learning* (2016), section "
-        "8.3.1. The 5% are ours.\n\n"
+        "points, the training loss does not fall any more but jumps by more than 5% of its whole fall, which is more "
+        "than 1% of its first value. The noise of stochastic gradients does not vanish at a minimum, so that the rate "
+        "must: *Deep Learning* (2016), section 8.3.1. The two shares are ours.\n\n"
         "Let it decay, or use a schedule; where one is configured, see that it is stepped.",
         constant_rate,
     ),

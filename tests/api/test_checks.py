@@ -96,6 +96,12 @@ def test_a_training_that_learns_nothing_is_told(client, digits):
     found = said(client, train(digits, 20, rate=1e-8))
     assert set(found) == {"stalled"}
     assert "the model has not learned" in found["stalled"]
+    stream = started()
+    losses = [2.4, 2.42, 2.399, *(2.41 + step % 3 / 1_000 for step in range(17))]
+    stream.send(*(values_at(step, {"loss": loss, "lr": 1e-9}) for step, loss in enumerate(losses)))
+    found = said(client, stream)
+    assert set(found) == {"stalled"}
+    assert "began at 2.4 and was never below 2.4 in 20 points" in found["stalled"]
 
 
 def test_a_rate_that_never_moves_is_told_where_the_loss_keeps_jumping(client, digits):
