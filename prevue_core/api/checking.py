@@ -1,7 +1,7 @@
 """Runs the method checks of core and of plugins. A broken one costs its own line, never the answer."""
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
@@ -12,6 +12,7 @@ from prevue_core.contract import ALERT, DIVERGED, NON_FINITE, STALLED
 from prevue_core.db.queries import evaluations as queries
 from prevue_core.db.queries.facts import StoredRun, silenced_in_project, silenced_in_run
 from prevue_core.db.queries.pages import Row
+from prevue_core.errors import InvalidValue, shown
 from prevue_core.evaluation.samples import Samples
 from prevue_core.manager import plugins, refuse
 
@@ -67,6 +68,14 @@ def known() -> list[Check]:
                 check = _broken(hook.plugin_name, ValueError(f"code {check.code!r} is taken by another check"))
             found[check.code] = check
     return list(found.values())
+
+
+def refuse_unknown(codes: Iterable[str]) -> None:
+    """Raise InvalidValue where a code is neither a check's nor that of alerts."""
+    there_are = [check.code for check in (*known(), *ALERTS)]
+    for code in codes:
+        if code not in there_are:
+            raise InvalidValue(f"{shown(code)} is the code of no check; use {', '.join(there_are)}")
 
 
 def _registered(hook: Any) -> list[Check]:

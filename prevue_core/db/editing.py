@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 
 from prevue_core.checks import MAX_SILENCED, check_code
-from prevue_core.contract import ALERT, ALERT_CAUSES, check_label
+from prevue_core.contract import check_label
 from prevue_core.db.accounts import Identity, audit, in_reach
 from prevue_core.db.connection import is_sqlite, writing
 from prevue_core.db.ingest.fields import tags_of, text_of
@@ -47,18 +47,10 @@ def silence_in_project(
 def _silenced(stored: Any, codes: Collection[str], heard: Collection[str]) -> str:
     """Return the codes of a place that are silent then, as they are stored."""
     now = orjson.loads((stored if is_sqlite() else stored.for_update()).scalar() or "[]")
-    wanted = sorted({*now, *map(_code, codes)} - {*heard})
+    wanted = sorted({*now, *map(check_code, codes)} - {*heard})
     if len(wanted) > MAX_SILENCED:
         raise InvalidValue(f"{len(wanted)} checks would be silenced; use at most {MAX_SILENCED}")
     return orjson.dumps(wanted).decode()
-
-
-def _code(code: str) -> str:
-    """Return the code of a check, or of alerts of a cause."""
-    of, _, cause = check_code(code).partition(".")
-    if of == ALERT and cause not in ALERT_CAUSES:
-        raise InvalidValue(f"{code} silences no alert; use {', '.join(f'{ALERT}.{one}' for one in ALERT_CAUSES)}")
-    return code
 
 
 def _name(value: object) -> str:

@@ -92,6 +92,7 @@ def silence_checks_of_run(wanted: dict[str, Any], run_id: uuid.UUID) -> queries.
     In its evaluations, too. Alerts are silenced by `alert.` and their cause, such as `alert.stalled`.
     """
     found(queries.run(identity(), str(run_id)), f"run {run_id}")
+    checking.refuse_unknown(wanted["silence"])
     editing.silence_in_run(identity(), str(run_id), wanted["silence"], wanted["hear"])
     return {"silenced": facts.silenced_in_run(str(run_id))}
 
@@ -101,6 +102,7 @@ def silence_checks_of_run(wanted: dict[str, Any], run_id: uuid.UUID) -> queries.
 @blueprint.response(200, SilencedSchema)
 def silence_checks_of_project(wanted: dict[str, Any], project_id: int) -> queries.Row:
     """Silence method checks in all runs of a project"""
+    checking.refuse_unknown(wanted["silence"])
     editing.silence_in_project(identity(), project_id, wanted["silence"], wanted["hear"])
     return {"silenced": facts.silenced_in_project(project_id)}
 
