@@ -74,7 +74,7 @@ def test_a_threshold_that_is_drawn_along_moves_every_view_without_asking_anybody
     box = page.locator("#view-scores svg.chart").bounding_box()
     page.mouse.move(box["x"] + box["width"] * 0.5, box["y"] + 40)
     page.mouse.down()
-    page.mouse.move(box["x"] + box["width"] * 0.88, box["y"] + 40, steps=5)
+    page.mouse.move(box["x"] + box["width"] * 0.88, box["y"] + 40, steps=50)
     page.mouse.up()
     threshold = page.evaluate("() => window.prevue.page.threshold")
     assert 0.8 < threshold < 0.95
@@ -89,7 +89,9 @@ def test_a_threshold_that_is_drawn_along_moves_every_view_without_asking_anybody
     threshold = page.evaluate("() => window.prevue.page.threshold")
     costs = [np.dot(counted(one), [0, 1, 10, 0]) for one in np.unique(score.astype("float32"))]
     assert np.dot(cells(page, "view-threshold"), [0, 1, 10, 0]) == min(costs)
-    assert [address for address in asked if not address.endswith("/logo.svg")] == []  # a new address: a new icon
+    icons = [address for address in asked if address.endswith("/logo.svg")]  # a new address: a new icon
+    assert asked == icons
+    assert len(icons) < 25  # of some fifty thresholds: browsers refuse an address that changes with each
 
 
 def test_cells_and_bars_choose_the_samples_and_the_address_keeps_it(page, log, open_evaluation):

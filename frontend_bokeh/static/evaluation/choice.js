@@ -1,11 +1,13 @@
 // What the visitor has chosen: class, threshold, samples. All views listen; the address keeps it.
 
-const KEPT = ["label", "threshold", "order", "norm"]; // in the address as they are
+const KEPT = ["label", "threshold", "order", "norm"], // in the address as they are
+  PAUSE_MS = 200; // browsers refuse an address that changes more than some ten times a second, as in a drag
 
 export class Choice {
   constructor(first) {
     this.values = {label: 0, threshold: null, filter: {}, order: "worst", norm: "count", ...first, ...fromAddress()};
     this._listeners = [];
+    this._next = 0; // when the address may change
   }
 
   listen(hear) {
@@ -16,14 +18,29 @@ export class Choice {
   set(changes) {
     Object.assign(this.values, changes);
     for (const hear of this._listeners) hear(this.values, new Set(Object.keys(changes)));
-    cancelAnimationFrame(this._later);
-    this._later = requestAnimationFrame(() => remember(this.values));
+    this._later ??= setTimeout(() => this._remember(), Math.max(0, this._next - performance.now()));
   }
 
   /** Choose samples: those that `filter` says, or all again where just these are chosen already. */
   pick(filter) {
     const isSame = JSON.stringify(filter) === JSON.stringify(this.values.filter);
     this.set({filter: isSame ? {} : filter});
+  }
+
+  /** Return what the address says of it all. */
+  get query() {
+    const query = new URLSearchParams(location.search);
+    for (const name of KEPT)
+      if (this.values[name] === null) query.delete(name);
+      else query.set(name, this.values[name]);
+    if (Object.keys(this.values.filter).length) query.set("filter", JSON.stringify(this.values.filter));
+    else query.delete("filter");
+    return query;
+  }
+
+  _remember() {
+    [this._later, this._next] = [null, performance.now() + PAUSE_MS];
+    if (location.protocol !== "file:") history.replaceState(null, "", `${location.pathname}?${this.query}`);
   }
 }
 
@@ -38,15 +55,6 @@ function fromAddress() {
     /* somebody's own address: all samples then */
   }
   return found;
-}
-
-function remember(values) {
-  if (location.protocol === "file:") return;
-  const query = new URLSearchParams(location.search);
-  for (const name of KEPT) if (values[name] !== null) query.set(name, values[name]);
-  if (Object.keys(values.filter).length) query.set("filter", JSON.stringify(values.filter));
-  else query.delete("filter");
-  history.replaceState(null, "", `${location.pathname}?${query}`);
 }
 
 /** Say which samples a filter means. */

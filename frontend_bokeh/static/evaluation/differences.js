@@ -30,7 +30,7 @@ export class DifferencesPanel {
       (shown.length
         ? `Its interval is a paired bootstrap: ${count(shown[0].interval.repeats)} times the same samples are drawn for both, ` +
           `so what is hard for both does not blur it; 95% of the differences lie inside.`
-        : "For weighted samples and several labels at once none has an interval.");
+        : "Where the two weigh the same samples differently none has an interval.");
     this._many.textContent = warning(shown.length, pairs.length);
     const head = [
       element("th", {scope: "col"}, "Score"),

@@ -145,7 +145,7 @@ class EvaluationPage {
     this._buildLabels();
     $("#save")?.addEventListener("click", ({currentTarget}) => {
       // as the page stands
-      currentTarget.href = `${this.evaluation.evaluation_id}/file${location.search}`;
+      currentTarget.href = `${this.evaluation.evaluation_id}/file?${this.choice.query}`;
     });
   }
 
