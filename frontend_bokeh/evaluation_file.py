@@ -13,7 +13,8 @@ from frontend_bokeh.pages import rendered
 from frontend_bokeh.texts import in_script
 from prevue.api import Api
 
-MOST_LABELS = 40  # whose curves are inside
+MOST_LABELS = 40  # whose curves are inside,
+MOST_WORK = 4_000  # times all labels: of a thousand classes those of one take a second
 STYLES = ("prevue.css", "evaluation.css")
 
 Row = dict[str, Any]
@@ -39,10 +40,13 @@ def answers_of(
     api: Api,
     evaluation: Row,
     wanted: tuple[str, ...] = ("report", "curves", "intervals", "slices", "columns", "checks"),
+    label: int | None = None,
 ) -> Row:
-    """Return what a page's script may ask for of an evaluation, by the names that `answers.js` gives it."""
+    """Return what a page's script may ask for of an evaluation, by the names that `answers.js` gives it.
+
+    `label`: the class that is chosen; its curves are inside beside those of the first ones.
+    """
     of = (evaluation["run_id"], evaluation["evaluation_id"])
-    labels = range(len(evaluation["labels"]))[:MOST_LABELS]
     ask: dict[str, Callable[..., Any]] = {
         "curves": api.curves,
         "intervals": api.intervals,
@@ -53,9 +57,21 @@ def answers_of(
     is_of_many = evaluation["task"] in ("multiclass", "multilabel")
     kept = {f"{name}?": ask[name](*of) for name in wanted if name in ask and (name != "curves" or is_of_many)}
     if "report" in wanted:
-        kept |= {f"report?{urlencode({'label': label})}": api.report(*of, label=label) for label in labels}
-        kept |= {} if labels else {"report?": api.report(*of)}
+        kept |= _reports(api, of, len(evaluation["labels"]), label)
     return {f"{of[1]}/{name}": answer for name, answer in kept.items()}
+
+
+def _reports(api: Api, of: tuple[str, int], count: int, chosen: int | None) -> Row:
+    """Return the report, and for some of `count` classes what is other in theirs: of many the matrix is large."""
+    first = api.report(*of)
+    kept = {"report?": first}
+    labels = set(range(min(count, MOST_LABELS, max(1, MOST_WORK // max(1, count)))))
+    if chosen is not None and 0 <= chosen < count:
+        labels.add(chosen)
+    for label in sorted(labels):
+        told = first if label == first["label"] else api.report(*of, label=label)
+        kept[f"report?{urlencode({'label': label})}"] = {name: told[name] for name in told if told[name] != first[name]}
+    return kept
 
 
 def findings(api: Api, run_id: str, evaluation_id: int | None = None) -> Row:

@@ -101,7 +101,7 @@ class EvaluationFile(AskedPage):
         """Answer with the file; what is chosen in the page's address is chosen in it."""
         choice = {key: self.read(key, kind) for key, kind in _CHOICE.items() if key in self.request.query_arguments}
         evaluation, _ = await self.ask(lambda api: found(api, owner, name, evaluation_id))
-        kept = await self.ask(lambda api: answers_of(api, evaluation))
+        kept = await self.ask(lambda api: answers_of(api, evaluation, label=choice.get("label")))
         data = {"base": "", "evaluation": evaluation, "steps": [], "kept": kept, "choice": choice}
         about = {"title": _title(evaluation), "owner": owner, "project": name, "evaluation": evaluation}
         self.set_header("Content-Disposition", f'attachment; filename="evaluation-{evaluation_id}.html"')

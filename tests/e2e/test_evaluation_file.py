@@ -6,7 +6,9 @@ import pytest
 from playwright.sync_api import expect
 from sklearn.metrics import confusion_matrix
 
+import prevue
 from e2e.evaluations import PROJECT, Log, cells
+from frontend_bokeh import evaluation_file
 
 
 @pytest.fixture
@@ -51,3 +53,16 @@ def test_a_saved_page_is_linked_without_a_network(opened):
         page.get_by_role("menuitem", name="PNG").click()
     assert download.value.path().stat().st_size > 5_000
     assert [address for address in asked if not address.startswith(("file:", "data:", "blob:"))] == []
+
+
+def test_a_saved_page_holds_the_matrix_once_and_the_chosen_class(backend, monkeypatch):
+    monkeypatch.setattr(evaluation_file, "MOST_WORK", 20)
+    logged = Log(backend).digits("held")
+    with prevue.Api(backend) as api:
+        (row,) = api.evaluations(logged.run_id)
+        kept = evaluation_file.answers_of(api, row, ("report",), label=8)
+    whole, *of_classes = kept.values()
+    assert [name.partition("?")[2] for name in kept] == ["", "label=0", "label=1", "label=8"]
+    assert whole["matrix"] == confusion_matrix(logged.target, logged.score.argmax(1)).tolist()
+    assert [told.get("label", 0) for told in of_classes] == [0, 1, 8]
+    assert not any("matrix" in told for told in of_classes)

@@ -23,13 +23,19 @@ export class Answers {
   ask(evaluation, what, asked = {}) {
     const key = keyOf(evaluation, what, asked);
     if (this.isSaved)
-      return key in this._kept ? Promise.resolve(this._kept[key]) : Promise.reject(new Error("this saved page does not hold it"));
+      return key in this._kept ? Promise.resolve(this._held(key, evaluation)) : Promise.reject(new Error("this saved page does not hold it"));
     if (!this._asked.has(key)) {
       const answer = fetched(`${this._base}/${key}${Object.keys(asked).length ? "&" : ""}run=${evaluation.run_id}`);
       this._asked.set(key, answer);
       answer.catch(() => this._asked.delete(key)); // it may be asked for again
     }
     return this._asked.get(key);
+  }
+
+  /** Return an answer of a saved page: what the reports of all classes share is there once. */
+  _held(key, evaluation) {
+    const shared = keyOf(evaluation, "report");
+    return key.startsWith(shared) ? {...this._kept[shared], ...this._kept[key]} : this._kept[key];
   }
 }
 
@@ -48,6 +54,6 @@ export async function fetched(address, patience = PATIENCE) {
 }
 
 /** Return the name of an answer; `evaluation_file.py` makes the same. */
-function keyOf({evaluation_id: id}, what, asked) {
+function keyOf({evaluation_id: id}, what, asked = {}) {
   return `${id}/${what}?${new URLSearchParams(asked)}`;
 }
