@@ -47,7 +47,7 @@ def checks(
     if as_json:
         click.echo(json.dumps(lines))
     else:
-        _show(lines)
+        _show(lines, api.url)
     states = {line["state"] for line in lines}
     if states & {"found", "failed"}:
         raise SystemExit(FOUND if "found" in states else FAILED)
@@ -66,12 +66,13 @@ def _lines(api: Api, run_id: str) -> list[dict[str, Any]]:
     return lines
 
 
-def _show(lines: list[dict[str, Any]]) -> None:
+def _show(lines: list[dict[str, Any]], url: str) -> None:
     for line in lines:
         if line["state"] in ("found", "failed"):
             of = f" in {line['evaluation']}" if line["evaluation"] else ""
             click.echo(f"{line['title']}{of} ({line['code']})")
-            click.echo(textwrap.indent(textwrap.fill(line["why"], _WIDTH), "  ") + "\n")
+            click.echo(textwrap.indent(textwrap.fill(line["why"], _WIDTH), "  "))
+            click.echo(f"  {url.rstrip('/')}{line['page']}\n")
     counts = {
         state: sum(line["state"] == state for line in lines) for state in ("found", "quiet", "silenced", "failed")
     }

@@ -100,6 +100,7 @@ def test_what_looks_wrong_is_told_until_it_is_silenced(tested, call, backend):  
     assert call("checks", str(uuid.uuid4()))[0] == 1
     assert (exit_code, out.splitlines()[0]) == (3, "No better than a dummy in test (dummy)")
     assert out.splitlines()[1].startswith("  Accuracy is ")
+    assert f"  {backend}/api/checks#dummy\n" in out
     exit_code, out, _ = call("checks", run_id, "--silence", "dummy", "--in-project", "--json")
     lines = {line["code"]: line for line in json.loads(out)}
     assert (lines["dummy"]["state"], lines["dummy"]["evaluation"]) == ("silenced", "test")

@@ -148,6 +148,10 @@ def test_a_confusion_matrix_is_read_by_mouse_and_keyboard_and_every_panel_is_sav
     assert {"Per class", "ROC AUC", *map(str, range(10)), *support} < texts(saved("Per class", "SVG"))
     names = page.evaluate("() => [...document.querySelectorAll('.view')].map((view) => view.id)")
     assert {"view-precision-recall", "view-scores", "view-calibration", "view-cost", "view-classes"} <= set(names)
+    page.locator(".finding summary").click()
+    page.get_by_role("button", name="Silence in this run").click()
+    expect(page.locator(".findings")).to_contain_text("nothing wrong with this test; 1 of")
+    expect(page.locator(".chip")).to_have_text(re.compile("true: 8 · predicted: 1"))  # as the page was
 
 
 def test_of_very_many_classes_those_are_shown_that_are_taken_for_one_another(page, open_evaluation, backend):

@@ -31,16 +31,20 @@ export class Findings {
           {class: "finding"},
           element("summary", {}, icon("alert"), element("b", {}, title), element("span", {}, why)),
           element("p", {class: "quiet"}, about.replaceAll("`", "")),
-          element(
-            "p",
-            {class: "quiet"},
-            "Where it is meant to be so: ",
-            element("code", {}, `prevue checks ${this.page.evaluation.run_id} --silence ${code}`),
-          ),
+          ...silencing(code, this.page.choice),
         ),
       ),
     );
   }
+}
+
+/** Return the form that silences a check and comes back to the page as it stands; none in a saved page. */
+function silencing(code, choice) {
+  const form = document.querySelector("#silence")?.content.firstElementChild.cloneNode(true);
+  if (!form) return [];
+  form.elements.code.value = code;
+  form.addEventListener("submit", () => (form.elements.then.value = `${location.pathname}?${choice.query}`));
+  return [form];
 }
 
 /** Say how many have not been heard. */
