@@ -96,7 +96,7 @@ export function disagreement({agreement, mcnemar}, a, b) {
   const chance = mcnemar.p_value < 0.001 ? "in fewer than one of a thousand tests" : `in ${percent(mcnemar.p_value)} of tests`;
   const p = mcnemar.p_value < 0.001 ? mcnemar.p_value.toExponential(1) : mcnemar.p_value.toFixed(3);
   return (
-    `Of ${count(apart)} samples only one of them is right about, ${b} has ${count(agreement.only_b)} and ${a} ` +
+    `Of ${count(apart)} sample${apart === 1 ? "" : "s"} only one of them is right about, ${b} has ${count(agreement.only_b)} and ${a} ` +
     `${count(agreement.only_a)}. Were both equally good, so uneven a split would come up ${chance} ` +
     `(McNemar's test, ${mcnemar.exact ? "counted exactly" : "chi square"}, p = ${p}).`
   );
