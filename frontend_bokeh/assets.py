@@ -17,7 +17,7 @@ from pathlib import Path
 import bokeh
 from tornado.web import StaticFileHandler
 
-from frontend_bokeh.headers import guard_file
+from frontend_bokeh.headers import guard_file, root
 
 FOLDER = Path(__file__).parent / "static"
 TEXTS = (".js", ".css", ".svg")
@@ -50,7 +50,7 @@ def _digest(stamps: tuple[tuple[Path, int], ...]) -> str:
 
 def asset(name: str) -> str:
     """Return the address of a file of ours."""
-    return f"/assets/{version()}/{name}"
+    return f"{root.get()}/assets/{version()}/{name}"
 
 
 def modules(name: str) -> list[str]:
@@ -126,4 +126,8 @@ ROUTES = [
     (r"/assets/([^/]+)/(.*)", Files, {"path": str(FOLDER)}),
     (r"/bokeh/([^/]+)/(.*)", Files, {"path": str(BOKEH_JS), "current": bokeh.__version__}),
 ]
-BOKEH_ADDRESS = f"/bokeh/{bokeh.__version__}/bokeh.min.js"
+
+
+def bokeh_js() -> str:
+    """Return the address of Bokeh's script."""
+    return f"{root.get()}/bokeh/{bokeh.__version__}/bokeh.min.js"

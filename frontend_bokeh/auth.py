@@ -14,7 +14,7 @@ from tornado.httputil import HTTPServerRequest, split_host_and_port
 from tornado.ioloop import IOLoop
 from tornado.web import HTTPError
 
-from frontend_bokeh.headers import THIS_MACHINE, request_id
+from frontend_bokeh.headers import THIS_MACHINE, request_id, root
 from prevue.api import Api
 from prevue_core.errors import ApiError
 from prevue_core.listening import answers_to
@@ -161,12 +161,12 @@ def is_from_own_page(request: HTTPServerRequest) -> bool:
 
 
 def local_path(address: str) -> str:
-    """Return `address` where it is a path of this server, else `/`: a login must not lead to a stranger's page.
+    """Return `address` where it is a path of this server, else that of the projects: no login leads to a stranger's.
 
     Browsers take `//host` and `/\\host` for other servers, and skip tabs and line ends in between.
     """
     is_local = address.startswith("/") and not address.startswith("//") and "\\" not in address
-    return address if is_local and address.isascii() and address.isprintable() else "/"
+    return address if is_local and address.isascii() and address.isprintable() else f"{root.get()}/"
 
 
 def contradiction(url: str) -> str:

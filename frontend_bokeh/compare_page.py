@@ -9,6 +9,7 @@ from tornado.web import HTTPError
 
 from frontend_bokeh import architecture, columns, headlines, model_diff, texts
 from frontend_bokeh.columns import end_of
+from frontend_bokeh.headers import root
 from frontend_bokeh.pages import Page
 from frontend_bokeh.source import find_project, find_run
 from frontend_bokeh.values import offered_fields
@@ -46,7 +47,7 @@ class ComparePage(Page):
             raise HTTPError(404, "there is no project %s/%s; a training's first log makes it", owner, name)
         asked = list(dict.fromkeys(self.get_query_arguments("run")))
         models = self.get_query_arguments("model")
-        here = f"/p/{quote(owner, safe='')}/{quote(name, safe='')}"
+        here = f"{root.get()}/p/{quote(owner, safe='')}/{quote(name, safe='')}"
         shown = await self.ask(lambda api: _shown(api, project_id, here, asked, models))
         shows_all = self.get_query_argument("all", None) == "1"
         title = f"Compare runs of {owner}/{name}"

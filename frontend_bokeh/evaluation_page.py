@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 from tornado.web import HTTPError
 
 from frontend_bokeh.evaluation_file import answers_of, file_of, findings
+from frontend_bokeh.headers import root
 from frontend_bokeh.pages import Page
 from frontend_bokeh.source import find_project
 from frontend_bokeh.texts import in_script
@@ -147,7 +148,7 @@ def found(api: Api, owner: str, name: str, evaluation_id: str) -> tuple[Row, lis
 
 def base_of(page: Page) -> str:
     """Return the address below which a project's evaluations are."""
-    return page.request.path.partition("/evaluations")[0] + "/evaluations"
+    return root.get() + page.request.path.partition("/evaluations")[0] + "/evaluations"
 
 
 def _first(page: Page, evaluation: Row) -> str:

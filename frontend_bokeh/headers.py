@@ -16,6 +16,7 @@ THIS_MACHINE = ("http://localhost:*", "http://127.0.0.1:*")  # what pages may sh
 YEAR_S = 365 * 24 * 3600
 
 request_id: ContextVar[str] = ContextVar("request_id")  # of the request that is answered
+root: ContextVar[str] = ContextVar("root", default="")  # the path before that of each page, as browsers see it
 
 
 def guard_file(handler: RequestHandler) -> None:

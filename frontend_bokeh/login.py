@@ -7,6 +7,7 @@ from tornado.web import HTTPError
 
 from frontend_bokeh.auth import LOGGED_OUT, local_path
 from frontend_bokeh.forms import check_form, check_key, field
+from frontend_bokeh.headers import root
 from frontend_bokeh.pages import Page
 from prevue.api import Api
 from prevue_core.errors import ApiError, Unreachable
@@ -20,7 +21,7 @@ class LoginPage(Page):
 
     async def get(self) -> None:
         """Show the form to whoever has not logged in."""
-        then = local_path(self.get_query_argument("next", "/"))
+        then = local_path(self.get_query_argument("next", ""))
         if await self.gate.visitor(self.request):
             self.redirect(then)
         else:
@@ -76,7 +77,7 @@ class LogoutPage(Page):
             await self.gate.ask(session, lambda api: api.log_out())
         except ApiError as error:
             raise HTTPError(503, "you are logged out in this browser only: %s", error) from error
-        self.redirect("/login", status=303)
+        self.redirect(f"{root.get()}/login", status=303)
 
     def on_finish(self) -> None:
         """Close the pages that the session has opened, now that the browser has its answer."""

@@ -37,7 +37,7 @@ from frontend_bokeh import (
 )
 from frontend_bokeh.auth import Gate
 from frontend_bokeh.drawing import registered
-from frontend_bokeh.headers import request_id
+from frontend_bokeh.headers import request_id, root
 from frontend_bokeh.hub import Hub
 from frontend_bokeh.session import Session
 from frontend_bokeh.sockets import Socket
@@ -85,16 +85,24 @@ class Dashboard:
 
 
 class Server(BokehTornado):
-    """Bokeh's server. Of its own addresses only that of the websocket is left, behind our gate as all that is ours."""
+    """Bokeh's server. Of its own addresses only that of the websocket is left, behind our gate as all that is ours.
 
-    def __init__(self, gate: Gate, watch: Watch, dashboard: Dashboard, **settings: Any) -> None:
-        self._gate, self._watch = gate, watch
+    `prefix`: the path before that of each page, as browsers see it; a proxy may have taken it away.
+    """
+
+    def __init__(self, gate: Gate, watch: Watch, dashboard: Dashboard, prefix: str, **settings: Any) -> None:
+        self._gate, self._watch, self._root = gate, watch, prefix
         self.answering = 0  # requests, those of websockets not counted
         super().__init__({SESSION: Application(FunctionHandler(dashboard.open))}, **settings)
 
     def find_handler(self, request: HTTPServerRequest, **kwargs: Any) -> HTTPMessageDelegate:
         """Return what answers a request, and name the request."""
         request_id.set(request_id_of(request.headers.get(REQUEST_ID)))
+        root.set(self._root)
+        if f"{request.path}/".startswith(f"{self._root}/"):
+            request.path = request.path.removeprefix(self._root) or "/"
+        else:
+            request.uri = f"{self._root}{request.uri}"
         if request.path == f"{SESSION}/ws":
             context = {"application_context": self.applications[SESSION], "bokeh_websocket_path": request.path}
             return self.get_handler_delegate(request, Socket, {**context, "gate": self._gate})
@@ -135,6 +143,7 @@ def make_server(
         gate,
         watch,
         dashboard,
+        settings.prefix,
         extra_patterns=[
             (r"/", pages.ProjectsPage, shared),
             (r"/p/([^/]+)/([^/]+)", pages.RunsPage, shared),
@@ -214,7 +223,7 @@ def serve(
         gc.collect()
         gc.freeze()
         port = sockets[0].getsockname()[1]
-        tell(f"http://{settings.host if settings.host != '127.0.0.1' else 'localhost'}:{port}")
+        tell(f"http://{settings.host if settings.host != '127.0.0.1' else 'localhost'}:{port}{settings.prefix}")
         await stopped.wait()
         await application.drain()
         http.stop()

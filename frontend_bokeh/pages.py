@@ -13,10 +13,10 @@ from bokeh.util.token import generate_jwt_token, generate_session_id
 from tornado.web import Finish, HTTPError, RequestHandler
 
 from frontend_bokeh import architecture, texts, weights
-from frontend_bokeh.assets import BOKEH_ADDRESS, asset, modules
+from frontend_bokeh.assets import asset, bokeh_js, modules
 from frontend_bokeh.auth import Gate, Visitor
 from frontend_bokeh.figures import curves, graph
-from frontend_bokeh.headers import guard_file, guard_page, let_frame, request_id
+from frontend_bokeh.headers import guard_file, guard_page, let_frame, request_id, root
 from frontend_bokeh.source import RUNS_SHOWN, find_project, find_run, runs_by_id
 from prevue.api import Api, StoredRun
 from prevue_core.errors import ApiError, NotFound, NotLoggedIn, Refused
@@ -89,7 +89,7 @@ class Page(RequestHandler):
             raise HTTPError(503, "%s", error) from error
 
     def _to_login(self) -> None:
-        self.redirect(f"/login?next={quote(self.request.uri or '/', safe='')}")
+        self.redirect(f"{root.get()}/login?next={quote(self.request.uri or '/', safe='')}")
 
     def token(self, project_id: int, owner: str, name: str) -> str:
         """Return what lets the page's script open its session, in the browser that got the page."""
@@ -203,7 +203,7 @@ class Readiness(Health):
 
 def rendered(template: str, **values: Any) -> str:
     """Return a page as text."""
-    return _templates.get_template(template).render(**values)
+    return _templates.get_template(template).render(root=root.get(), bokeh_js=bokeh_js(), **values)
 
 
 def _with_runs(api: Api) -> list[dict[str, Any]]:
@@ -242,4 +242,4 @@ def _shown_model(api: Api, project_id: int, asked: str | None, run_id: str | Non
 
 
 _templates.filters["pattern"] = texts.pattern
-_templates.globals.update(asset=asset, modules=modules, bokeh_js=BOKEH_ADDRESS)
+_templates.globals.update(asset=asset, modules=modules)

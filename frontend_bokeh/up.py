@@ -118,14 +118,15 @@ def _train(demo: EntryPoint, url: str, once: bool) -> None:
 
 def _plan(port: int | None, dashboard_port: int | None, data_dir: Path | None) -> Plan:
     try:
-        ports = server_settings(port=port, data_dir=data_dir).port, dashboard_settings(port=dashboard_port).port
+        shown = dashboard_settings(port=dashboard_port)
+        ports = server_settings(port=port, data_dir=data_dir).port, shown.port
     except PrevueError as error:
         raise click.ClickException(str(error)) from None
     # Both are held before either is let go: two free ports may else be the same.
     with _held("backend", "--port", ports[0]) as one, _held("dashboard", "--dashboard-port", ports[1]) as other:
         backend_port, shown_port = one.getsockname()[1], other.getsockname()[1]
     data = ["--data", str(data_dir)] if data_dir else []
-    backend_url, dashboard_url = f"http://127.0.0.1:{backend_port}", f"http://localhost:{shown_port}"
+    backend_url, dashboard_url = f"http://127.0.0.1:{backend_port}", f"http://localhost:{shown_port}{shown.prefix}"
     here = ["--host", "127.0.0.1"]
     backend = ["backend", *here, "--port", str(backend_port), *data, "--dashboard-url", dashboard_url]
     dashboard = ["dashboard", *here, "--port", str(shown_port), *data, "--url", backend_url]

@@ -86,6 +86,7 @@ class DashboardSettings(Listening):
 
     data_dir: Path
     secret_key: bytes | None = field(repr=False)  # signs its pages; None: the one in the data folder
+    prefix: str  # the path before that of each page, such as /prevue, as browsers see it
     frame_ancestors: tuple[str, ...] | None  # whose pages may frame curves; None: this machine's, in open mode
 
 
@@ -141,6 +142,7 @@ def dashboard_settings(
         port=_port(port if port is not None else environ.get("PREVUE_DASHBOARD_PORT") or 5006),
         data_dir=_data_dir(data_dir, environ),
         secret_key=_key("PREVUE_SECRET_KEY", environ),
+        prefix=_path("PREVUE_DASHBOARD_PREFIX", environ),
         frame_ancestors=_origins("PREVUE_FRAME_ANCESTORS", environ),
         **_access(environ),
     )
@@ -313,6 +315,14 @@ def _origins(name: str, environ: Mapping[str, str]) -> tuple[str, ...] | None:
                 f"{name} has {origin!r}; use origins such as https://jupyter.example.org, with commas between"
             )
     return tuple(found)
+
+
+def _path(name: str, environ: Mapping[str, str]) -> str:
+    """Return a path as `/a/b`, or nothing."""
+    parts = [part for part in environ.get(name, "").split("/") if part]
+    if not all(re.fullmatch(r"[\w~-][\w.~-]*", part, re.ASCII) for part in parts):
+        raise SettingsError(f"{name} is {environ[name]!r}; use a path such as /prevue")
+    return "".join(f"/{part}" for part in parts)
 
 
 def _words(text: str) -> list[str]:

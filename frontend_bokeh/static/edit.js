@@ -52,7 +52,7 @@ function textOf(what, part) {
 async function keep(field, run, value) {
   const form = {action: "edit", run, field, value, form_key: document.querySelector("[name=form_key]")?.value ?? ""};
   try {
-    const answer = await fetch("/changes", {method: "POST", body: new URLSearchParams(form)});
+    const answer = await fetch(new URL("../../changes", import.meta.url), {method: "POST", body: new URLSearchParams(form)});
     if (answer.ok && !answer.redirected) return true;
     toast(`Not changed: ${(await answer.json().catch(() => ({}))).error ?? (answer.redirected ? "log in again" : `status ${answer.status}`)}`);
   } catch {

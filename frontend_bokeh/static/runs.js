@@ -19,7 +19,7 @@ const project = new Project(() => cards.watched(), {meta: showMeta, blocks: (key
 const list = new RunList($("#runs"), project, highlight);
 const cards = new Cards($("#sections"), given.spec, project, new Tooltip($("#tooltip")), (run) => list.mark(run));
 const seeker = new Seeker(project);
-const address = `${location.protocol.replace("http", "ws")}//${location.host}/session/ws`;
+const address = new URL("../../session/ws", import.meta.url).href.replace("http", "ws"); // scripts lie two folders deep
 const link = new Link(address, given.token, {state: showState, meta: (meta) => project.takeMeta(meta), message: (message) => project.take(message)});
 project.link = link;
 window.prevue = {view, project, cards, link, charts: cards.charts}; // for tests and the console

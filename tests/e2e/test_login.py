@@ -1,4 +1,7 @@
-"""What a user sees who has to log in: the form, the way to the page that was asked for, and the way out."""
+"""What a user sees who has to log in: the form, the way to the page that was asked for, and the way out.
+
+The dashboard is seen under a path of a host, as behind a proxy.
+"""
 
 import re
 from collections.abc import Iterator
@@ -15,6 +18,7 @@ from prevue.transport import HttpTransport
 from serving import Served, free_port, served, stored
 
 PASSWORD = "correct horse battery"
+PREFIX = "/prevue"
 
 
 class Team:
@@ -39,10 +43,11 @@ class Team:
 def team(tmp_path_factory) -> Iterator[Team]:
     ports = free_port(), free_port()
     command = ("up", "--port", str(ports[0]), "--dashboard-port", str(ports[1]))
-    with served(*command, data=tmp_path_factory.mktemp("team"), PREVUE_AUTH="auth") as process:
+    settings = {"PREVUE_AUTH": "auth", "PREVUE_DASHBOARD_PREFIX": PREFIX}
+    with served(*command, data=tmp_path_factory.mktemp("team"), **settings) as process:
         process.address("Prevue's")
         process.address("Prevue's")  # both are told of, in any order
-        yield Team(process, f"http://127.0.0.1:{ports[0]}", f"http://localhost:{ports[1]}")
+        yield Team(process, f"http://127.0.0.1:{ports[0]}", f"http://localhost:{ports[1]}{PREFIX}")
 
 
 @pytest.fixture
@@ -97,6 +102,17 @@ def test_curves_are_live_behind_a_login_that_leads_where_the_link_pointed(team, 
     training.log({"loss": 0.25}, 2)
     page.wait_chart("loss", "chart.sources.raw.data.ys[0].at(-1) === 0.25")
     expect(visitor.get_by_title("logged in as tester")).to_be_visible()
+    host = team.dashboard.removesuffix(PREFIX).partition(":")[2]
+    assert [one for one in page.addresses if not one.partition(":")[2].startswith(f"{host}{PREFIX}/")] == []
+    for query in ("/table", "/compare", "/evaluations", "/model", f"/runs/{training.run_id}/system"):
+        visitor.goto(f"{team.dashboard}/p/tester/digits{query}")
+        hrefs = visitor.locator("main a[href^='/'], header a").evaluate_all("(all) => all.map((a) => a.pathname)")
+        assert [href for href in hrefs if not href.startswith(f"{PREFIX}/")] == []
+
+
+def test_a_proxy_may_have_taken_the_prefix_away(team, visitor):
+    answer = visitor.request.get(f"{team.dashboard.removesuffix(PREFIX)}/p/a/b?smooth=0.5", max_redirects=0)
+    assert answer.headers["location"] == "/prevue/login?next=%2Fprevue%2Fp%2Fa%2Fb%3Fsmooth%3D0.5"
 
 
 def test_logging_out_in_one_tab_closes_the_other(team, training, visitor):
@@ -109,14 +125,14 @@ def test_logging_out_in_one_tab_closes_the_other(team, training, visitor):
     visitor.get_by_role("button", name="Log out").click()
     expect(visitor).to_have_url(f"{team.dashboard}/login")
     expect(other).to_have_title("Log in · Prevue")
-    assert "next=%2Fp%2Ftester%2Fdigits" in other.url
+    assert "next=%2Fprevue%2Fp%2Ftester%2Fdigits" in other.url
     assert [address for address in shown.addresses if address.startswith("ws:")] == sockets  # no try to come back
     visitor.go_back()
     expect(visitor).to_have_title("Log in · Prevue")
 
 
 def test_logging_out_on_a_page_with_curves_leads_to_the_login(team, training, visitor):
-    visitor.goto(f"{team.dashboard}/login?next=/p/tester/digits")
+    visitor.goto(f"{team.dashboard}/login?next={PREFIX}/p/tester/digits")
     fill(visitor, "tester", PASSWORD)
     ProjectPage(visitor, visitor.url).ready(1)
     visitor.get_by_role("button", name="Log out").click()
