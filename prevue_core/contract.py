@@ -47,7 +47,7 @@ SCOPES = ("ingest", "read", "write", "admin")
 FIRST_CODE_PREFIX = "pvf_"
 
 ALERT_LEVELS = ("info", "warn", "error")
-ALERT = "alert"  # the kind of an event
+ALERT, RESUMED = "alert", "resumed"  # kinds of events
 ALERT_CAUSES = NON_FINITE, DIVERGED, STALLED = "non_finite", "diverged", "stalled"  # of alerts that the server raises
 
 RUNNING, LOST, FINISHED, FAILED = "running", "lost", "finished", "failed"

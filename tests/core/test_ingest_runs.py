@@ -7,9 +7,10 @@ import orjson
 import pytest
 
 from core.stream import Stream, end, event, metrics, model, start, started
+from prevue_core.contract import LOST_AFTER_S
 from prevue_core.db.accounts import OPEN
 from prevue_core.db.ingest import apply_records
-from prevue_core.db.models import Event, ModelDescription, Project, TrainingRun, User, Writer
+from prevue_core.db.models import Event, ModelDescription, Project, TrainingRun, User, Writer, utc_now
 
 pytestmark = pytest.mark.usefixtures("database")
 
@@ -202,10 +203,25 @@ def test_whichever_process_fails_fails_the_run(rank):
 
 
 def test_a_start_after_the_end_goes_on_with_the_run():
-    first = started(time=NOON)
+    first = started(time=NOON, host="first", pid=1)
     first.send(end(time=NOON + 60))
-    started(first.run_id, time=NOON + 120)
+    again = started(first.run_id, time=NOON + 120, host="first", pid=1)
+    assert (state_of(first), Event.select().count()) == (("running", None), 0)  # the same process
+    again.send(end(time=NOON + 120))
+    started(first.run_id, time=NOON + 120, host="second", pid=1)
     assert state_of(first) == ("running", None)
+    event = Event.get()
+    assert (event.kind, event.text, event.step, event.time) == ("resumed", "on second", None, moment(NOON + 120))
+
+
+def test_a_start_of_a_run_that_was_lost_is_marked_and_that_of_a_further_process_is_not():
+    first = started()
+    started(first.run_id, rank=1, host="second")
+    assert Event.select().count() == 0
+    TrainingRun.update(heard_at=utc_now() - datetime.timedelta(seconds=LOST_AFTER_S + 1)).execute()
+    for rank in (0, 1):
+        started(first.run_id, rank=rank, host="third")
+    assert [(event.kind, event.text) for event in Event.select()] == [("resumed", "on third")]
 
 
 @pytest.mark.parametrize("state", ["finished", "failed"])

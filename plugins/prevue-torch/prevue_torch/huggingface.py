@@ -79,6 +79,13 @@ class PrevueTrainerCallback(TrainerCallback):
                 run.log_text(name, values[name], step=state.global_step)
 
     @harmless
+    def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Mark the checkpoint on the curves."""
+        if state.is_world_process_zero:
+            folder = f"checkpoint-{state.global_step}"
+            self._run.open().add_event("checkpoint", folder, step=state.global_step)
+
+    @harmless
     def on_evaluate(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Finish the run, if it was opened again for this."""
         if not self._is_training:

@@ -4,6 +4,7 @@ import sys
 from argparse import Namespace
 from collections.abc import Mapping
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import prevue
@@ -115,6 +116,13 @@ class PrevueLightningLogger(base.Logger):
         if input_array is None and self._log_graph:
             input_array = getattr(model, "example_input_array", None)
         self._run.open().describe(model if input_array is None else describe_model(model, input_array))
+
+    @rank_zero_only
+    @harmless
+    def after_save_checkpoint(self, checkpoint_callback: Any) -> None:
+        """Mark the checkpoint on the curves, at the step of what was logged last."""
+        saved = getattr(checkpoint_callback, "_last_checkpoint_saved", "") or checkpoint_callback.best_model_path
+        self._run.open().add_event("checkpoint", Path(saved).name)
 
     @rank_zero_only
     @harmless

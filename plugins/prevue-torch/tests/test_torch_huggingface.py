@@ -65,7 +65,7 @@ def test_series_equal_those_of_the_tensorboard_callback(backend, tmp_path):
 
 def test_a_training_fills_the_four_tables(backend, tmp_path):
     callback = PrevueTrainerCallback(project_name="trained", uid="ada", run_name="first", config={"mine": 1})
-    trainer_of(callback, tmp_path, learning_rate=0.25).train()
+    trainer_of(callback, tmp_path, learning_rate=0.25, save_strategy="epoch").train()
     [(state, name, config)] = backend.runs("trained", "state, run_name, config")
     assert (state, name) == ("finished", "first")
     assert '"mine":1' in config
@@ -76,6 +76,8 @@ def test_a_training_fills_the_four_tables(backend, tmp_path):
     assert sorted(set(train)) == [(2, 0), (4, 0), (6, 1), (8, 1)]
     assert sorted(set(val)) == [(4, 0), (8, 1)]
     assert {row[3] for row in rows} == {0}
+    marked = backend.rows("SELECT text, step FROM events WHERE kind = 'checkpoint'")
+    assert marked == [("checkpoint-4", 4), ("checkpoint-8", 8)]
     model, connector, architecture = backend.model("trained")
     assert (model, connector, architecture["parameters"]) == ("Tiny", "torch", 16 + 10)
 

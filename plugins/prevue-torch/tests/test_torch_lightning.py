@@ -103,6 +103,7 @@ def test_checkpoints_go_to_a_folder_of_project_and_run(backend, tmp_path):
     trainer.fit(module_of(lightning.pytorch), data())
     [path] = tmp_path.rglob("*.ckpt")
     assert path.parts[-4:-1] == ("kept", str(logger.version), "checkpoints")
+    assert backend.rows("SELECT text FROM events WHERE run_id = ?", logger.version) == [(path.name,)]
 
 
 def test_an_exception_fails_the_run_and_is_not_swallowed(backend, tmp_path):

@@ -1,5 +1,6 @@
 """A writer's start record: it makes the writer, and what is missing of run, project and user."""
 
+import datetime
 from typing import Any
 
 import orjson
@@ -19,7 +20,7 @@ from prevue_core.db.ingest.fields import (
     text_of,
     time_of,
 )
-from prevue_core.db.models import Project, TrainingRun, User, Writer, utc_now
+from prevue_core.db.models import Event, Project, TrainingRun, User, Writer, utc_now
 from prevue_core.errors import InvalidValue, Missing, RecordRefused
 
 
@@ -34,8 +35,12 @@ def open_writer(identity: Identity, run_id: str, writer_id: str, start: Record) 
         project = _project_of(identity, user, start)
         if project.deleted_at is not None:  # a new run brings it back, without the runs that went with it
             Project.update(deleted_at=None).where(Project.project_id == project.project_id).execute()
-        goes_on = _join_run(run_id, project, user, start)
         host = start.get("host")
+        process = {
+            "host": None if host is None else check_label("host", host),
+            "pid": optional_int("pid", start.get("pid")),
+        }
+        goes_on = _join_run(run_id, project, user, start, process)
         writer = Writer.insert(
             writer_id=writer_id,
             run_id=run_id,
@@ -43,8 +48,7 @@ def open_writer(identity: Identity, run_id: str, writer_id: str, start: Record) 
             world_size=optional_int("world_size", start.get("world_size")),
             started_at=time_of(start, utc_now()),
             heard_at=utc_now(),
-            host=None if host is None else check_label("host", host),
-            pid=optional_int("pid", start.get("pid")),
+            **process,
         )
         is_made = bool(writer.on_conflict_ignore().as_rowcount().execute())  # not by one who sent the same just now
     except (InvalidValue, RecursionError) as error:  # without a project and a user the records have no place at all
@@ -78,7 +82,7 @@ def _project_of(identity: Identity, user: User, start: Record) -> Project:
     return project
 
 
-def _join_run(run_id: str, project: Project, user: User, start: Record) -> bool:
+def _join_run(run_id: str, project: Project, user: User, start: Record, process: dict[str, Any]) -> bool:
     """Make the row of a run, or find it; return whether the run goes on after its end."""
     now = utc_now()
     time = time_of(start, now)
@@ -99,13 +103,28 @@ def _join_run(run_id: str, project: Project, user: User, start: Record) -> bool:
     )
     if insert.on_conflict_ignore().as_rowcount().execute():
         _give_color(run_id, project)
+        return False
     # A further writer of a run that ended goes on with it, unless it began before that end and is only heard of late.
     goes_on = TrainingRun.update(state=contract.RUNNING, finished_at=None).where(
         TrainingRun.run_id == run_id, TrainingRun.finished_at <= time
     )
-    if is_resumed := bool(goes_on.execute()):
+    if had_ended := bool(goes_on.execute()):
         go_on(run_id)
-    return is_resumed
+    if (had_ended or _was_lost(run_id, time)) and not _is_known(run_id, process):
+        text = f"on {process['host']}" if process["host"] else ""
+        Event.create(run_id=run_id, time=time, kind=contract.RESUMED, text=text)
+    return had_ended
+
+
+def _was_lost(run_id: str, time: datetime.datetime) -> bool:
+    silent = TrainingRun.heard_at <= time - datetime.timedelta(seconds=contract.LOST_AFTER_S)
+    return TrainingRun.select().where(TrainingRun.run_id == run_id, TrainingRun.finished_at.is_null(), silent).exists()
+
+
+def _is_known(run_id: str, process: dict[str, Any]) -> bool:
+    """Return whether the process that begins has logged to the run before, such as one that trains and then tests."""
+    is_it = (Writer.host == process["host"]) & (Writer.pid == process["pid"])
+    return Writer.select().where(Writer.run_id == run_id, is_it).exists()
 
 
 def _give_color(run_id: str, project: Project) -> None:
