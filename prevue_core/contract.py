@@ -128,6 +128,8 @@ def check_project(value: object) -> str:
     parts = value.split("/")
     if len(parts) > 2 or not all(part.strip() for part in parts):
         raise InvalidValue(f"project_name {value!r} has more than an owner and a name; use 'test' or 'alice/test'")
+    if {".", ".."} & set(parts):
+        raise InvalidValue(f"project_name {value!r} cannot be part of an address; use another, such as 'test'")
     return value
 
 

@@ -131,6 +131,7 @@ def test_a_launcher_tells_rank_and_number_of_ranks(environ, place):
         ({"rank": 0.5}, "rank 0.5 is not a whole number from 0 on"),
         ({"rank": "first"}, "rank 'first' is not a whole number from 0 on"),
         ({"project": "a/b/c"}, "project_name 'a/b/c' has more than an owner and a name"),
+        ({"project": ".."}, "project_name '..' cannot be part of an address"),
         ({"project": 7}, "project_name 7 is of type int; use text"),
         ({"uid": "a\nb"}, r"uid 'a\\nb' has a control character"),
         ({"uid": "x" * 256}, "has 256 characters; use 1 to 255"),
