@@ -64,10 +64,10 @@ class EvaluationsPage(Page):
     """The evaluations of a project."""
 
     async def get(self, owner: str, name: str) -> None:
-        """List them, those that came last first."""
+        """List them, those that came last first, of a test that was repeated the last step only."""
         rows = await self.ask(lambda api: _of_project(api, owner, name))
         title = f"Evaluations of {owner}/{name}"
-        shown = {"rows": rows, "most": EVALUATIONS_SHOWN}
+        shown = {"rows": last_steps(rows), "count": len(rows), "is_all": len(rows) < EVALUATIONS_SHOWN}
         self.show("evaluations.html", title=title, owner=owner, project=name, tab="evaluations", **shown)
 
 
@@ -144,6 +144,17 @@ def found(api: Api, owner: str, name: str, evaluation_id: str) -> tuple[Row, lis
         {**one, "run_name": row["run_name"]} for one in same if one["step"] is not None and one["task"] == row["task"]
     ]
     return row, sorted(steps, key=lambda one: one["step"])
+
+
+def last_steps(rows: list[Row]) -> list[Row]:
+    """Return the evaluations, of a test that a run repeated the one of the highest step, each with its `step_count`."""
+    found: dict[tuple[Any, ...], Row] = {}
+    for row in rows:
+        alone = row["evaluation_id"] if row["step"] is None else None
+        key = (row["run_id"], row["name"], row["split"], row["task"], alone)
+        other = found.get(key, {"step_count": 0, **row})
+        found[key] = {**max(other, row, key=lambda one: one["step"] or 0), "step_count": other["step_count"] + 1}
+    return list(found.values())
 
 
 def base_of(page: Page) -> str:
