@@ -173,6 +173,7 @@ def make_server(
             (r"/p/([^/]+)/([^/]+)/values", values.ValuesPage, shared),
             (r"/p/([^/]+)/([^/]+)/fields", values.FieldsPage, shared),
             (r"/changes", table_page.ChangesPage, shared),
+            (r"/checks", pages.ChecksPage, shared),
             (r"/p/([^/]+)/([^/]+)/model", pages.ModelPage, shared),
             (r"/login", login.LoginPage, shared),
             (r"/logout", login.LogoutPage, shared),

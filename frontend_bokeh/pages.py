@@ -112,6 +112,14 @@ class ProjectsPage(Page):
         self.show("projects.html", title="Projects", projects=projects)
 
 
+class ChecksPage(Page):
+    """What method checks there are."""
+
+    async def get(self) -> None:
+        """Tell of each when it speaks, and what to do then; its code is an anchor."""
+        self.show("checks.html", title="Method checks", checks=await self.ask(Api.known_checks))
+
+
 class RunsPage(Page):
     """The curves of a project's runs."""
 

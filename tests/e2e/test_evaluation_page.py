@@ -149,6 +149,10 @@ def test_a_confusion_matrix_is_read_by_mouse_and_keyboard_and_every_panel_is_sav
     names = page.evaluate("() => [...document.querySelectorAll('.view')].map((view) => view.id)")
     assert {"view-precision-recall", "view-scores", "view-calibration", "view-cost", "view-classes"} <= set(names)
     page.locator(".finding summary").click()
+    page.get_by_role("link", name="All method checks").click()
+    expect(page.locator("h2:target")).to_contain_text("Miscalibrated")
+    page.go_back()
+    page.locator(".finding summary").click()
     page.get_by_role("button", name="Silence in this run").click()
     expect(page.locator(".findings")).to_contain_text("nothing wrong with this test; 1 of")
     expect(page.locator(".chip")).to_have_text(re.compile("true: 8 · predicted: 1"))  # as the page was

@@ -11,6 +11,7 @@ from serving import finished
 PROJECT = "/p/tester/pages"
 PATHS = {"projects": "/", "runs": PROJECT, "model": f"{PROJECT}/model", "none": "/p/tester/no-such"}
 PATHS |= {f"run's {part}": f"/p/tester/failing/runs/{{failed}}/{part}" for part in ("results", "system")}
+PATHS |= {"checks": "/checks"}
 PATHS |= {"run": "/p/tester/failing/runs/{failed}", "table": f"{PROJECT}/table", "compare": f"{PROJECT}/compare"}
 # How much of the page has moved, as browsers tell it: a share of the window times a share of its height.
 SHIFTED = """(() => {

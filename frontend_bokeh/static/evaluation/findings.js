@@ -38,11 +38,12 @@ export class Findings {
   }
 }
 
-/** Return the form that silences a check and comes back to the page as it stands; none in a saved page. */
+/** Return the form that silences a check and comes back to the page as it stands, with a link; none in a saved page. */
 function silencing(code, choice) {
   const form = document.querySelector("#silence")?.content.firstElementChild.cloneNode(true);
   if (!form) return [];
   form.elements.code.value = code;
+  form.querySelector("a").setAttribute("href", `${form.querySelector("a").getAttribute("href")}#${code}`);
   form.addEventListener("submit", () => (form.elements.then.value = `${location.pathname}?${choice.query}`));
   return [form];
 }
