@@ -208,7 +208,7 @@ def test_a_slider_goes_through_the_steps_of_a_training(page, open_evaluation, ba
     expect(page.locator(".tile[data-score=accuracy] b")).to_have_text("100.0%")
     page.get_by_role("link", name="Evaluations").click()
     expect(page.locator("tr", has=page.get_by_role("link", name="steps"))).to_have_count(1)  # one row of the three
-    expect(page.locator("tr", has=page.get_by_role("link", name="steps"))).to_contain_text("2 and 2 before")
+    expect(page.locator("tr", has=page.get_by_role("link", name="steps"))).to_contain_text("2 last of 3")
     page.go_back()
     assert cells(page, "view-confusion-matrix") == [2, 0, 0, 2]  # without scores there is no threshold
     expect(page.locator("#view-threshold")).to_be_hidden()
