@@ -41,6 +41,25 @@ def harmless(function: Callable[P, None]) -> Callable[P, None]:
     return guarded
 
 
+class RateMarks:
+    """Marks on a run's curves where a learning rate leaves a level: it was the same twice or more, and is not now.
+
+    A rate that changes each time is a curve, which tells that itself.
+    """
+
+    def __init__(self) -> None:
+        """Begin without any rate."""
+        self._levels: dict[str, tuple[float, int]] = {}  # by name: the rate, and how often it was so
+
+    def look(self, run: Run, rates: Mapping[str, float], step: int | None) -> None:
+        """Take rates as they are at a step."""
+        for name, rate in rates.items():
+            before, times = self._levels.get(name, (rate, 0))
+            self._levels[name] = rate, times + 1 if rate == before else 1
+            if rate != before and times > 1:
+                run.add_event("lr_change", f"{name}: {before:g} to {rate:g}", step=step)
+
+
 _late: Run | None = None  # the latest whose delivery was waited for in vain
 
 

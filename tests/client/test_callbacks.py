@@ -6,7 +6,7 @@ import pytest
 import prevue
 from client.records import RUN_ID
 from prevue import callbacks
-from prevue.callbacks import Opening, batches_between, check_arguments, check_given, ended, harmless
+from prevue.callbacks import Opening, RateMarks, batches_between, check_arguments, check_given, ended, harmless
 from prevue_core.errors import InvalidValue
 
 
@@ -91,6 +91,18 @@ def test_what_comes_after_the_end_goes_on_with_the_run(spooled):
         assert opening.run is None
     assert [record["run_id"] for record in of_type(spooled(), "start")] == [RUN_ID] * 2
     assert [record["state"] for record in of_type(spooled(), "end")] == ["finished"] * 2
+
+
+def test_a_learning_rate_that_leaves_a_level_is_marked_and_one_that_always_changes_is_not(spooled):
+    opening, marks = Opening("some", mode="offline"), RateMarks()
+    for step, rate in enumerate([0.1, 0.1, 0.01, 0.005, 0.0025, 0.0025, 0.001]):
+        marks.look(opening.open(), {"learning_rate": rate}, step)
+    opening.close()
+    marked = [(event["kind"], event["text"], event["step"]) for event in of_type(spooled(), "event")]
+    assert marked == [
+        ("lr_change", "learning_rate: 0.1 to 0.01", 2),
+        ("lr_change", "learning_rate: 0.0025 to 0.001", 6),
+    ]
 
 
 def test_an_error_makes_the_run_a_failed_one(spooled):

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import prevue
-from prevue.callbacks import Opening, batches_between, harmless
+from prevue.callbacks import Opening, RateMarks, batches_between, harmless
 from prevue_core.errors import InvalidValue
 from prevue_keras.captured import config_of
 from prevue_keras.packages import keras
@@ -88,6 +88,7 @@ class PrevueKerasCallback(keras.callbacks.Callback):
             self.on_train_batch_end = self._log_batch
         self._is_training = self._is_described = False
         self._fits = 0
+        self._rates = RateMarks()
         self._config: dict[str, Any] = {}  # of the first fit
         self._outputs: dict[str, str] = {}
         self._offset: int | None = None  # from the optimizer's steps to the run's
@@ -165,6 +166,8 @@ class PrevueKerasCallback(keras.callbacks.Callback):
             values.update(learning_rate(self.model))
         for split, named_values in by_split(values, self._outputs).items():
             run.log(named_values, step=step, epoch=epoch, split=split)
+        if "learning_rate" in values:
+            self._rates.look(run, {"learning_rate": float(values["learning_rate"])}, step)
         if self._histogram_freq and epoch % self._histogram_freq == 0:
             for name, values in weights(self.model):
                 run.log_histogram(name, values, step=step)

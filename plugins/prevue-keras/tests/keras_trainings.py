@@ -38,6 +38,7 @@ def main():
     with_seven_steps_an_execution()
     from_a_later_epoch()
     with_tests()
+    lower_rate()
     stopped_early()
     with_two_outputs()
     with_a_schedule()
@@ -156,6 +157,12 @@ def with_tests():
 class StopAfterTwo(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         self.model.stop_training = epoch == 1
+
+
+def lower_rate():
+    callback = PrevueKerasCallback(project_name="lower rate")
+    lower = keras.callbacks.LearningRateScheduler(lambda epoch: 0.25 if epoch < 2 else 0.125)
+    fit(classifier(), callback, epochs=3, callbacks=[callback, lower])
 
 
 def stopped_early():

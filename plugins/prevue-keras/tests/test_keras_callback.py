@@ -215,6 +215,11 @@ def test_evaluate_alone_is_a_run_with_its_model(trained):
     assert trained.model("tested only") == trained.model("tested")
 
 
+def test_a_step_of_the_learning_rate_is_marked(trained):
+    told = ("lr_change", "learning_rate: 0.25 to 0.125", 3 * STEPS)
+    assert trained.of_runs("lower rate", "events", "kind, text, step") == [told]
+
+
 def test_a_training_that_stops_early_is_finished(trained):
     assert trained.states("stopped early") == ["finished"]
     assert trained.series("stopped early", "epoch")[LOSS] == [0, 1]

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import prevue
-from prevue.callbacks import harmless
+from prevue.callbacks import RateMarks, harmless
 from prevue_torch.opening import LoggerRun, storable
 
 try:
@@ -49,6 +49,7 @@ class PrevueTrainerCallback(TrainerCallback):
         given = {"project": project_name, "uid": uid, "url": url, "name": run_name, **init_kwargs}
         self._run = LoggerRun(run, connector_name, **given)
         self._is_training = False
+        self._rates = RateMarks()
 
     @harmless
     def on_train_begin(self, args: Any, state: Any, control: Any, model: Any = None, **kwargs: Any) -> None:
@@ -56,6 +57,7 @@ class PrevueTrainerCallback(TrainerCallback):
         if not state.is_world_process_zero:
             return
         self._is_training = True
+        self._rates = RateMarks()
         if state.is_hyper_param_search:
             self._run.begin_another(state.trial_name)
         run = self._run.open()
@@ -74,6 +76,8 @@ class PrevueTrainerCallback(TrainerCallback):
             run.config.update({"totals": storable(totals)})
         values = {name: value for name, value in logs.items() if name != "epoch" and name not in totals}
         run.log({name: value for name, value in values.items() if not isinstance(value, str)}, **_place(state))
+        if "learning_rate" in values:
+            self._rates.look(run, {"learning_rate": float(values["learning_rate"])}, state.global_step)
         for name in values:
             if isinstance(values[name], str):
                 run.log_text(name, values[name], step=state.global_step)

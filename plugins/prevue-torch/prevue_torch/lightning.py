@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import prevue
-from prevue.callbacks import harmless
+from prevue.callbacks import RateMarks, harmless
 from prevue.values import whole
 from prevue_torch.opening import LoggerRun, storable
 
@@ -18,6 +18,7 @@ PACKAGES = {
     "pytorch_lightning": "pytorch_lightning.loggers.logger",
     "lightning_fabric": "lightning_fabric.loggers.logger",
 }
+MONITORED = "lr-"  # so begins what Lightning's LearningRateMonitor logs
 
 
 def _base() -> Any:
@@ -68,6 +69,7 @@ class PrevueLightningLogger(base.Logger):
         super().__init__()
         mode = "offline" if offline else init_kwargs.pop("mode", None)
         self._run = LoggerRun(experiment, project=project, name=name, run_id=version, mode=mode, **init_kwargs)
+        self._rates = RateMarks()
         self._save_dir = save_dir
         self._prefix = f"{prefix}/" if prefix else ""
         self._log_graph = log_graph
@@ -100,6 +102,8 @@ class PrevueLightningLogger(base.Logger):
         epoch = whole(metrics.get("epoch"))
         values = {f"{self._prefix}{name}": value for name, value in metrics.items() if name != "epoch" or epoch is None}
         self._run.open().log(values, step, epoch=epoch)
+        rates = {name: float(value) for name, value in metrics.items() if name.startswith(MONITORED)}
+        self._rates.look(self._run.open(), rates, step)
 
     @rank_zero_only
     @harmless

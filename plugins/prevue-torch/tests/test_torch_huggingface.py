@@ -102,6 +102,18 @@ def test_each_trial_of_a_search_is_a_run(backend, tmp_path):
     assert backend.runs("search", "run_name, state") == [("a", "finished"), ("b", "finished")]
 
 
+def test_a_step_of_the_learning_rate_is_marked(backend, tmp_path):
+    callback = PrevueTrainerCallback(project_name="stepped")
+    trainer = trainer_of(callback, tmp_path)
+    callback.on_train_begin(trainer.args, trainer.state, trainer.control, model=trainer.model)
+    for trainer.state.global_step, rate in enumerate([0.5, 0.5, 0.25]):
+        callback.on_log(trainer.args, trainer.state, trainer.control, logs={"learning_rate": rate})
+    callback.on_train_end(trainer.args, trainer.state, trainer.control)
+    [(run_id,)] = backend.runs("stepped", "run_id")
+    told = backend.rows("SELECT kind, text, step FROM events WHERE run_id = ?", run_id)
+    assert told == [("lr_change", "learning_rate: 0.5 to 0.25", 2)]
+
+
 def test_other_processes_log_nothing(backend, tmp_path):
     trainer = trainer_of(PrevueTrainerCallback(project_name="others"), tmp_path)
     callback = trainer.callback_handler.callbacks[-1]

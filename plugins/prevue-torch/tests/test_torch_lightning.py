@@ -106,6 +106,15 @@ def test_checkpoints_go_to_a_folder_of_project_and_run(backend, tmp_path):
     assert backend.rows("SELECT text FROM events WHERE run_id = ?", logger.version) == [(path.name,)]
 
 
+def test_a_step_of_a_monitored_learning_rate_is_marked(backend, tmp_path):
+    logger = PrevueLogger("rates")
+    for step, rate in enumerate([0.5, 0.5, 0.25]):
+        logger.log_metrics({"lr-SGD": rate, "epoch": step}, step)
+    logger.finalize("success")
+    told = backend.rows("SELECT kind, text, step FROM events WHERE run_id = ?", logger.version)
+    assert told == [("lr_change", "lr-SGD: 0.5 to 0.25", 2)]
+
+
 def test_an_exception_fails_the_run_and_is_not_swallowed(backend, tmp_path):
     module = module_of(lightning.pytorch)
     module.on_train_epoch_end = lambda: 1 / 0
