@@ -156,6 +156,7 @@ def test_what_is_typed_is_not_lost_when_the_login_has_ended(shown):
     with shown.expect_response("**/healthz"):
         shown.evaluate("dispatchEvent(new Event('online'))")  # lets the page ask for itself
     expect(shown.locator("input.edit")).to_have_value("a long name")
+    shown.locator("input.edit").press("Escape")  # a page that closes would keep it, now that it can
 
 
 def test_chosen_runs_are_drawn_and_put_away(shown, dashboard):
