@@ -18,7 +18,7 @@ from typing import Any
 from prevue import payloads
 from prevue.json_values import json_value
 from prevue.tensorboard_forms import TRAIN, Tags, rising_buckets, split_of_folder
-from prevue_core.contract import check_name, encode_number
+from prevue_core.contract import RESUMED, check_name, encode_number
 from prevue_core.errors import InvalidValue, PrevueError
 from prevue_core.result_kinds import check_payload
 
@@ -99,7 +99,7 @@ class EventFile:
             for value in event.summary.value:
                 yield from self._of_value(value, moment)
         elif what == "session_log" and event.session_log.status == event.session_log.START and event.step:
-            yield {"type": "event", **moment, "kind": "resumed", "text": f"goes on at step {event.step}"}
+            yield {"type": "event", **moment, "kind": RESUMED, "text": f"goes on at step {event.step}"}
         elif what in ("graph_def", "meta_graph_def", "tagged_run_metadata"):
             self.left_out["graphs"] += 1
 

@@ -71,6 +71,7 @@ export class Project {
 
   /** The keys of charts that draw any of these. */
   chartsOf(keys) {
+    if (!view.together) return keys;
     const charts = [...this._ofAll].filter(([, some]) => some.some(({id}) => keys.includes(id)));
     return [...keys, ...charts.map(([key]) => key)];
   }

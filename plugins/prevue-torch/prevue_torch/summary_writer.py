@@ -13,6 +13,7 @@ import prevue
 from prevue.callbacks import harmless
 from prevue.notices import notices
 from prevue.tensorboard_forms import Tags, rising_buckets
+from prevue_core.contract import RESUMED
 from prevue_torch.describe import describe_model
 from prevue_torch.opening import LoggerRun, storable
 from prevue_torch.pictures import grid, height_width_channels, picture_of
@@ -270,7 +271,7 @@ class SummaryWriter(WithoutView):
             with suppress(OSError):  # a folder that cannot be written costs `purge_step` only
                 (Path(self.log_dir) / RUN_FILE).write_text(run.run_id)
             if self._purge_step is not None:
-                run.add_event("resumed", f"goes on at step {self._purge_step}", step=self._purge_step)
+                run.add_event(RESUMED, f"goes on at step {self._purge_step}", step=self._purge_step)
                 self._purge_step = None
         return run
 
